@@ -1,0 +1,56 @@
+"""The tree of exceptions. Every message says what was expected, what came, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RestoraError(Exception):
+    """Base of every error that restora raises on purpose; its text is one line for the user."""
+
+
+class ImageError(RestoraError):
+    """A file that cannot be read or written as an image."""
+
+
+class MaskError(ImageError):
+    """A mask that does not fit its picture, or leaves nothing to do or nothing to see."""
+
+
+class ShapeError(RestoraError):
+    """A tensor or an image whose size does not fit the degradation or the prior."""
+
+
+class UnknownNameError(RestoraError):
+    """A task, method or prior that is not registered."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]):
+        known = list(known)
+        near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
+        hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
+        super().__init__(f"unknown {kind} {name!r}. {hint}Known: {', '.join(known)}.")
+
+
+class PairingError(RestoraError):
+    """A solver that cannot work with the prior or the degradation it was given."""
+
+
+class WeightsError(RestoraError):
+    """A weights file or card that is missing, corrupted or not one of restora's."""
+
+
+class OptionError(RestoraError):
+    """An option whose value, or whose use here, makes no sense."""
+
+
+class DataError(RestoraError):
+    """Training data that is missing, empty or unusable."""
+
+
+class TrainingError(RestoraError):
+    """A training run that diverged or collapsed; the last good checkpoint is kept."""
+
+
+class OutputError(RestoraError):
+    """An output folder or file that cannot be written."""

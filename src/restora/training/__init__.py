@@ -1,0 +1,1 @@
+"""Training of priors: data, checkpoints, and one module a kind of prior."""
