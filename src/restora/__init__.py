@@ -1,0 +1,43 @@
+"""Restore images from any known degradation with one generative prior."""
+
+from restora.degradations import (
+    AdditiveNoise,
+    Blur,
+    Degradation,
+    Downsample,
+    Grayscale,
+    LinearDegradation,
+    Mask,
+    Quantize,
+    degradations,
+)
+from restora.errors import RestoraError
+from restora.priors import GANPrior, Prior, load_prior, priors
+from restora.restore import Restoration, restore, stream
+from restora.solvers import LatentMAP, Solver, Step, solvers
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AdditiveNoise",
+    "Blur",
+    "Degradation",
+    "Downsample",
+    "GANPrior",
+    "Grayscale",
+    "LatentMAP",
+    "LinearDegradation",
+    "Mask",
+    "Prior",
+    "Quantize",
+    "RestoraError",
+    "Restoration",
+    "Solver",
+    "Step",
+    "degradations",
+    "load_prior",
+    "priors",
+    "restore",
+    "solvers",
+    "stream",
+]

@@ -26,10 +26,13 @@ class UnknownNameError(RestoraError):
     """A task, method or prior that is not registered."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]):
-        known = list(known)
+        super().__init__(kind, name, tuple(known))  # not the text: pickling calls this with the args
+
+    def __str__(self) -> str:
+        kind, name, known = self.args
         near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
         hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
-        super().__init__(f"unknown {kind} {name!r}. {hint}Known: {', '.join(known)}.")
+        return f"unknown {kind} {name!r}. {hint}Known: {', '.join(known) or 'none'}."
 
 
 class PairingError(RestoraError):

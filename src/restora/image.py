@@ -5,6 +5,7 @@ What is done with each kind of file:
 - 8-bit grey, RGB, palette, CMYK: read as they look, divided by 255.
 - 16-bit grey or colour PNG and TIFF: read at full depth, divided by 65535, and written back as 16 bits.
 - float TIFF: values are taken as they are; NaN, infinity or values far outside [0, 1] are refused.
+- more pages or frames: the first one is read.
 - alpha: the picture is laid over white; fully opaque alpha changes nothing.
 - EXIF orientation: applied, so that the picture is upright; it is not written again.
 - grey files are repeated to three channels where colour is needed; colour becomes BT.601 luma where
@@ -16,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import tempfile
+import secrets
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,12 +25,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
 from restora.errors import ImageError, MaskError, OutputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
+TIFF_MAGIC = (b"II*\0", b"MM\0*")
 MAX_PIXELS = 64_000_000
 LUMA = (0.299, 0.587, 0.114)
 
@@ -56,11 +59,12 @@ def read(source: Path | str | bytes, channels: int | None = None, name: str | No
     name = name or (str(source) if not isinstance(source, bytes) else "image")
     try:
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
-    except OSError as error:
-        raise ImageError(f"{name}: cannot be read ({error.strerror or error})") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{name}: cannot be read ({reason})") from error
     array, bits = _decode(data, name)
     pixels = torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
-    return Picture(_convert(pixels, channels), bits)
+    return Picture(convert(pixels, channels), bits)
 
 
 def read_mask(source: Path | str | bytes, name: str | None = None) -> Tensor:
@@ -82,28 +86,41 @@ def write(path: Path | str, image: Tensor, bits: int = 8) -> None:
     """Write (C, H, W) in [0, 1], clipped and rounded, as the format that the suffix of `path` names.
 
     The file is written beside its place and renamed, so no half-written picture is ever left.
-    16 bits are kept for PNG and TIFF; other formats have 8. Raises OutputError.
+    16 bits are kept for PNG and TIFF; other formats have 8. Raises OutputError, for NaN too.
     """
     path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise OutputError(f"{path}: unknown suffix {suffix!r}; expected one of {', '.join(SUFFIXES)}")
+    if not image.isfinite().all():
+        raise OutputError(f"{path}: the picture has NaN or infinite values, so it was not written")
+    try:
+        data = encode(image, suffix, bits)
+    except (OSError, ValueError) as error:  # a size that the format cannot have, say
+        raise OutputError(f"{path}: cannot be encoded as {suffix} ({error})") from error
     with atomic(path) as part:
-        save_encoded(part, path.suffix.lower(), image, bits)
+        part.write_bytes(data)
 
 
-def save_encoded(target: Path, suffix: str, image: Tensor, bits: int = 8) -> None:
-    """Encode (C, H, W) in [0, 1] into the file `target` in the format named by `suffix`."""
-    array = image.detach().cpu().double().clamp(0, 1).permute(1, 2, 0).numpy()
+def encode(image: Tensor, suffix: str, bits: int = 8) -> bytes:
+    """(C, H, W) in [0, 1] -> the bytes of a file in the format of `suffix`, one of `SUFFIXES`."""
     if bits == 16 and suffix in (".png", ".tif", ".tiff"):
-        import cv2
-
-        encoded = np.rint(array * 65535).astype(np.uint16)
-        ok, buffer = cv2.imencode(suffix, encoded[..., ::-1] if encoded.shape[2] == 3 else encoded)
-        if not ok:
-            raise OutputError(f"{target}: OpenCV could not encode a 16-bit {suffix} picture")
-        target.write_bytes(buffer.tobytes())
-        return
-    picture = to_pil(image)
+        return _encode_deep(image, suffix)
     options = {"quality": 95} if suffix in (".jpg", ".jpeg", ".webp") else {}
-    picture.save(target, format=Image.registered_extensions()[suffix], **options)
+    stream = io.BytesIO()
+    to_pil(image).save(stream, format=Image.registered_extensions()[suffix], **options)
+    return stream.getvalue()
+
+
+def _encode_deep(image: Tensor, suffix: str) -> bytes:
+    import cv2
+
+    array = image.detach().cpu().double().clamp(0, 1).permute(1, 2, 0).numpy()
+    array = np.rint(array * 65535).astype(np.uint16)
+    ok, buffer = cv2.imencode(suffix, array[..., ::-1])
+    if not ok:
+        raise ValueError("OpenCV refused it")
+    return buffer.tobytes()
 
 
 def to_pil(image: Tensor) -> Image.Image:
@@ -125,99 +142,129 @@ def luma(image: Tensor) -> Tensor:
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A temporary file in the folder of `path`, renamed to `path` on success and removed on failure."""
+    """A new empty file in the folder of `path`, renamed to `path` on success and removed on failure."""
+    part = path.parent / f".restora-{secrets.token_hex(6)}.part"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
-    try:
-        yield Path(part)
-        os.chmod(part, 0o666 & ~_umask())
+        part.touch(exist_ok=False)
+        mode = part.stat().st_mode
+        yield part
+        part.chmod(mode)  # an encoder may have replaced the file by one that only its owner can read
         os.replace(part, path)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(part)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def _decode(data: bytes, name: str) -> tuple[np.ndarray, int]:
     """(H, W, C) float32 in [0, 1], C = 1 or 3, and the depth."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(data))
-        if picture.width * picture.height > MAX_PIXELS:
-            raise ImageError(
-                f"{name}: {picture.width}x{picture.height} is {picture.width * picture.height / 1e6:.0f} "
-                f"megapixels; at most {MAX_PIXELS / 1e6:.0f} are accepted. Crop or scale it first"
-            )
-        picture.load()
-        deep = _depth(picture) == 16 and picture.mode in ("RGB", "RGBA")
-        array = _decode_deep(data) if deep else _to_array(picture)
-        orientation = picture.getexif().get(0x0112, 1)
+            warnings.simplefilter("ignore")
+            array = _stored(data, name)
+    except ImageError:
+        raise
     except Image.DecompressionBombError as error:
         raise ImageError(f"{name}: too many pixels ({error}); at most {MAX_PIXELS} are accepted") from error
     except UnidentifiedImageError as error:
         raise ImageError(f"{name}: not an image; expected one of {', '.join(SUFFIXES)}") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise ImageError(f"{name}: truncated or damaged ({error})") from error
-    bits = 16 if array.dtype != np.uint8 else 8
-    return _over_white(_upright(_scale(array, name), orientation)), bits
+    except Exception as error:  # decoders raise anything on damaged data, from struct.error to cv2.error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"{name}: truncated or damaged ({reason})") from error
+    bits = 8 if array.dtype == np.uint8 else 16
+    return _over_white(_scale(array, name)), bits
 
 
-def _depth(picture: Image.Image) -> int:
+def _stored(data: bytes, name: str) -> np.ndarray:
+    """(H, W, C) upright, with the values and the alpha channel of the file."""
+    try:
+        picture = Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        if data[:4] not in TIFF_MAGIC:
+            raise
+        _check_size(_tiff_size(data), name)
+        return _decode_deep(data)
+    _check_size(picture.size, name)
+    picture.load()
+    deep = _depth(picture, data) > 8 and picture.mode in ("RGB", "RGBA")
+    array = _decode_deep(data) if deep else _to_array(picture)
+    if deep and picture.format == "PNG" and data[25] == 4:  # grey and alpha, decoded as RGBA
+        array = array[..., [0, 3]]
+    return _upright(array, _orientation(picture))
+
+
+def _check_size(size: tuple[int, int], name: str) -> None:
+    width, height = size
+    if width * height > MAX_PIXELS:
+        raise ImageError(
+            f"{name}: {width}x{height} is {width * height / 1e6:.0f} megapixels; "
+            f"at most {MAX_PIXELS / 1e6:.0f} are accepted. Crop or scale it first"
+        )
+
+
+def _tiff_size(data: bytes) -> tuple[int, int]:
+    """(width, height) of a TIFF that Pillow has no mode for."""
+    directory = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
+    stream = io.BytesIO(data)
+    stream.seek(directory.next)
+    directory.load(stream)
+    return directory[256], directory[257]
+
+
+def _depth(picture: Image.Image, data: bytes) -> int:
     """Bits a channel, which Pillow hides for colour: PNG header byte, TIFF BitsPerSample."""
-    if picture.format == "TIFF":
-        return max(picture.tag_v2.get(258, (8,)))  # type: ignore[attr-defined]
-    if picture.format == "PNG" and picture.fp is not None:
-        picture.fp.seek(24)
-        return picture.fp.read(1)[0]
-    return 8
+    if isinstance(picture, TiffImagePlugin.TiffImageFile):
+        return max(picture.tag_v2.get(258, (8,)))
+    return data[24] if picture.format == "PNG" else 8
+
+
+def _orientation(picture: Image.Image) -> int:
+    """EXIF orientation; 1 where there is none, it is damaged, or Pillow has turned the picture (TIFF)."""
+    with contextlib.suppress(Exception):
+        return picture.getexif().get(0x0112, 1)
+    return 1
 
 
 def _decode_deep(data: bytes) -> np.ndarray:
-    """16-bit colour through OpenCV, since Pillow would keep only 8 bits of it."""
+    """Colour of more than 8 bits through OpenCV, since Pillow would keep only 8. Turns a TIFF upright."""
     import cv2
 
     flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
     array = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if array is None:
         raise OSError("cannot be decoded")
-    return array[..., [2, 1, 0, 3][: array.shape[2]]]
+    return array[..., [2, 1, 0, 3][: array.shape[2]]] if array.ndim == 3 else array[..., None]
 
 
 def _to_array(picture: Image.Image) -> np.ndarray:
-    if picture.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
-        array = np.asarray(picture)
-        if picture.mode == "F":
-            return array.astype(np.float32)[..., None]
-        return np.clip(array, 0, 65535).astype(np.uint16)[..., None]
-    grey = picture.mode in ("1", "L")
-    alpha = "A" in picture.getbands() or "transparency" in picture.info
-    mode = "RGBA" if alpha else "L" if grey else "RGB"
+    """(H, W, C): 8 bits for C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; deep grey as Pillow has it."""
+    if picture.mode.startswith(("I", "F")):
+        return np.asarray(picture)[..., None]
+    mode = "L" if picture.mode in ("1", "L", "LA") else "RGB"
+    if "A" in picture.getbands() or "transparency" in picture.info:
+        mode += "A"
     array = np.asarray(picture.convert(mode))
     return array[..., None] if array.ndim == 2 else array
 
 
 def _scale(array: np.ndarray, name: str) -> np.ndarray:
-    if array.dtype != np.float32:
-        return array.astype(np.float32) / np.iinfo(array.dtype).max
+    """Stored values -> float32, full scale at 1."""
+    if array.dtype == np.uint8:
+        return array.astype(np.float32) / 255
+    low, high = array.min(), array.max()
+    if array.dtype.kind in "iu":
+        if low < 0 or high > 65535:
+            raise ImageError(f"{name}: integers from {low} to {high}; expected 8 or 16 bits a channel")
+        return array.astype(np.float32) / 65535
     if not np.isfinite(array).all():
         raise ImageError(f"{name}: has NaN or infinite values; expected finite numbers in [0, 1]")
-    if array.min() < -0.5 or array.max() > 1.5:
+    if low < -0.5 or high > 1.5:
         raise ImageError(
-            f"{name}: float values from {array.min():.4g} to {array.max():.4g}; expected [0, 1]. Rescale it first"
+            f"{name}: float values from {low:.4g} to {high:.4g}; expected [0, 1]. Rescale it first"
         )
-    return array
+    return array.astype(np.float32)
 
 
 def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
@@ -232,13 +279,13 @@ def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _over_white(array: np.ndarray) -> np.ndarray:
-    if array.shape[2] != 4:
+    if array.shape[2] in (1, 3):
         return array
-    alpha = array[..., 3:]
-    return array[..., :3] * alpha + 1 - alpha
+    colour, alpha = array[..., :-1], array[..., -1:]
+    return colour * alpha + (1 - alpha)
 
 
-def _convert(pixels: Tensor, channels: int | None) -> Tensor:
+def convert(pixels: Tensor, channels: int | None) -> Tensor:
     if channels == 3 and pixels.shape[0] == 1:
         return pixels.expand(3, -1, -1).contiguous()
     if channels == 1 and pixels.shape[0] == 3:

@@ -6,7 +6,9 @@ logit for one image then never depends on the other images of the batch.
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -23,19 +25,24 @@ def _levels(size: int) -> int:
 
 
 class Generator(nn.Module):
-    """Latents (B, latent) -> images (B, channels, size, size) in [-1, 1]."""
+    """Latents (B, latent) -> images (B, channels, size, size) in [-1, 1].
 
-    def __init__(self, latent: int = 100, width: int = 64, channels: int = 3, size: int = 64):
+    With `norm=False` the layers have biases in place of batch norm, as `fold` makes them.
+    """
+
+    def __init__(
+        self, latent: int = 100, width: int = 64, channels: int = 3, size: int = 64, norm: bool = True
+    ):
         super().__init__()
         levels = _levels(size)
         widths = [width * 2 ** (levels - 1 - i) for i in range(levels)]
-        self.config = {"latent": latent, "width": width, "channels": channels, "size": size}
-        self.project = nn.Linear(latent, widths[0] * 16, bias=False)
-        blocks: list[nn.Module] = [nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True)]
-        for i, (w_in, w_out) in enumerate(zip(widths, [*widths[1:], channels], strict=True)):
-            last = i == levels - 1
-            blocks.append(nn.ConvTranspose2d(w_in, w_out, 4, 2, 1, bias=last))
-            blocks += [nn.Tanh()] if last else [nn.BatchNorm2d(w_out), nn.ReLU(inplace=True)]
+        self.config = {"latent": latent, "width": width, "channels": channels, "size": size, "norm": norm}
+        self.project = nn.Linear(latent, widths[0] * 16, bias=not norm)
+        blocks: list[nn.Module] = [*_norm(widths[0], norm), nn.ReLU(inplace=True)]
+        for w_in, w_out in itertools.pairwise(widths):
+            blocks.append(nn.ConvTranspose2d(w_in, w_out, 4, 2, 1, bias=not norm))
+            blocks += [*_norm(w_out, norm), nn.ReLU(inplace=True)]
+        blocks += [nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1), nn.Tanh()]
         self.blocks = nn.Sequential(*blocks)
         self.apply(_initialise)
 
@@ -43,19 +50,43 @@ class Generator(nn.Module):
         x = self.project(z).view(len(z), -1, 4, 4)
         return self.blocks(x.contiguous(memory_format=torch.channels_last))
 
+    @torch.no_grad()
+    def fold(self) -> Generator:
+        """The same function with the stored batch statistics folded into weights and biases."""
+        config = {**self.config, "norm": False}
+        folded = Generator(**config).eval()  # type: ignore[arg-type]
+        sources = [self.project, *(m for m in self.blocks if isinstance(m, nn.ConvTranspose2d))]
+        targets = [folded.project, *(m for m in folded.blocks if isinstance(m, nn.ConvTranspose2d))]
+        norms = [m for m in self.blocks if isinstance(m, nn.BatchNorm2d)]
+        for source, target, norm in zip(sources[:-1], targets[:-1], norms, strict=True):
+            scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)  # type: ignore[operator]
+            bias = norm.bias - norm.running_mean * scale  # type: ignore[operator]
+            if isinstance(source, nn.Linear):  # its outputs are channels x 4 x 4
+                scale, bias = scale.repeat_interleave(16).view(-1, 1), bias.repeat_interleave(16)
+            else:
+                scale = scale.view(1, -1, 1, 1)
+            target.weight.copy_(source.weight * scale)
+            target.bias.copy_(bias)  # type: ignore[union-attr]
+        targets[-1].load_state_dict(sources[-1].state_dict())
+        return folded
+
 
 class Discriminator(nn.Module):
-    """Images (B, channels, size, size) in [-1, 1] -> logits (B,): log D - log(1 - D)."""
+    """Images (B, channels, size, size) in [-1, 1] -> logits (B,): log D - log(1 - D).
 
-    def __init__(self, width: int = 64, channels: int = 3, size: int = 64):
+    With `norm=False` the layers are plain, as `bake` leaves them.
+    """
+
+    def __init__(self, width: int = 64, channels: int = 3, size: int = 64, norm: bool = True):
         super().__init__()
         levels = _levels(size)
         widths = [channels, *(width * 2**i for i in range(levels))]
-        self.config = {"width": width, "channels": channels, "size": size}
+        self.config = {"width": width, "channels": channels, "size": size, "norm": norm}
+        normalise: Callable[[nn.Module], nn.Module] = spectral_norm if norm else lambda layer: layer
         blocks: list[nn.Module] = []
         for w_in, w_out in zip(widths[:-1], widths[1:], strict=True):
-            blocks += [spectral_norm(nn.Conv2d(w_in, w_out, 4, 2, 1)), nn.LeakyReLU(0.2, inplace=True)]
-        blocks.append(spectral_norm(nn.Conv2d(widths[-1], 1, 4, 1, 0)))
+            blocks += [normalise(nn.Conv2d(w_in, w_out, 4, 2, 1)), nn.LeakyReLU(0.2, inplace=True)]
+        blocks.append(normalise(nn.Conv2d(widths[-1], 1, 4, 1, 0)))
         self.blocks = nn.Sequential(*blocks)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -66,7 +97,12 @@ class Discriminator(nn.Module):
         for module in self.modules():
             if is_parametrized(module, "weight"):
                 remove_parametrizations(module, "weight")
+        self.config["norm"] = False
         return self
+
+
+def _norm(width: int, norm: bool) -> list[nn.Module]:
+    return [nn.BatchNorm2d(width)] if norm else []
 
 
 def _initialise(module: nn.Module) -> None:

@@ -1,0 +1,11 @@
+"""Priors: trained models of clean images. A new kind is one file here and one line below."""
+
+from restora.priors.base import Prior
+from restora.priors.gan import GANPrior
+from restora.priors.store import load as load_prior
+from restora.registry import Registry
+
+priors: Registry[type[Prior]] = Registry("kind of prior")
+priors.register("gan", GANPrior)
+
+__all__ = ["GANPrior", "Prior", "load_prior", "priors"]

@@ -1,1 +1,10 @@
-"""Training of priors: data, checkpoints, and one module a kind of prior."""
+"""Training of priors. A new kind of training is one file here and one line below."""
+
+from restora.registry import Registry
+from restora.training.gan import DCGANTrainer
+from restora.training.loop import Trainer
+
+trainings: Registry[type[Trainer]] = Registry("kind of training")
+trainings.register("dcgan", DCGANTrainer)
+
+__all__ = ["DCGANTrainer", "Trainer", "trainings"]

@@ -11,38 +11,50 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from restora.errors import WeightsError
+from restora.errors import OutputError, WeightsError
 from restora.image import atomic
+
+KEY = "restora.checkpoint"
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Write `state`: tensors as tensors, everything else as JSON in the header. Atomic."""
+    """Write `state`: dicts, lists and tuples of tensors and of what JSON can hold. Atomic.
+
+    Raises OutputError if it cannot be written; what was there before is then still there.
+    """
     tensors: dict[str, Tensor] = {}
     skeleton = _strip(state, "", tensors)
     with atomic(path) as part:
-        save_file(tensors, part, metadata={"restora.checkpoint": json.dumps(skeleton)})
+        try:
+            save_file(tensors, part, metadata={KEY: json.dumps(skeleton)})
+        except SafetensorError as error:  # a full disk, which safetensors does not report as OSError
+            raise OutputError(f"{path}: cannot be written ({error})") from error
 
 
 def load(path: Path) -> dict[str, Any]:
     """The state that `save` wrote; WeightsError if the file is missing, damaged or foreign."""
     try:
         with safe_open(path, framework="pt") as file:
-            header = (file.metadata() or {}).get("restora.checkpoint")
+            header = (file.metadata() or {}).get(KEY)
             if header is None:
-                raise WeightsError(f"{path}: not a restora checkpoint; expected one written by 'restora train'")
-            return _fill(json.loads(header), {key: file.get_tensor(key) for key in file.keys()})
-    except (OSError, SafetensorError) as error:
+                raise WeightsError(f"{path}: not a checkpoint; expected one written by 'restora train'")
+            names = file.keys()
+            return _fill(json.loads(header), {name: file.get_tensor(name) for name in names})
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{path}: cannot be read as a checkpoint ({error})") from error
 
 
 def _strip(value: Any, key: str, tensors: dict[str, Tensor]) -> Any:
     if isinstance(value, Tensor):
+        while key in tensors:  # {"a": {"b": ...}, "a/b": ...}
+            key += "'"
         tensors[key] = value.detach().cpu().contiguous().clone()
         return {"tensor": key}
     if isinstance(value, dict):
         return {"items": [[k, _strip(v, f"{key}/{k}", tensors)] for k, v in value.items()]}
     if isinstance(value, list | tuple):
-        return {"list": [_strip(v, f"{key}/{i}", tensors) for i, v in enumerate(value)]}
+        kind = "list" if isinstance(value, list) else "tuple"
+        return {kind: [_strip(v, f"{key}/{i}", tensors) for i, v in enumerate(value)]}
     return {"value": value}
 
 
@@ -53,6 +65,8 @@ def _fill(node: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
         return {k: _fill(v, tensors) for k, v in node["items"]}
     if "list" in node:
         return [_fill(v, tensors) for v in node["list"]]
+    if "tuple" in node:
+        return tuple(_fill(v, tensors) for v in node["tuple"])
     return node["value"]
 
 

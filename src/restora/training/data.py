@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import zipfile
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePath, PurePosixPath
 
 import torch
 import torch.nn.functional as F
@@ -17,15 +18,18 @@ Member = tuple[str, Path, str | None]
 
 
 def members(sources: Sequence[Path | str]) -> list[Member]:
-    """(display name, path, name in the zip or None) of every image in folders and zips, in name order."""
+    """(display name, path, name in the zip or None) of every image in folders and zips, in name order.
+
+    Hidden files, and the `__MACOSX` folder that macOS puts into zips, are passed over.
+    """
     found: list[Member] = []
     for source in map(Path, sources):
         if source.is_dir():
-            names = sorted(p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES)
-            found += [(str(p), p, None) for p in names]
+            inside = (p for p in source.rglob("*") if _is_image(p.relative_to(source)) and not p.is_dir())
+            found += [(str(p), p, None) for p in sorted(inside)]
         elif zipfile.is_zipfile(source):
-            with zipfile.ZipFile(source) as archive:
-                names = sorted(n for n in archive.namelist() if n.lower().endswith(SUFFIXES))
+            with _open(source) as archive:
+                names = sorted(n for n in archive.namelist() if _is_image(PurePosixPath(n)))
             found += [(f"{source}/{n}", source, n) for n in names]
         else:
             state = "is neither a folder nor a zip" if source.exists() else "does not exist"
@@ -40,29 +44,38 @@ def load(sources: Sequence[Path | str], size: int, channels: int = 3) -> tuple[T
     one-line errors of those that could not be read."""
     errors: list[str] = []
     images: list[Tensor] = []
-    for name, data in _contents(sources):
-        try:
-            images.append(to_uint8(fit(read(data, channels, name).pixels, size)))
-        except ImageError as error:
-            errors.append(str(error))
+    with contextlib.ExitStack() as stack:
+        archives: dict[Path, zipfile.ZipFile] = {}
+        for name, path, member in members(sources):
+            if member is not None and path not in archives:
+                archives[path] = stack.enter_context(_open(path))
+            try:
+                data = path if member is None else _extract(archives[path], member, name)
+                images.append(to_uint8(fit(read(data, channels, name).pixels, size)))
+            except ImageError as error:
+                errors.append(str(error))
     if not images:
         raise DataError(f"none of {len(errors)} images could be read; the first: {errors[0]}")
     return torch.stack(images), errors
 
 
-def _contents(sources: Sequence[Path | str]) -> Iterator[tuple[str, bytes]]:
-    archives: dict[Path, zipfile.ZipFile] = {}
+def _is_image(path: PurePath) -> bool:
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+    return not hidden and path.suffix.lower() in SUFFIXES
+
+
+def _open(path: Path) -> zipfile.ZipFile:
     try:
-        for name, path, member in members(sources):
-            if member is None:
-                yield name, path.read_bytes()
-            else:
-                if path not in archives:
-                    archives[path] = zipfile.ZipFile(path)
-                yield name, archives[path].read(member)
-    finally:
-        for archive in archives.values():
-            archive.close()
+        return zipfile.ZipFile(path)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: cannot be read as a zip ({error})") from error
+
+
+def _extract(archive: zipfile.ZipFile, member: str, name: str) -> bytes:
+    try:
+        return archive.read(member)
+    except Exception as error:  # zlib.error, BadZipFile, RuntimeError for a password, ...
+        raise ImageError(f"{name}: cannot be read from its zip ({error})") from error
 
 
 def fit(pixels: Tensor, size: int) -> Tensor:

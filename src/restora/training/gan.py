@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,44 +12,63 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from restora.errors import DataError, TrainingError
+from restora.errors import DataError, OptionError, TrainingError
 from restora.figure import grid
 from restora.device import fast_bfloat16
 from restora.networks.dcgan import Discriminator, Generator
 from restora.training.checkpoint import cpu_state
 from restora.training.data import Batches
 
+CPU = torch.device("cpu")
+
+
+def option(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"help": text})
+
 
 @dataclass(frozen=True)
 class DCGANConfig:
     """Settings of `restora train dcgan`."""
 
-    size: int = 64  # side of the images, a power of two
-    channels: int = 3
-    latent: int = 100
-    width: int = 64  # channels of the generator's layer at half resolution
-    width_discriminator: int = 64
-    batch: int = 64
-    rate_generator: float = 2e-4
-    rate_discriminator: float = 4e-4
-    decay_from: float = 0.6  # fraction of the budget after which the rates fall linearly to zero
-    average_images: int = 20_000  # half-life of the averaged generator, in images
-    shift: int = 1  # pixels
-    mirror: bool = True
-    seed: int = 0
+    size: int = option(64, "side of the images in pixels, a power of two")
+    channels: int = option(3, "3 for colour, 1 for grey")
+    latent: int = option(100, "numbers in a latent")
+    width: int = option(64, "channels of the generator's layer at half resolution")
+    width_discriminator: int = option(64, "the same for the discriminator")
+    batch: int = option(64, "images a step")
+    rate_generator: float = option(2e-4, "learning rate")
+    rate_discriminator: float = option(4e-4, "learning rate")
+    decay_from: float = option(0.6, "part of the budget after which the rates fall linearly to 0")
+    average_images: int = option(20_000, "half-life of the averaged generator, in images")
+    shift: int = option(1, "images are moved by up to this many pixels")
+    mirror: bool = option(True, "mirror half of the images")
+    seed: int = option(0, "of the weights, the order and the latents")
+
+    def __post_init__(self) -> None:
+        if self.size < 8 or self.size & (self.size - 1):
+            raise OptionError(f"--size must be a power of two of at least 8, got {self.size}")
+        if self.channels not in (1, 3):
+            raise OptionError(f"--channels must be 1 or 3, got {self.channels}")
+        for name in ("latent", "width", "width_discriminator", "batch", "average_images"):
+            if getattr(self, name) < 1:
+                raise OptionError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}")
 
 
 class DCGANTrainer:
-    """Steps the discriminator and the generator together on each batch.
+    """A DCGAN, the deck's generative adversarial network.
+
+    Steps the discriminator and the generator together on each batch.
 
     Everything runs channels_last, and in bf16 where the processor has it.
     """
 
-    def __init__(self, config: DCGANConfig, images: Tensor, device: str = "cpu"):
+    Config = DCGANConfig
+
+    def __init__(self, config: DCGANConfig, images: Tensor, device: torch.device = CPU):
         if len(images) < config.batch:
             raise DataError(f"{len(images)} images; training needs at least {config.batch}, one batch")
         torch.manual_seed(config.seed)
-        self.config, self.device, self.images_seen = config, torch.device(device), 0
+        self.config, self.device, self.images_seen = config, device, 0
         self.batches = Batches(images, config.batch, config.seed, config.shift, config.mirror)
         shape = {"channels": config.channels, "size": config.size}
         self.generator = self._place(Generator(config.latent, config.width, **shape))
@@ -171,7 +190,7 @@ class DCGANTrainer:
             norm.momentum = None  # cumulative mean over the passes below
         for i in range(100):
             generator(self.latents(100, i))
-        return generator.cpu().eval(), copy.deepcopy(self.discriminator).cpu().eval().bake()
+        return generator.cpu().eval().fold(), copy.deepcopy(self.discriminator).cpu().eval().bake()
 
     def export(self, folder: Path, facts: dict[str, Any]) -> None:
         from restora.priors.gan import GANPrior

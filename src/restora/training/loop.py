@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
+import torch
 from torch import Tensor
 
 from restora import image
@@ -19,9 +20,10 @@ from restora.training import checkpoint
 class Trainer(Protocol):
     """One kind of training. `images_seen` grows by the batch at each `step`."""
 
+    Config: ClassVar[Any]  # the dataclass of its settings
     images_seen: int
-    config: Any
 
+    def __init__(self, config: Any, images: Tensor, device: torch.device): ...
     def step(self, done: float) -> dict[str, float]: ...  # done: fraction of the budget, in [0, 1]
     def check(self) -> dict[str, float]: ...  # health numbers; TrainingError if diverged
     def picture(self) -> Tensor: ...  # (3, H, W) in [0, 1]
@@ -60,9 +62,15 @@ class Report:
 
 
 def run(
-    trainer: Trainer, folder: Path, budget: Budget, resume: bool = False, every: float = 180.0
+    trainer: Trainer,
+    folder: Path,
+    budget: Budget,
+    resume: bool = False,
+    facts: dict[str, Any] | None = None,
+    every: float = 180.0,
 ) -> Iterator[Report]:
-    """Train until the budget is spent; checkpoint every `every` seconds and at the end; then export.
+    """Train until the budget is spent; checkpoint every `every` seconds and at the end; then export
+    the prior with `facts` on its card.
 
     Writes `checkpoint.safetensors`, `samples.png`, `log.jsonl` and the prior into `folder`. With
     `resume` it continues from the checkpoint; without, a folder that has one is refused.
@@ -82,8 +90,8 @@ def run(
             _keep(trainer, folder, path, earlier + now - start, scalars, writer)
     seconds = earlier + time.monotonic() - start
     _keep(trainer, folder, path, seconds, {}, writer)
-    facts = {"images_seen": trainer.images_seen, "training_minutes": round(seconds / 60, 1)}
-    trainer.export(folder, facts)
+    spent = {"images_seen": trainer.images_seen, "training_minutes": round(seconds / 60, 1)}
+    trainer.export(folder, {**(facts or {}), **spent})
 
 
 def _start(trainer: Trainer, path: Path, resume: bool) -> float:

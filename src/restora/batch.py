@@ -1,0 +1,137 @@
+"""Degrade or restore the items of a run, a batch at a time; one bad file never stops the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from restora import image, random
+from restora.errors import RestoraError, ShapeError
+from restora.files import Item
+from restora.priors import Prior
+from restora.restore import Restoration, check_shapes, stream
+from restora.solvers import Solver, Step
+from restora.task import Task
+
+Watch = Callable[[Sequence[Item], Step], None]
+
+
+@dataclass
+class Loaded:
+    """An item, its picture, and the per-image fields of its degradation."""
+
+    item: Item
+    picture: image.Picture
+    fields: dict[str, Tensor]
+
+
+def degrade(items: Sequence[Item], task: Task) -> Iterator[Item]:
+    """Write the observation of each clean picture; yields the item when it is done or has failed."""
+    for item in items:
+        try:
+            picture = image.read(item.path, channels=3)
+            degradation = task.degradation([task.pictures(item.path, picture.size)])
+            degradation.observed_shape(tuple(picture.pixels.shape))
+            y = degradation(picture.pixels[None], random.generators([item.seed], 1))
+            image.write(item.output, y[0], picture.bits)
+            item.done(outputs=[item.output.name])
+        except RestoraError as error:
+            item.fail(error)
+        yield item
+
+
+def restore(
+    items: Sequence[Item],
+    task: Task,
+    prior: Prior,
+    method: str | Solver,
+    *,
+    samples: int = 1,
+    batch_size: int = 64,
+    device: str = "auto",
+    watch: Watch | None = None,
+) -> Iterator[list[Item]]:
+    """Restore the items; yields each batch when its results are written. `watch` sees every step."""
+    for start in range(0, len(items), batch_size):
+        chunk = list(items[start : start + batch_size])
+        loaded = [x for x in (_load(item, task, prior) for item in chunk) if x is not None]
+        if loaded:
+            _restore_batch(loaded, task, prior, method, samples, device, watch)
+        yield chunk
+
+
+def _load(item: Item, task: Task, prior: Prior) -> Loaded | None:
+    """Read an observation; None, with the item failed, where it cannot be used."""
+    try:
+        picture = image.read(item.path)
+        fields = _fields(item, picture, task, prior)
+        degradation = task.degradation([fields])
+        channels = degradation.observed_shape(prior.image_shape)[0]
+        picture = image.Picture(image.convert(picture.pixels, channels), picture.bits)
+        check_shapes(picture.pixels[None], degradation, prior)
+        return Loaded(item, picture, fields)
+    except RestoraError as error:
+        item.fail(error)
+        return None
+
+
+def _fields(item: Item, picture: image.Picture, task: Task, prior: Prior) -> dict[str, Tensor]:
+    height, width = prior.image_shape[1:]
+    fields = task.pictures(item.path, picture.size)
+    if fields and picture.size != (height, width):
+        raise ShapeError(
+            f"{item.path.name} is {picture.size[1]}x{picture.size[0]}, but prior {prior.name!r} makes "
+            f"{width}x{height} images, so it must be {width}x{height}. Crop or scale it to that size"
+        )
+    return fields
+
+
+def _restore_batch(
+    loaded: Sequence[Loaded],
+    task: Task,
+    prior: Prior,
+    method: str | Solver,
+    samples: int,
+    device: str,
+    watch: Watch | None,
+) -> None:
+    y = torch.stack([x.picture.pixels for x in loaded])
+    degradation = task.degradation([x.fields for x in loaded])
+    items = [x.item for x in loaded]
+    seeds = [item.seed for item in items]
+    run = stream(y, degradation, method=method, prior=prior, samples=samples, seed=seeds, device=device)
+    while True:
+        try:
+            step = next(run)
+        except StopIteration as stop:
+            result: Restoration = stop.value
+            break
+        if watch is not None:
+            watch(items, step)
+    for i, x in enumerate(loaded):
+        _write(x, result, i)
+
+
+def _write(x: Loaded, result: Restoration, i: int) -> None:
+    outputs = sample_paths(x.item.output, result.samples.shape[1])
+    try:
+        for path, sample in zip(outputs, result.samples[i], strict=True):
+            image.write(path, sample, x.picture.bits)
+    except RestoraError as error:
+        x.item.fail(error)
+        return
+    x.item.done(
+        outputs=[path.name for path in outputs],
+        seconds=round(result.seconds / len(result.image), 4),
+        residual=round(result.residual[i].item(), 6),
+        loss=round(result.history[-1, i].item(), 4),
+    )
+
+
+def sample_paths(output: Path, count: int) -> list[Path]:
+    """DIR/STEM.png, DIR/STEM-2.png, ..."""
+    return [output] + [output.with_name(f"{output.stem}-{k}.png") for k in range(2, count + 1)]

@@ -1,0 +1,37 @@
+"""What the commands tell: progress on stderr, results on stdout, the exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from restora.files import Item, Manifest
+
+
+def progress() -> Progress:
+    """A bar on stderr; silent where stderr is no terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+
+
+def summary(items: Sequence[Item], manifest: Manifest, as_json: bool) -> int:
+    """Print what became of the items; failures by name. The exit code: 1 if any failed, else 0."""
+    counts = Counter(item.status for item in items)
+    failed = [item for item in items if item.status == "failed"]
+    for item in failed:
+        print(f"restora: failed: {item.path}: {item.facts['error']}", file=sys.stderr)
+    if as_json:
+        print(json.dumps(manifest.content(), indent=1))
+    else:
+        folder = manifest.path.parent
+        parts = [f"{counts['done']} written to {folder}"]
+        parts += [f"{counts['kept']} kept from an earlier run"] * bool(counts["kept"])
+        parts += [f"{counts['failed']} failed"] * bool(failed)
+        print(", ".join(parts))
+    return 1 if failed else 0

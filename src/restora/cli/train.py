@@ -1,0 +1,88 @@
+"""Train a prior on your own clean images.
+
+DIR gets checkpoint.safetensors every few minutes (--resume continues from it, exactly), samples.png, log.jsonl,
+and at the end the prior: 'restora restore ... --prior DIR' uses it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import typing
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from restora import __version__
+from restora.cli.options import value_type
+from restora.device import pick
+from restora.training import loop, trainings
+from restora.training.data import load
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
+    for name, training in trainings:
+        kind = kinds.add_parser(name, help=(training.__doc__ or "").partition("\n")[0], allow_abbrev=False)
+        kind.add_argument("data", nargs="+", type=Path, metavar="DATA", help="folders or zips of images")
+        kind.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+        budget = kind.add_mutually_exclusive_group(required=True)
+        budget.add_argument("--minutes", type=float, metavar="M", help="train for M minutes in all")
+        budget.add_argument("--images", type=int, metavar="N", help="train on N images in all")
+        kind.add_argument("--resume", action="store_true", help="continue from the checkpoint in DIR")
+        kind.add_argument("--device", default="auto", metavar="auto|cpu|cuda")
+        kind.add_argument("--json", action="store_true", help="print the facts of the run at its end")
+        kind.set_defaults(parser=kind)
+        _add_settings(kind, training.Config)
+
+
+def _add_settings(parser: argparse.ArgumentParser, config: Any) -> None:
+    hints = typing.get_type_hints(config)
+    group = parser.add_argument_group("settings")
+    for item in fields(config):
+        text = f"{item.metadata.get('help', '')} ({item.default})"
+        option = f"--{item.name.replace('_', '-')}"
+        if hints[item.name] is bool:
+            group.add_argument(option, action=argparse.BooleanOptionalAction, default=item.default, help=text)
+        else:
+            group.add_argument(option, **value_type(hints[item.name]), default=item.default, help=text)
+
+
+def run(args: argparse.Namespace) -> int:
+    training = trainings.get(args.kind)
+    config = training.Config(**{item.name: getattr(args, item.name) for item in fields(training.Config)})
+    budget, device = loop.Budget(args.minutes, args.images), pick(args.device)
+    images, errors = load(args.data, config.size, config.channels)
+    for error in errors:
+        print(f"restora: left out: {error}", file=sys.stderr)
+    trainer = training(config, images, device)
+    print(f"{len(images)} images of {config.size}x{config.size}, training on {device}", file=sys.stderr)
+    facts = {
+        "data": [source.name for source in args.data],
+        "training_images": len(images),
+        "settings": asdict(config),
+        "restora": __version__,
+    }
+    _train(trainer, args, budget, facts)
+    facts["images_seen"] = trainer.images_seen
+    print(json.dumps(facts) if args.json else f"{args.output}: a prior, after {trainer.images_seen} images")
+    return 0
+
+
+def _train(trainer: loop.Trainer, args: argparse.Namespace, budget: loop.Budget, facts: dict[str, Any]) -> None:
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.1f} %"))
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        line = bar.add_task("starting", total=1.0)
+        told = 0.0
+        for report in loop.run(trainer, args.output, budget, args.resume, facts):
+            scalars = " ".join(f"{k} {v:.3f}" for k, v in report.scalars.items())
+            text = f"{report.images} images, {report.rate:.0f}/s, {report.left / 60:.1f} min left, {scalars}"
+            bar.update(line, completed=report.done, description=text)
+            if not console.is_terminal and report.done - told >= 0.01:
+                told = report.done
+                print(f"{report.done:.0%} {text}", file=sys.stderr, flush=True)

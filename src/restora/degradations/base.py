@@ -1,0 +1,170 @@
+"""A degradation turns a clean image into an observation.
+
+    y = A(x) + sigma e,   e ~ N(0, I)
+
+    prox_l2    argmin_x gamma/2 |A x - y|^2 + 1/2 |x - z|^2 = z + A^T (A A^T + I/gamma)^-1 (y - A z)
+    condition  E[x | y] for x ~ N(x_hat, v I)               = prox_l2 at z = x_hat, gamma = v / sigma^2
+
+Images x are (B, C, H, W), nominally in [0, 1]; nothing is ever clipped. A subclass is a dataclass: its
+scalar fields, with the bounds and help of `option`, are its command-line options.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+
+import torch
+from torch import Tensor, nn
+
+from restora.degradations.conjugate_gradient import conjugate_gradient
+from restora.errors import OptionError
+from restora.random import Generators, randn
+
+Shape = tuple[int, ...]
+
+
+def option(help: str, low: float = -math.inf, high: float = math.inf) -> Mapping[str, Any]:
+    """Metadata of a scalar field: what it is with its unit, and the range [low, high] it may have."""
+    return {"help": help, "low": low, "high": high}
+
+
+@dataclass(eq=False)
+class Degradation(nn.Module):
+    """Base of all degradations; the defaults suit a linear A with Gaussian noise.
+
+    A subclass writes `A` and `A_adjoint`, and `gram` where A A^T is diagonal. Any float dtype and device.
+    Raises OptionError for a field outside its type or range, ShapeError for a size that cannot be.
+    """
+
+    linear: ClassVar[bool] = True
+
+    sigma: float = field(
+        default=0.0,
+        kw_only=True,
+        metadata=option("standard deviation of the added Gaussian noise, full scale = 1", 0, 1),
+    )
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Degradation:
+        # A dataclass does not call nn.Module.__init__, and no field can be set before it has run.
+        self = super().__new__(cls)
+        nn.Module.__init__(self)
+        return self
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if isinstance(value, Tensor):
+                delattr(self, entry.name)
+                self.register_buffer(entry.name, value)
+            else:
+                _validate(entry, hints[entry.name], value)
+
+    def forward(self, x: Tensor, generator: Generators = None) -> Tensor:
+        """Simulate an observation: A(x) and this degradation's noise. Generators as in `random.randn`."""
+        y = self.A(x)
+        return y + self.sigma * randn(y.shape, generator, like=y) if self.sigma > 0 else y
+
+    def A(self, x: Tensor) -> Tensor:
+        """The observation of x without noise."""
+        raise NotImplementedError
+
+    def A_adjoint(self, y: Tensor) -> Tensor:
+        """A^T y, in image space."""
+        raise NotImplementedError
+
+    def A_dagger(self, y: Tensor) -> Tensor:
+        """The image of least norm among those that minimise |A x - y|."""
+        if self.gram is None:
+            return conjugate_gradient(lambda x: self.A_adjoint(self.A(x)), self.A_adjoint(y))
+        return self.A_adjoint(divide(y, as_tensor(self.gram, y)))
+
+    @property
+    def gram(self) -> Tensor | float | None:
+        """The diagonal of A A^T, broadcastable to y; None where A A^T is not diagonal."""
+        return None
+
+    def prox_l2(self, z: Tensor, y: Tensor, gamma: float | Tensor) -> Tensor:
+        """argmin_x gamma/2 |A x - y|^2 + 1/2 |x - z|^2. `gamma`: in [0, inf], a number or (B, 1, 1, 1)."""
+        data, prior = shares(gamma, z)
+        residual = y - self.A(z)
+        if self.gram is not None:
+            return z + self.A_adjoint(divide(data * residual, data * as_tensor(self.gram, z) + prior))
+        if bool((prior == 0).all()):
+            return z + self.A_dagger(residual)
+        normal = lambda d: data * self.A_adjoint(self.A(d)) + prior * d  # noqa: E731
+        return z + conjugate_gradient(normal, data * self.A_adjoint(residual))
+
+    def condition(self, x_hat: Tensor, variance: float | Tensor, y: Tensor) -> Tensor:
+        """E[x | y] for x ~ N(x_hat, variance I). `variance` >= 0: a number or (B, 1, 1, 1); 0 gives x_hat."""
+        variance = as_tensor(variance, x_hat)
+        exact = torch.where(variance > 0, torch.inf, 0.0).to(x_hat)
+        return self.prox_l2(x_hat, y, variance / self.sigma**2 if self.sigma > 0 else exact)
+
+    def fidelity(self, x: Tensor, y: Tensor, p: float = 2, weight: Tensor | None = None) -> Tensor:
+        """d(y, A(x)) = sum_i weight_i |A x - y|_i^p, per image: (B,). Differentiable in x."""
+        return weighted_sum(self.A(x) - y, p, weight)
+
+    def model_variance(self, x: Tensor, y: Tensor) -> Tensor:
+        """How far a model x of the truth is off, estimated from y: mean |y - A x|^2 less the noise, (B,), >= 0."""
+        return ((y - self.A(x)).flatten(1).square().mean(1) - self.sigma**2).clamp(min=0)
+
+    def importance(self, y: Tensor, window: int) -> Tensor | None:
+        """Weights for `fidelity`, broadcastable to y, of the entries that matter; None for all alike."""
+        return None
+
+    def take(self, index: Tensor) -> Degradation:
+        """This degradation for the images `index` (N,) of the batch; an index may come several times."""
+        return self
+
+    def observed_shape(self, image_shape: Shape) -> Shape:
+        """The shape of the observation of an image of shape (C, H, W). ShapeError where there is none."""
+        return tuple(image_shape)
+
+    def image_shape(self, observed_shape: Shape, channels: int = 3) -> Shape:
+        """The (C, H, W) of the image behind an observation; `channels` counts where A does not keep them."""
+        return tuple(observed_shape)
+
+
+def as_tensor(value: float | Tensor, like: Tensor) -> Tensor:
+    return torch.as_tensor(value, dtype=like.dtype, device=like.device)
+
+
+def shares(gamma: float | Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+    """gamma/(1 + gamma) and 1/(1 + gamma): the weights of data and prior, finite for gamma in [0, inf]."""
+    gamma = as_tensor(gamma, like)
+    return 1 / (1 + 1 / gamma), 1 / (1 + gamma)
+
+
+def divide(numerator: Tensor, denominator: Tensor) -> Tensor:
+    """numerator / denominator, and 0 where the denominator is 0 (the pseudo-inverse of a diagonal)."""
+    positive = denominator > 0
+    return torch.where(positive, numerator / torch.where(positive, denominator, 1), 0)
+
+
+def weighted_sum(residual: Tensor, p: float, weight: Tensor | None) -> Tensor:
+    """sum_i weight_i |residual_i|^p over all but the first axis: (B,)."""
+    loss = residual.square() if p == 2 else residual.abs() if p == 1 else residual.abs() ** p
+    return (loss if weight is None else weight * loss).flatten(1).sum(1)
+
+
+def _validate(entry: Field[Any], hint: Any, value: Any) -> None:
+    """OptionError, in one line, unless `value` has the type `hint` and the range of the field's metadata."""
+    if get_origin(hint) is Literal:
+        expected, ok = " or ".join(map(repr, get_args(hint))), value in get_args(hint)
+    elif hint in (int, float):
+        low, high = entry.metadata.get("low", -math.inf), entry.metadata.get("high", math.inf)
+        numeric = isinstance(value, (int, hint)) and not isinstance(value, bool)
+        ok = numeric and math.isfinite(value) and low <= value <= high
+        noun = "a whole number" if hint is int else "a number"
+        expected = f"{noun} " + (f"from {low:g} to {high:g}" if high < math.inf else f"of at least {low:g}")
+    else:
+        return
+    if not ok:
+        meaning = entry.metadata.get("help", "")
+        raise OptionError(
+            f"{entry.name}: expected {expected} ({meaning}), got {value!r}; the default is {entry.default!r}"
+        )

@@ -1,0 +1,140 @@
+"""Deblurring: convolution with a known kernel k.
+
+y = k * x + sigma e
+
+circular   A = F^H diag(K) F, K the transform of k: adjoint, pseudo-inverse and prox are products in the
+           Fourier domain, prox_l2 = z + F^H conj(K) (|K|^2 + 1/gamma)^-1 F (y - A z)
+reflect    the image is mirrored about its border pixels: exact adjoint, the rest by conjugate gradients
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from restora.degradations.base import Degradation, Shape, divide, option, shares
+from restora.errors import ShapeError
+
+THRESHOLD = 1e-3
+"""Frequencies that the circular blur leaves below this gain are lost: its pseudo-inverse gives 0 there."""
+
+
+@dataclass(eq=False)
+class Blur(Degradation):
+    """Convolution of every channel with a kernel of sum 1. ShapeError for a kernel larger than the image."""
+
+    sigma: float = field(
+        default=0.01,
+        kw_only=True,
+        metadata=option("standard deviation of the added Gaussian noise, full scale = 1", 0, 1),
+    )
+    kernel: Literal["gaussian", "motion"] = field(
+        default="gaussian", metadata=option("gaussian (see width) or motion (see length and angle)")
+    )
+    width: float = field(default=1.6, metadata=option("std of the gaussian, in pixels", 0.1, 100))
+    length: float = field(default=9.0, metadata=option("length of the motion, in pixels", 1, 1000))
+    angle: float = field(default=0.0, metadata=option("direction of the motion, in degrees", -360, 360))
+    boundary: Literal["reflect", "circular"] = field(
+        default="reflect", metadata=option("what lies beyond the border: the image mirrored, or repeated")
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        taps = _gaussian(self.width) if self.kernel == "gaussian" else _motion(self.length, self.angle)
+        self.register_buffer("taps", taps.float(), persistent=False)
+
+    def A(self, x: Tensor) -> Tensor:
+        self.observed_shape(x.shape[1:])
+        if self.boundary == "circular":
+            return self._filter(x, self._transfer(x))
+        radius = len(self._taps) // 2
+        padded = F.pad(x, (radius,) * 4, mode="reflect")
+        channels = x.shape[1]
+        return F.conv2d(padded, self._weight(x, channels), groups=channels)
+
+    def A_adjoint(self, y: Tensor) -> Tensor:
+        if self.boundary == "circular":
+            return self._filter(y, self._transfer(y).conj())
+        channels = y.shape[1]
+        padded = F.conv_transpose2d(y, self._weight(y, channels), groups=channels)
+        radius = len(self._taps) // 2
+        return _fold(_fold(padded, radius).mT, radius).mT
+
+    def A_dagger(self, y: Tensor) -> Tensor:
+        """Circular: frequencies of gain below `THRESHOLD` are set to 0. Reflect: as in the base."""
+        circular = self.boundary == "circular"
+        return self.prox_l2(torch.zeros_like(y), y, math.inf) if circular else super().A_dagger(y)
+
+    def prox_l2(self, z: Tensor, y: Tensor, gamma: float | Tensor) -> Tensor:
+        if self.boundary == "reflect":
+            return super().prox_l2(z, y, gamma)
+        (data, prior), transfer = shares(gamma, z), self._transfer(z)
+        power = transfer.abs().square()
+        gain = divide(data, data * power * ((prior > 0) | (power > THRESHOLD**2)) + prior)
+        return z + self._filter(y - self.A(z), transfer.conj() * gain)
+
+    def observed_shape(self, image_shape: Shape) -> Shape:
+        size, (height, width) = len(self._taps), image_shape[-2:]
+        if size > min(height, width):
+            name = "width" if self.kernel == "gaussian" else "length"
+            raise ShapeError(
+                f"the blur kernel is {size}x{size} pixels, larger than the {height}x{width} image; "
+                f"reduce {name} or use a larger image"
+            )
+        return tuple(image_shape)
+
+    def image_shape(self, observed_shape: Shape, channels: int = 3) -> Shape:
+        return self.observed_shape(observed_shape)
+
+    @property
+    def _taps(self) -> Tensor:
+        return self.get_buffer("taps")
+
+    def _weight(self, like: Tensor, channels: int) -> Tensor:
+        return self._taps.to(like).expand(channels, 1, -1, -1)
+
+    def _transfer(self, like: Tensor) -> Tensor:
+        """The transform of the kernel, centred on pixel (0, 0), for images of the size of `like`."""
+        self.observed_shape(like.shape[1:])
+        size = len(self._taps)
+        kernel = like.new_zeros(like.shape[-2:])
+        kernel[:size, :size] = self._taps.to(like)
+        return torch.fft.rfft2(kernel.roll((-(size // 2), -(size // 2)), (0, 1)))
+
+    def _filter(self, x: Tensor, transfer: Tensor) -> Tensor:
+        return torch.fft.irfft2(torch.fft.rfft2(x) * transfer, s=x.shape[-2:])
+
+
+def _gaussian(width: float) -> Tensor:
+    """Square kernel of standard deviation `width`, cut at 3 standard deviations, of odd size and sum 1."""
+    radius = max(1, round(3 * width))
+    line = torch.exp(-(torch.arange(-radius, radius + 1, dtype=torch.float64) ** 2) / (2 * width**2))
+    line = line / line.sum()
+    return torch.outer(line, line)
+
+
+def _motion(length: float, angle: float) -> Tensor:
+    """The share of a centred segment that lies in each pixel, on a square of odd size."""
+    samples = 200 * math.ceil(length)
+    along = ((torch.arange(samples, dtype=torch.float64) + 0.5) / samples - 0.5) * length
+    direction = math.radians(angle)
+    column, row = (along * math.cos(direction)).round().long(), (-along * math.sin(direction)).round().long()
+    radius = int(torch.maximum(column.abs(), row.abs()).max())
+    taps = torch.zeros(2 * radius + 1, 2 * radius + 1, dtype=torch.float64)
+    taps.index_put_((row + radius, column + radius), torch.tensor(1 / samples).double(), accumulate=True)
+    return taps
+
+
+def _fold(y: Tensor, radius: int) -> Tensor:
+    """Adjoint of mirroring rows about the border rows: what was padded is added where it came from."""
+    if radius == 0:
+        return y
+    x = y[..., radius:-radius, :].clone()
+    x[..., 1 : radius + 1, :] += y[..., :radius, :].flip(-2)
+    x[..., -radius - 1 : -1, :] += y[..., -radius:, :].flip(-2)
+    return x

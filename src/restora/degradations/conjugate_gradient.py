@@ -1,0 +1,44 @@
+"""Conjugate gradients, one system an image, solved side by side.
+
+    M x = b,  M symmetric positive semi-definite;  r_k = b - M x_k, directions p_k conjugate in M
+
+From x = 0 the iterates stay in the range of M, so that a singular consistent system gets its solution of
+least norm. Source: Hestenes and Stiefel, 1952.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def conjugate_gradient(
+    M: Callable[[Tensor], Tensor], b: Tensor, tolerance: float | None = None, iterations: int = 300
+) -> Tensor:
+    """x with M(x) = b, for b (B, ...) and M acting on each image by itself.
+
+    An image is done when |r| <= tolerance |b| (default eps^(3/4) of the dtype) and is not touched after
+    that, so that its result does not depend on the rest of its batch. Stops after `iterations` in any case.
+    """
+    tolerance = torch.finfo(b.dtype).eps ** 0.75 if tolerance is None else tolerance
+    x, r, p = torch.zeros_like(b), b, b
+    rho = _dot(r, r)
+    goal = tolerance**2 * rho
+    for _ in range(iterations):
+        Mp = M(p)
+        curvature = _dot(p, Mp)
+        active = (rho > goal) & (curvature > 0)
+        if not active.any():
+            break
+        step = torch.where(active, rho / torch.where(active, curvature, 1), 0)
+        x, r = x + step * p, r - step * Mp
+        rho, previous = torch.where(active, _dot(r, r), rho), rho
+        p = torch.where(active, r + rho / torch.where(active, previous, 1) * p, p)
+    return x
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    """Inner product of each image, shaped to broadcast against it."""
+    return (a * b).flatten(1).sum(1).view(-1, *[1] * (a.ndim - 1))

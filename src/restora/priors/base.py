@@ -1,0 +1,31 @@
+"""What every prior has: a name, a card, the shape of its images, and a form that can be stored."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from torch import nn
+
+
+class Prior(nn.Module):
+    """A trained model of clean images. Images enter and leave in [0, 1]; the network's own range is
+    the prior's business alone.
+
+    `card` holds the facts of its training (see `restora.priors.store`).
+    """
+
+    kind: ClassVar[str]  # the name in the registry of `restora.priors`
+    image_shape: tuple[int, int, int]  # (C, H, W)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = "unnamed"
+        self.card: dict[str, Any] = {}
+
+    def config(self) -> dict[str, Any]:
+        """All that `from_config` needs, beside the weights, to build this prior again; JSON types only."""
+        raise NotImplementedError(f"{type(self).__name__} cannot be stored")
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Prior:
+        raise NotImplementedError(f"{cls.__name__} cannot be loaded")

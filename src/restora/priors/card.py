@@ -1,0 +1,49 @@
+"""The card of a prior: facts in a YAML head, as the Hugging Face hub reads them, and a few lines of prose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+TEXT = """# {name}
+
+{summary}
+
+{kind} for {width}x{height} images with {channels} channels, stored in half precision. What it draws by itself:
+
+![samples](samples.png)
+
+| fact | value |
+|---|---|
+{rows}
+
+Use it with `restora restore ... --prior {name}`.
+"""
+
+
+def text(name: str, kind: str, image_shape: tuple[int, int, int], facts: dict[str, Any]) -> str:
+    """Markdown of the card. `facts` may have `summary` and `license`; everything else goes into a table."""
+    from huggingface_hub import ModelCardData
+
+    head = ModelCardData(
+        license=facts.get("license", "other"),
+        library_name="restora",
+        tags=["image-restoration", kind],
+        model_name=name,
+    )
+    rows = [f"| {key.replace('_', ' ')} | {_cell(value)} |" for key, value in facts.items() if key != "summary"]
+    body = TEXT.format(
+        name=name,
+        summary=facts.get("summary", "A prior trained with restora."),
+        kind=kind,
+        channels=image_shape[0],
+        height=image_shape[1],
+        width=image_shape[2],
+        rows="\n".join(rows),
+    )
+    return f"---\n{head.to_yaml()}\n---\n\n{body}"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k}: {v}" for k, v in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

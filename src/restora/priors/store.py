@@ -1,0 +1,84 @@
+"""Stored priors: a folder with `prior.safetensors`, and a card in the format of the Hugging Face hub.
+
+    NAME/prior.safetensors   weights in half precision; the header says how to build the networks
+    NAME/README.md           the card: facts in the YAML head, prose below
+    NAME/samples.png         what the prior draws by itself
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from restora.errors import UnknownNameError, WeightsError
+from restora.image import atomic
+from restora.priors.base import Prior
+
+WEIGHTS = "prior.safetensors"
+EMBEDDED = Path(__file__).parent.parent / "weights"
+
+
+def names() -> list[str]:
+    """The priors that ship with the package."""
+    return sorted(path.parent.name for path in EMBEDDED.glob(f"*/{WEIGHTS}"))
+
+
+def folder(name: str | Path) -> Path:
+    """The folder of the prior called `name`: a shipped name, or a folder that `restora train` wrote."""
+    embedded = EMBEDDED / str(name)
+    if str(name) in names():
+        return embedded
+    path = Path(name)
+    if (path / WEIGHTS).is_file():
+        return path
+    if path.is_dir():
+        raise WeightsError(f"{path}: no {WEIGHTS} in this folder; expected one written by 'restora train'")
+    raise UnknownNameError("prior", str(name), names())
+
+
+def load(name: str | Path) -> Prior:
+    """Build the prior and read its weights. Nothing is unpickled and nothing is downloaded.
+
+    Raises UnknownNameError for a name that does not ship and is no folder, and WeightsError for a file
+    that is damaged, was not written by restora, or does not match its own header.
+    """
+    from restora.priors import priors
+
+    path = folder(name) / WEIGHTS
+    header, tensors = _read(path)
+    try:
+        prior = priors.get(header["kind"]).from_config(header["config"])
+        prior.load_state_dict({key: value.float() for key, value in tensors.items()})
+    except (KeyError, TypeError, ValueError, RuntimeError, UnknownNameError) as error:
+        reason = str(error).splitlines()[0]
+        raise WeightsError(f"{path}: its weights do not match its header ({reason})") from error
+    prior.name, prior.card = path.parent.name, header.get("card", {})
+    return prior.eval().requires_grad_(False)
+
+
+def save(path: Path, prior: Prior, facts: dict[str, Any]) -> None:
+    """Write `path`/prior.safetensors in half precision, and its card. `facts` (JSON types) are `prior.card`."""
+    from restora.priors import card
+
+    header = {"kind": prior.kind, "config": prior.config(), "card": facts}
+    half = {k: v.detach().cpu().to(torch.float16).contiguous() for k, v in prior.state_dict().items()}
+    with atomic(path / WEIGHTS) as part:
+        save_file(half, part, metadata={"restora.prior": json.dumps(header)})
+    with atomic(path / "README.md") as part:
+        part.write_text(card.text(path.resolve().name, prior.kind, prior.image_shape, facts))
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get("restora.prior", "null"))
+            if header is None:
+                raise WeightsError(f"{path}: not a restora prior; expected a file written by 'restora train'")
+            return header, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+        raise WeightsError(f"{path}: damaged or not a safetensors file ({error})") from error

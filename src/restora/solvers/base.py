@@ -1,0 +1,59 @@
+"""What every solver has: settings as dataclass fields, and `steps`, which yields its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from restora.degradations.base import Degradation
+from restora.errors import OptionError, PairingError
+from restora.priors.base import Prior
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a solver stands: step `i` of `total`, the present restoration x (B, C, H, W), its loss (B,).
+
+    The last step of a solver that finds several restorations holds them all, best first, in
+    `samples` (B, K, C, H, W); x is then samples[:, 0].
+    """
+
+    i: int
+    total: int
+    x: Tensor
+    loss: Tensor
+    samples: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Solver:
+    """Settings of one method; frozen, so that one object can serve any number of images."""
+
+    needs: ClassVar[type[Prior] | None] = None
+
+    def steps(
+        self,
+        y: Tensor,
+        degradation: Degradation,
+        prior: Prior | None,
+        generator: Sequence[torch.Generator],
+    ) -> Iterator[Step]:
+        """Restore the observations y (B, ...). `generator` has one random stream an image."""
+        raise NotImplementedError
+
+    def for_samples(self, count: int) -> Solver:
+        """This solver, set to give `count` restorations an image."""
+        if count > 1:
+            raise OptionError(f"{type(self).__name__} finds one restoration an image; use --samples 1")
+        return self
+
+    def check(self, name: str, prior: Prior | None) -> None:
+        """Raise PairingError if this solver cannot work with `prior`."""
+        if self.needs is None or isinstance(prior, self.needs):
+            return
+        have = f"{prior.name!r} is a {type(prior).__name__}" if prior else "no prior was given"
+        raise PairingError(f"solver {name!r} needs a {self.needs.__name__}; {have}. Try --method auto")

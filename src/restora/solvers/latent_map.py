@@ -1,0 +1,194 @@
+"""Latent MAP (Yeh et al., ICASSP 2018): search the latent whose image explains the observation.
+
+    z_hat = argmin_z  d(y, A(G(z))) + lambda_D (-logit D(G(z))) + lambda_z |z|^2 / 2
+    x_hat = G(z_hat), then made to agree with y
+
+with d(y, Ax) = sum_i w_i |y - Ax|_i^p. The last two terms are -log p_X up to a constant, since
+log p_X = log D - log(1 - D) + log p_z and p_z is standard normal.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from restora.degradations import Degradation, Mask
+from restora.device import fast_bfloat16
+from restora.errors import OptionError
+from restora.priors.base import Prior
+from restora.priors.gan import GANPrior
+from restora.solvers.base import Solver, Step
+from restora.solvers.descent import Adam, Nesterov
+from restora.solvers.poisson import poisson_blend
+
+
+def _setting(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True)
+class LatentMAP(Solver):
+    """Latents by gradient descent from several random starts, the best kept."""
+
+    needs: ClassVar[type[Prior] | None] = GANPrior
+
+    p: int = _setting(2, "power of the data term, 1 or 2")
+    lambda_d: float = _setting(0.1, "weight of the discriminator's logit")
+    lambda_z: float = _setting(0.3, "weight of the latent's log prior")
+    iterations: int = _setting(150, "gradient steps at most")
+    restarts: int = _setting(4, "random starts an image")
+    rate: float = _setting(0.1, "largest step size of the optimiser")
+    optimizer: Literal["adam", "nesterov"] = _setting("adam", "adam, or nesterov with z clipped to [-1, 1]")
+    schedule: Literal["cosine", "constant"] = _setting("cosine", "step size over the iterations")
+    window: int = _setting(0, "inpainting: pixels this near the hole weigh more (0: all weigh the same)")
+    patience: int = _setting(30, "a latent stops after so many steps without progress (0: never)")
+    tolerance: float = _setting(1e-3, "relative decrease of the objective that counts as progress")
+    finish: Literal["auto", "none", "blend", "project"] = _setting(
+        "auto", "agree with y by Poisson blending (inpainting), projection onto the data, or not at all"
+    )
+
+    def __post_init__(self) -> None:
+        if self.p not in (1, 2):
+            raise OptionError(f"p must be 1 or 2, got {self.p}")
+        for name in ("iterations", "restarts"):
+            if getattr(self, name) < 1:
+                raise OptionError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not self.rate > 0:
+            raise OptionError(f"rate must be positive, got {self.rate}")
+
+    def for_samples(self, count: int) -> LatentMAP:
+        return replace(self, restarts=max(self.restarts, count))
+
+    def steps(
+        self,
+        y: Tensor,
+        degradation: Degradation,
+        prior: Prior | None,
+        generator: Sequence[torch.Generator],
+    ) -> Iterator[Step]:
+        assert isinstance(prior, GANPrior)
+        search = _Search(self, y, degradation, prior, generator)
+        for i in range(self.iterations):
+            search.advance(i)
+            if i + 1 < self.iterations and search.active.numel():
+                yield Step(i + 1, self.iterations, *search.present())
+            else:
+                break
+        samples, loss = search.result()
+        samples = self._finish(samples, y, degradation)
+        yield Step(i + 1, i + 1, samples[:, 0], loss, samples)
+
+    def rate_at(self, i: int) -> float:
+        if self.schedule == "constant":
+            return self.rate
+        warm_up = min(1.0, (i + 1) / (0.05 * self.iterations))
+        return self.rate * warm_up * 0.5 * (1 + math.cos(math.pi * i / self.iterations))
+
+    def objective(self, x: Tensor, z: Tensor, fidelity: Tensor, prior: GANPrior) -> Tensor:
+        """-log posterior up to constants, (N,)."""
+        loss = fidelity + self.lambda_z * z.flatten(1).square().sum(1) / 2
+        if self.lambda_d and prior.discriminator is not None:
+            loss = loss - self.lambda_d * prior.logit(x)
+        return loss
+
+    def _finish(self, samples: Tensor, y: Tensor, degradation: Degradation) -> Tensor:
+        """Make each of the (B, K, C, H, W) samples agree with y in the way `finish` says."""
+        if self.finish == "none":
+            return samples
+        batch, count = samples.shape[:2]
+        rows = torch.arange(batch, device=y.device).repeat_interleave(count)
+        x, y, degradation = samples.flatten(0, 1), y[rows], degradation.take(rows)
+        x = _project(x, y, degradation)
+        if self.finish != "project" and isinstance(degradation, Mask):
+            x = poisson_blend(samples.flatten(0, 1), x, degradation.mask)
+        return x.view_as(samples)
+
+
+def _project(x: Tensor, y: Tensor, degradation: Degradation) -> Tensor:
+    """E[x* | y] if the truth is N(x, v I), v estimated an image from how badly x explains y."""
+    variance = degradation.model_variance(x, y).clamp(min=1e-4)
+    return degradation.condition(x, variance.view(-1, 1, 1, 1), y)
+
+
+class _Search:
+    """The state of the descent: N = B * restarts latents, rows of one image together."""
+
+    def __init__(
+        self,
+        solver: LatentMAP,
+        y: Tensor,
+        degradation: Degradation,
+        prior: GANPrior,
+        generator: Sequence[torch.Generator],
+    ):
+        self.solver, self.prior, self.degradation, self.y = solver, prior, degradation, y
+        self.weight = degradation.importance(y, solver.window) if solver.window else None
+        count = len(y) * solver.restarts
+        self.z = prior.latents(count, [g for g in generator for _ in range(solver.restarts)])
+        self.owner = torch.arange(len(y), device=y.device).repeat_interleave(solver.restarts)
+        self.active = torch.arange(count, device=y.device)
+        self.best_z = self.z.clone()
+        self.best = self.z.new_full((count,), math.inf)
+        self.mark, self.stale = self.best.clone(), torch.zeros_like(self.active)
+        self.images = y.new_zeros(count, *prior.image_shape)
+        self.descent = Adam(self.z) if solver.optimizer == "adam" else Nesterov(self.z)
+
+    def advance(self, i: int) -> None:
+        loss, gradient, x = self._evaluate(self.z)
+        rows = self.active
+        better = loss < self.best[rows]
+        self.best[rows[better]], self.best_z[rows[better]] = loss[better], self.z[better]
+        self.images[rows[better]] = x[better]
+        self.z = self.descent.step(self.z, gradient, self.solver.rate_at(i))
+        self._drop_settled(loss)
+
+    def _evaluate(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Objective (N,), its gradient in z, and the images, of the active latents."""
+        owner = self.owner[self.active]
+        z = z.detach().requires_grad_()
+        with (
+            torch.enable_grad(),
+            torch.autocast(z.device.type, torch.bfloat16, enabled=fast_bfloat16(z.device)),
+        ):
+            x = self.prior.generate(z)
+            weight = None if self.weight is None else self.weight.expand(len(self.y), -1, -1, -1)[owner]
+            degradation = self.degradation.take(owner)
+            fidelity = degradation.fidelity(x, self.y[owner], self.solver.p, weight)
+            loss = self.solver.objective(x, z, fidelity, self.prior)
+            (gradient,) = torch.autograd.grad(loss.sum(), z)
+        return loss.detach(), gradient, x.detach()
+
+    def _drop_settled(self, loss: Tensor) -> None:
+        """Stop the latents whose objective has not fallen by `tolerance` for `patience` steps."""
+        if not self.solver.patience:
+            return
+        rows = self.active
+        progress = loss < self.mark[rows] - self.solver.tolerance * self.mark[rows].abs().nan_to_num()
+        progress |= self.mark[rows].isinf()
+        self.mark[rows] = torch.where(progress, loss, self.mark[rows])
+        self.stale[rows] = torch.where(progress, 0, self.stale[rows] + 1)
+        kept = (self.stale[rows] < self.solver.patience).nonzero().flatten()
+        if len(kept) < len(rows):
+            self.active, self.z = rows[kept], self.z[kept]
+            self.descent.keep(kept)
+
+    def _order(self) -> Tensor:
+        """Rows of the latents of each image, best first, (B, restarts)."""
+        order = self.best.view(len(self.y), -1).argsort(dim=1, stable=True)
+        return order + torch.arange(len(self.y), device=order.device).unsqueeze(1) * self.solver.restarts
+
+    def present(self) -> tuple[Tensor, Tensor]:
+        rows = self._order()[:, 0]
+        return self.images[rows], self.best[rows]
+
+    def result(self) -> tuple[Tensor, Tensor]:
+        """The images of the best latents (B, restarts, C, H, W), best first, and the least loss (B,)."""
+        with torch.no_grad():
+            images = self.prior.generate(self.best_z)
+        rows = self._order()
+        return images[rows], self.best[rows[:, 0]]
