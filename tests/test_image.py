@@ -135,7 +135,9 @@ class TestRead:
         found = image.read(encoded(Image.fromarray(array, "LA"), "PNG"))
         share = array[..., 1] / 255
         assert found.pixels.shape == (1, 6, 5)
-        np.testing.assert_allclose(levels(found)[..., 0], array[..., 0] * share + 255 * (1 - share), atol=1e-3)
+        np.testing.assert_allclose(
+            levels(found)[..., 0], array[..., 0] * share + 255 * (1 - share), atol=1e-3
+        )
 
     def test_cmyk_jpeg(self, picture):
         source = Image.fromarray(picture).convert("CMYK")
@@ -198,6 +200,11 @@ class TestDeep:
         with pytest.raises(ImageError, match="expected 8 or 16 bits"):
             image.read(tiff(np.full((5, 7), 70_000, np.int32)))
 
+    def test_a_kind_that_no_decoder_knows(self, capfd):
+        with pytest.raises(ImageError, match="cannot be decoded"):
+            image.read(tiff(np.full((5, 7), 0.5, np.float16)))
+        assert capfd.readouterr() == ("", "")
+
 
 class TestOrientation:
     @pytest.mark.parametrize("orientation", range(1, 9))
@@ -255,7 +262,9 @@ class TestRefused:
         data = cv2.imencode(".png", RANDOM.integers(0, 65536, (50, 70, 3), dtype=np.uint16))[1].tobytes()
         assert "truncated" in self.refused(data[: len(data) // 2])
 
-    @pytest.mark.parametrize("data", [b"", b"hello", b"GIF89a\1\0\1\0", b"%!PS-Adobe-3.0 EPSF-3.0\n", PNG_MAGIC])
+    @pytest.mark.parametrize(
+        "data", [b"", b"hello", b"GIF89a\1\0\1\0", b"%!PS-Adobe-3.0 EPSF-3.0\n", PNG_MAGIC]
+    )
     def test_not_an_image(self, data):
         assert "not an image" in self.refused(data)
 
@@ -263,7 +272,10 @@ class TestRefused:
         assert "expected one of .png" in self.refused(encoded(Image.fromarray(picture), "GIF"))
 
     def test_missing(self, tmp_path):
-        assert self.refused(tmp_path / "no.png") == f"{tmp_path}/no.png: cannot be read (No such file or directory)"
+        assert (
+            self.refused(tmp_path / "no.png")
+            == f"{tmp_path}/no.png: cannot be read (No such file or directory)"
+        )
 
     def test_folder(self, tmp_path):
         assert "cannot be read" in self.refused(tmp_path)
@@ -362,7 +374,10 @@ class TestWrite:
         assert found.bits == 8
         assert np.abs(levels(found) - DEEP / 257).max() <= 0.501
 
-    @given(hnp.arrays(np.uint8, st.tuples(*map(st.integers, (1, 1, 1), (9, 9, 2)))), st.sampled_from([".png", ".bmp"]))
+    @given(
+        hnp.arrays(np.uint8, st.tuples(*map(st.integers, (1, 1, 1), (9, 9, 2)))),
+        st.sampled_from([".png", ".bmp"]),
+    )
     def test_round_trip_of_8_bits(self, array, suffix):
         array = array if array.shape[2] == 1 else np.concatenate([array, array[..., :1]], axis=2)
         found = image.read(image.encode(tensor(array), suffix))
@@ -464,9 +479,12 @@ class TestAtomic:
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
     def test_other_exceptions_pass_through_and_clean_up(self, tmp_path, error):
-        with pytest.raises(error), image.atomic(tmp_path / "a.png") as part:
+        def fail(part: Path) -> None:
             part.write_bytes(b"half")
             raise error
+
+        with pytest.raises(error), image.atomic(tmp_path / "a.png") as part:
+            fail(part)
         assert list(tmp_path.iterdir()) == []
 
     def test_the_file_appears_only_at_the_end(self, tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -37,8 +36,8 @@ def degrade(items: Sequence[Item], task: Task) -> Iterator[Item]:
             degradation = task.degradation([task.pictures(item.path, picture.size)])
             degradation.observed_shape(tuple(picture.pixels.shape))
             y = degradation(picture.pixels[None], random.generators([item.seed], 1))
-            image.write(item.output, y[0], picture.bits)
-            item.done(outputs=[item.output.name])
+            image.write(item.pictures[0], y[0], picture.bits)
+            item.done(outputs=[item.pictures[0].name])
         except RestoraError as error:
             item.fail(error)
         yield item
@@ -117,21 +116,15 @@ def _restore_batch(
 
 
 def _write(x: Loaded, result: Restoration, i: int) -> None:
-    outputs = sample_paths(x.item.output, result.samples.shape[1])
     try:
-        for path, sample in zip(outputs, result.samples[i], strict=True):
+        for path, sample in zip(x.item.pictures, result.samples[i], strict=True):
             image.write(path, sample, x.picture.bits)
     except RestoraError as error:
         x.item.fail(error)
         return
     x.item.done(
-        outputs=[path.name for path in outputs],
+        outputs=[path.name for path in x.item.pictures],
         seconds=round(result.seconds / len(result.image), 4),
         residual=round(result.residual[i].item(), 6),
         loss=round(result.history[-1, i].item(), 4),
     )
-
-
-def sample_paths(output: Path, count: int) -> list[Path]:
-    """DIR/STEM.png, DIR/STEM-2.png, ..."""
-    return [output] + [output.with_name(f"{output.stem}-{k}.png") for k in range(2, count + 1)]

@@ -16,9 +16,14 @@ def pick(name: str = "auto") -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise OptionError(f"unknown device {name!r}; expected auto, cpu or cuda") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise OptionError("device 'cuda' was asked for, but torch sees no CUDA device; use --device cpu")
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda"):
+        raise OptionError(f"unknown device {name!r}; expected auto, cpu or cuda")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        count = torch.cuda.device_count() or "no"
+        raise OptionError(
+            f"device {name!r} was asked for, but torch sees {count} CUDA devices; try --device cpu"
+        )
     return device
 
 

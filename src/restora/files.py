@@ -1,22 +1,16 @@
-"""Many files: which inputs there are, what was done with each, and the manifest that says so."""
+"""Many files: which inputs there are, where their results go, and what became of each."""
 
 from __future__ import annotations
 
 import glob
 import hashlib
-import json
-import os
-import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy
-import torch
-
 from restora.errors import ImageError, OutputError
-from restora.image import SUFFIXES, atomic
+from restora.image import SUFFIXES
 from restora.random import seed_of
 
 MANIFEST = "restora.json"
@@ -24,120 +18,124 @@ MANIFEST = "restora.json"
 
 @dataclass
 class Item:
-    """One input file, where its result goes, and what became of it: `status` done, failed or kept."""
+    """One input file, what is made of it, and what became of that: `status` done, failed, kept or waiting.
+
+    pictures: STEM.png, STEM-2.png, ..., best first; `trace`: STEM-trace.webp, if one is wanted.
+    partners: the other files that the result depends on, such as {"mask": ...}.
+    """
 
     path: Path
-    output: Path
     seed: int
+    pictures: list[Path]
+    trace: Path | None = None
+    partners: dict[str, Path] = field(default_factory=dict)
     status: str = "waiting"
     facts: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def outputs(self) -> list[Path]:
+        return [*self.pictures, *([self.trace] if self.trace else [])]
+
     def fail(self, error: Exception) -> None:
-        self.status, self.facts = "failed", {"error": " ".join(str(error).split())}
+        reason = " ".join(str(error).split()).removeprefix(f"{self.path}: ")
+        self.status, self.facts = "failed", {"error": reason}
 
     def done(self, **facts: Any) -> None:
         self.status, self.facts = "done", facts
 
+    def digests(self) -> dict[str, str]:
+        """What tells whether the input has changed."""
+        partners = {f"{name} sha256": digest(path) for name, path in self.partners.items()}
+        return {"sha256": digest(self.path), **partners}
 
-def collect(inputs: Sequence[Path], output: Path, seed: int) -> list[Item]:
-    """The files named by files, folders and globs, in name order, each with its output `output`/STEM.png.
+
+def collect(
+    inputs: Sequence[Path],
+    output: Path,
+    seed: int,
+    *,
+    samples: int = 1,
+    trace: bool = False,
+    partners: Callable[[Path], dict[str, Path]] = lambda path: {},
+) -> list[Item]:
+    """An item for each of the files that files, folders and globs name, in that order.
 
     Raises ImageError for an input that is missing or a folder without pictures, and OutputError where two
-    files would be written to one place, or a file would be overwritten by its own result.
+    files would be written to one place, or an input would be overwritten.
     """
-    paths: list[Path] = []
-    for source in inputs:
-        paths += _expand(source)
-    items: dict[Path, Item] = {}
-    for path in dict.fromkeys(paths):
-        target = output / f"{path.stem}.png"
-        if target in items:
-            raise OutputError(
-                f"{items[target].path} and {path} would both be written to {target}; "
-                "rename one, or use two output folders"
-            )
-        if target.exists() and target.samefile(path):
-            raise OutputError(f"{path}: its result would overwrite it; choose another output folder")
-        items[target] = Item(path, target, seed_of(path.stem, seed))
-    return list(items.values())
+    paths = list(dict.fromkeys(path for source in inputs for path in _expand(source)))
+    if not paths:
+        raise ImageError(f"no picture among the inputs; expected {', '.join(SUFFIXES)}")
+    items = [
+        Item(
+            path,
+            seed_of(path.stem, seed),
+            sample_paths(output / f"{path.stem}.png", samples),
+            output / f"{path.stem}-trace.webp" if trace else None,
+            partners(path),
+        )
+        for path in paths
+    ]
+    _check_outputs(items)
+    return items
+
+
+def sample_paths(first: Path, count: int) -> list[Path]:
+    """DIR/STEM.png, DIR/STEM-2.png, ..."""
+    return [first] + [first.with_name(f"{first.stem}-{k}.png") for k in range(2, count + 1)]
 
 
 def _expand(source: Path) -> list[Path]:
-    if source.is_dir():
-        found = sorted(p for p in source.iterdir() if p.suffix.lower() in SUFFIXES)
-        if not found:
-            raise ImageError(f"{source}: no picture in this folder; expected {', '.join(SUFFIXES)}")
-        return found
-    if source.exists():
-        return [source]
-    found = sorted(map(Path, glob.glob(str(source), recursive=True)))
+    try:
+        if source.is_dir():
+            found = _pictures(source)
+            if not found:
+                raise ImageError(f"{source}: no picture in this folder; expected {', '.join(SUFFIXES)}")
+            return found
+        if source.exists():
+            # A shell's * also names the manifest of an earlier run.
+            return [source] if source.name != MANIFEST else []
+        matches = sorted(map(Path, glob.glob(str(source), recursive=True)))
+        found = [p for match in matches for p in (_pictures(match) if match.is_dir() else [match])]
+    except OSError as error:
+        raise ImageError(f"{source}: cannot be read ({error.strerror})") from error
+    found = [path for path in found if path.suffix.lower() in SUFFIXES]
     if not found:
-        raise ImageError(f"{source}: no such file or folder, and no file matches it as a pattern")
-    return [path for match in found for path in (_expand(match) if match.is_dir() else [match])]
+        raise ImageError(f"{source}: no such file or folder, and no picture matches it as a pattern")
+    return found
 
 
-class Manifest:
-    """`DIR/restora.json`: settings, versions, and for each input its status, outputs, seconds, residual.
+def _pictures(folder: Path) -> list[Path]:
+    """The pictures in a folder, in name order. Hidden files are passed over."""
+    found = (p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+    return sorted(p for p in found if not p.is_dir())
 
-    A second run with the same settings keeps what is done and still there; other settings are refused,
-    so that one folder never holds a mixture, unless `overwrite`.
-    """
 
-    def __init__(self, folder: Path, settings: dict[str, Any], overwrite: bool = False):
-        self.path, self.settings = folder / MANIFEST, json.loads(json.dumps(settings))
-        self.files: dict[str, Any] = {}
-        earlier = self._read()
-        if earlier is not None and not overwrite:
-            changed = _differences(earlier.get("settings", {}), self.settings)
-            if changed:
+def _check_outputs(items: Sequence[Item]) -> None:
+    sources = {path.resolve() for item in items for path in (item.path, *item.partners.values())}
+    owner: dict[Path, Item] = {}
+    for item in items:
+        for target in item.outputs:
+            if target in owner:
                 raise OutputError(
-                    f"{folder} holds results made with other settings ({'; '.join(changed)}); "
-                    "choose another folder, or add --overwrite"
+                    f"{owner[target].path} and {item.path} would both be written to {target}; "
+                    "rename one, or use two output folders"
                 )
-            self.files = earlier.get("files", {})
-        self.save()
+            if target.resolve() in sources:
+                raise OutputError(
+                    f"{target}: this input would be overwritten by a result; choose another output folder"
+                )
+            owner[target] = item
 
-    def _read(self) -> dict[str, Any] | None:
-        try:
-            return json.loads(self.path.read_text())
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            raise OutputError(f"{self.path}: cannot be read ({error}); remove it or use another folder") from error
 
-    def keep_done(self, items: Sequence[Item]) -> list[Item]:
-        """Mark what an earlier run finished as kept; return what is left to do."""
-        for item in items:
-            entry = self.files.get(str(item.path), {})
-            outputs = [self.path.parent / name for name in entry.get("outputs", [])]
-            same = entry.get("sha256") == digest(item.path) and all(map(Path.exists, outputs))
-            if entry.get("status") == "done" and same:
-                item.status, item.facts = "kept", entry
-        return [item for item in items if item.status == "waiting"]
-
-    def record(self, items: Sequence[Item]) -> None:
-        """Enter finished items, and write the file: a run that is killed loses at most one batch."""
-        for item in items:
-            entry = {"status": item.status, "seed": item.seed, **item.facts}
-            if item.status == "done":
-                entry["sha256"] = digest(item.path)
-            self.files[str(item.path)] = entry
-        self.save()
-
-    def content(self) -> dict[str, Any]:
-        versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": numpy.__version__}
-        return {
-            "restora": _version(),
-            "settings": self.settings,
-            "versions": versions,
-            "machine": {"processor": platform.machine(), "threads": torch.get_num_threads(), "cores": os.cpu_count()},
-            "files": self.files,
-        }
-
-    def save(self) -> None:
-        text = json.dumps(self.content(), indent=1)
-        with atomic(self.path) as part:
-            part.write_text(text + "\n")
+def make_folder(folder: Path) -> None:
+    """Make the folder for results; OutputError where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise OutputError(f"{folder} is a file; expected a folder for the results") from None
+    except OSError as error:
+        raise OutputError(f"{folder}: this folder cannot be made ({error.strerror})") from error
 
 
 def digest(path: Path) -> str:
@@ -145,14 +143,3 @@ def digest(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
         return ""
-
-
-def _version() -> str:
-    from restora import __version__
-
-    return __version__
-
-
-def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    keys = [k for k in {**old, **new} if old.get(k) != new.get(k)]
-    return [f"{k}: {old.get(k, 'not set')} there, {new.get(k, 'not set')} now" for k in keys]

@@ -232,7 +232,11 @@ def _decode_deep(data: bytes) -> np.ndarray:
     import cv2
 
     flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
-    array = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        array = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    finally:
+        cv2.utils.logging.setLogLevel(level)
     if array is None:
         raise OSError("cannot be decoded")
     return array[..., [2, 1, 0, 3][: array.shape[2]]] if array.ndim == 3 else array[..., None]

@@ -21,7 +21,7 @@ def generators(seed: int | Sequence[int], count: int) -> list[Generator]:
 
 def seed_of(name: str, seed: int) -> int:
     """A seed for the file called `name`: the same whatever other files are beside it."""
-    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
+    digest = hashlib.sha256(f"{seed}/{name}".encode(errors="surrogateescape")).digest()
     return int.from_bytes(digest[:7], "big")
 
 

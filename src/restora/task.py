@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,17 @@ from torch import Tensor
 
 from restora import image
 from restora.degradations import Degradation, Mask, degradations
-from restora.errors import MaskError, OptionError
+from restora.errors import MaskError, OptionError, ShapeError
+from restora.priors import Prior
 
 
 @dataclass(frozen=True)
 class Task:
     """`name` is a registered degradation, `options` are its fields. A field that is a picture (the mask)
-    is given as a file for all pictures, or as a folder with a file of the same stem for each."""
+    is given as a file for all pictures, or as a folder with a file of the same stem for each.
+
+    Bad options, and a file for all pictures that is no mask, raise a RestoraError at once.
+    """
 
     name: str
     options: dict[str, Any]
@@ -29,45 +33,77 @@ class Task:
         if self.hole and not takes_mask:
             raise OptionError(f"--hole is an option of inpaint; task {self.name!r} has no such option")
         if takes_mask and (self.hole is None) == ("mask" not in self.options):
-            raise OptionError("inpaint needs to know what is missing: either --mask FILE|DIR or --hole center")
-        if not takes_mask:
-            self.cls(**self.options)  # bad values are reported before any file is read
+            came = "neither" if self.hole is None else "both"
+            raise OptionError(
+                f"inpaint needs to know what is missing: either --mask FILE|DIR or --hole center, got {came}"
+            )
+        for source in self._sources().values():
+            if not source.is_dir():
+                image.read_mask(source)
+        self.degradation([self._stand_ins((1, 1))])
 
     @property
     def cls(self) -> type[Degradation]:
         return degradations.get(self.name)
 
+    def check(self, prior: Prior) -> None:
+        """ShapeError if no observation of the prior's images can be made with these options."""
+        try:
+            size = prior.image_shape[1:]
+            self.degradation([self._stand_ins(size)]).observed_shape(prior.image_shape)
+        except ShapeError as error:
+            raise ShapeError(f"task {self.name!r} does not fit prior {prior.name!r}: {error}") from error
+
     def pictures(self, path: Path, size: tuple[int, int]) -> dict[str, Tensor]:
         """The per-image fields for the picture at `path`, of (height, width) `size`: {} but for masks."""
         if self.hole:
             return {"mask": Mask.center(size).mask}
-        names = [f.name for f in fields(self.cls) if f.metadata.get("per_image")]
-        return {name: self._mask(self.options[name], path, size) for name in names}
+        return {name: self._mask(file, path, size) for name, file in self.partners(path).items()}
+
+    def partners(self, path: Path) -> dict[str, Path]:
+        """The files that belong to the picture at `path`, by the field they are for."""
+        return {
+            name: _partner(source, path) if source.is_dir() else source
+            for name, source in self._sources().items()
+        }
 
     def degradation(self, pictures: Sequence[dict[str, Tensor]]) -> Degradation:
         """The degradation of a batch whose images have these per-image fields."""
         stacked = {name: torch.cat([p[name] for p in pictures]) for name in pictures[0]}
         return self.cls(**{**self.options, **stacked})
 
-    def _mask(self, source: Path, path: Path, size: tuple[int, int]) -> Tensor:
-        file = _partner(source, path) if source.is_dir() else source
+    def facts(self) -> dict[str, Any]:
+        """What the manifest says of this task: all its settings, also those left at their default."""
+        settings = {f.name: f.default for f in fields(self.cls) if f.init and not _is_picture(f)}
+        given = {k: str(v) if isinstance(v, Path) else v for k, v in self.options.items()}
+        return {"task": self.name, **settings, **given, **({"hole": self.hole} if self.hole else {})}
+
+    def _sources(self) -> dict[str, Path]:
+        return {f.name: self.options[f.name] for f in self._picture_fields() if f.name in self.options}
+
+    def _stand_ins(self, size: tuple[int, ...]) -> dict[str, Tensor]:
+        return {f.name: torch.ones(1, 1, *size) for f in self._picture_fields()}
+
+    def _picture_fields(self) -> list[Field[Any]]:
+        return [f for f in fields(self.cls) if _is_picture(f)]
+
+    def _mask(self, file: Path, path: Path, size: tuple[int, int]) -> Tensor:
+        if not file.exists():
+            raise MaskError(f"{path.name}: no mask for it in {file.parent}; expected {file}")
         mask = image.read_mask(file)
         if tuple(mask.shape[-2:]) != size:
             raise MaskError(
-                f"{file}: the mask is {mask.shape[-1]}x{mask.shape[-2]} but {path.name} is {size[1]}x{size[0]}; "
-                "expected the same size"
+                f"{file}: the mask is {mask.shape[-1]}x{mask.shape[-2]} but {path.name} is "
+                f"{size[1]}x{size[0]}; expected the same size"
             )
         return mask[None]
 
-    def facts(self) -> dict[str, Any]:
-        """What the manifest says of this task."""
-        options = {k: str(v) if isinstance(v, Path) else v for k, v in self.options.items()}
-        return {"task": self.name, **options, **({"hole": self.hole} if self.hole else {})}
+
+def _is_picture(entry: Field[Any]) -> bool:
+    return bool(entry.metadata.get("per_image"))
 
 
 def _partner(folder: Path, path: Path) -> Path:
-    """The file in `folder` with the stem of `path`."""
-    for suffix in image.SUFFIXES:
-        if (file := folder / f"{path.stem}{suffix}").exists():
-            return file
-    raise MaskError(f"{path.name}: no mask for it in {folder}; expected {folder / path.stem}.png")
+    """The file in `folder` with the stem of `path`; STEM.png where there is none."""
+    candidates = [folder / f"{path.stem}{s}" for suffix in image.SUFFIXES for s in (suffix, suffix.upper())]
+    return next(filter(Path.exists, candidates), candidates[0])

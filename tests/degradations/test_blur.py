@@ -65,9 +65,11 @@ def test_conjugate_gradient_leaves_finished_images_alone() -> None:
     b = torch.randn(2, 8, 1, generator=generator, dtype=torch.float64)
     together = conjugate_gradient(lambda x: matrices @ x, b)
     torch.testing.assert_close(together, torch.linalg.solve(matrices, b), rtol=1e-6, atol=1e-8)
+    coarse = conjugate_gradient(lambda x: matrices @ x, b, tolerance=0.1)
     for i in range(2):
-        alone = conjugate_gradient(lambda x, i=i: matrices[i : i + 1] @ x, b[i : i + 1])
-        torch.testing.assert_close(together[i : i + 1], alone, rtol=1e-9, atol=1e-12)
+        one = slice(i, i + 1)
+        alone = conjugate_gradient(lambda x, one=one: matrices[one] @ x, b[one], tolerance=0.1)
+        torch.testing.assert_close(coarse[one], alone, rtol=1e-9, atol=1e-12)
     assert torch.equal(conjugate_gradient(lambda x: x, torch.zeros(2, 3)), torch.zeros(2, 3))
 
 

@@ -207,13 +207,14 @@ def test_condition_against_the_dense_posterior_mean(linear: Degradation, varianc
 
 def test_condition_is_the_posterior_mean(degradation: Degradation) -> None:
     """By Monte Carlo through `forward` alone: x - E[x | y] has mean 0 and is orthogonal to E[x | y]."""
-    count, std = 300, 0.05
+    count, std = 150, 0.05
     d = first(degradation, count)
     x_hat = images(1, low=0.35, high=0.65).expand(count, -1, -1, -1)
     x = x_hat + std * randn(x_hat.shape, torch.Generator().manual_seed(3), like=x_hat)
     mean = d.condition(x_hat, std**2, d.forward(x, generators(0, count)))
     error = x - mean
-    z_score = error.mean(0) / (error.std(0) / count**0.5 + 1e-9)
+    # The floor is for errors that are rare, and so are missing from the deviation of the samples.
+    z_score = error.mean(0) / (error.std(0) / count**0.5 + 1e-3 * std)
     assert z_score.abs().max() < 6
     inner = (error * (mean - x_hat)).flatten(1).sum(1)
     assert inner.mean().abs() < 5 * inner.std() / count**0.5 + 1e-9
@@ -281,8 +282,8 @@ def test_take_repeats_and_reorders(degradation: Degradation) -> None:
 
 def test_seeds(degradation: Degradation) -> None:
     degradation.sigma = 0.2
-    x = images(2)
-    runs = [degradation.forward(x, generators(seed, 2)) for seed in (0, 0, 1)]
+    x = images(3)
+    runs = [degradation.forward(x, generators(seed, 3)) for seed in (0, 0, 1)]
     assert torch.equal(runs[0], runs[1])
     assert not torch.equal(runs[0], runs[2])
     assert not torch.equal(runs[0], degradation.A(x))
@@ -290,10 +291,7 @@ def test_seeds(degradation: Degradation) -> None:
 
 def test_no_noise_at_sigma_zero(degradation: Degradation) -> None:
     degradation.sigma = 0.0
-    assert (
-        torch.equal(degradation.forward(images(2)[:1]), degradation.A(images(2)[:1]))
-        or len(getattr(degradation, "mask", "1")) > 1
-    )
+    assert torch.equal(degradation.forward(images(3)), degradation.A(images(3)))
 
 
 def test_shapes(degradation: Degradation) -> None:

@@ -31,13 +31,13 @@ def test_value_shares_its_subgradient_at_a_grey_image() -> None:
 @pytest.mark.parametrize("y", [0.1, 0.45, 0.9])
 def test_prox_of_value_by_search(gamma: float, y: float) -> None:
     z = [0.5, 0.42, 0.1]
-    axis = torch.linspace(0, 1, 201, dtype=torch.float64)
+    axis = torch.linspace(0, 1, 101, dtype=torch.float64)
     grid = torch.cartesian_prod(axis, axis, axis)
     cost = gamma / 2 * (grid.amax(1) - y) ** 2 + (grid - torch.tensor(z)).square().sum(1) / 2
     x = Grayscale("value").prox_l2(pixel(z), pixel([y]), gamma).flatten()
     best = gamma / 2 * (x.max() - y) ** 2 + (x - torch.tensor(z)).square().sum() / 2
     assert best <= cost.min() + 1e-12
-    torch.testing.assert_close(x, grid[cost.argmin()], rtol=0, atol=0.006)
+    torch.testing.assert_close(x, grid[cost.argmin()], rtol=0, atol=0.011)
 
 
 @pytest.mark.parametrize("y", [0.3, 0.6, 0.9])
@@ -85,5 +85,5 @@ def test_downsample_averages_boxes_of_images_that_divide() -> None:
     x = torch.rand(1, 3, 8, 12, dtype=torch.float64)
     expected = x.view(1, 3, 2, 4, 3, 4).mean((3, 5))
     torch.testing.assert_close(Downsample(4).A(x), expected)
-    with pytest.raises(ShapeError, match="divide by 4.*crop it to 8x8"):
+    with pytest.raises(ShapeError, match=r"divide by 4.*crop it to 8x8"):
         Downsample(4).A(torch.zeros(1, 3, 8, 11))

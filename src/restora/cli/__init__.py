@@ -2,55 +2,60 @@
 
 from __future__ import annotations
 
-import argparse
+import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+
+import torch
 
 from restora import __version__
 from restora.cli import degrade, demo, priors, restore, train
-from restora.cli.options import nearest
-from restora.errors import RestoraError
+from restora.cli.parser import Parser
+from restora.errors import OptionError, RestoraError
 
 COMMANDS = (demo, degrade, restore, train, priors)
 
 
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, with the nearest option for one that does not exist."""
-
-    def error(self, message: str) -> NoReturn:
-        print(f"{self.prog}: error: {message}. See '{self.prog} --help'", file=sys.stderr)
-        raise SystemExit(2)
-
-
 def build_parser() -> Parser:
-    parser = Parser(prog="restora", description="Restore images from any known degradation with one prior.")
+    parser = Parser(
+        prog="restora", description="Restore images from any known degradation with one generative prior."
+    )
     parser.add_argument("--version", action="version", version=f"restora {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for module in COMMANDS:
         name = module.__name__.rpartition(".")[2]
-        lines = (module.__doc__ or "").strip().partition("\n")
-        command = commands.add_parser(
-            name,
-            help=lines[0],
-            description=module.__doc__,
-            allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        summary = (module.__doc__ or "").partition("\n")[0]
+        command = commands.add_parser(name, help=summary.rstrip("."), description=module.__doc__)
         module.add_arguments(command)
-        command.set_defaults(run=module.run, parser=command)
+        command.set_defaults(run=module.run)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns 0, or 1 if some files failed, or 2 if nothing could be done."""
-    args, unknown = build_parser().parse_known_args(argv)
     try:
-        if unknown:
-            args.parser.error(nearest(unknown[0], args.parser))
+        code = _run(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read stdout, such as head, has left; keep Python quiet about it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
+    return code
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        args, extra = build_parser().parse_known_args(argv)
+        if extra:
+            raise OptionError(f"unexpected argument {extra[0]!r}; give all inputs one after the other")
         return args.run(args)
+    except SystemExit as stop:  # --help and --version
+        return int(stop.code or 0)
     except RestoraError as error:
         print(f"restora: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except torch.OutOfMemoryError as error:
+        reason = str(error).partition(". ")[0]
+        print(f"restora: error: out of memory ({reason}); try a smaller batch", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("restora: interrupted; what was finished is kept", file=sys.stderr)

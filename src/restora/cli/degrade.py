@@ -1,7 +1,8 @@
 """Make observations from clean pictures, as a benchmark or a test needs them.
 
-Each result is DIR/STEM.png, of the depth of its input (8 or 16 bits): a 16x16 picture for x4, a grey one for
-colorize, a black hole for inpaint. Noise depends on --seed and the file's name only.
+Each result is DIR/STEM.png, of the depth of its input (8 or 16 bits): a 16x16 picture for x4, a grey one
+for colorize, a black hole for inpaint. Noise depends on --seed and the file's name only. DIR/restora.json
+says how each was made, and a second run skips what is done. Defaults are in parentheses.
 """
 
 from __future__ import annotations
@@ -11,25 +12,38 @@ import argparse
 from restora import batch, files
 from restora.cli.options import add_input, add_task, make_task
 from restora.cli.report import progress, summary
+from restora.manifest import Manifest
+
+EXAMPLES = """examples:
+  restora degrade photos/ -o small --task superres
+  restora degrade face.png -o grey --task colorize
+  restora degrade 'photos/*.jpg' -o holes --task inpaint --hole center
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_input(parser, "INPUT", "clean pictures: files, folders or globs")
-    add_task(parser)
+    parser.usage = "restora degrade INPUT... -o DIR --task TASK [options of the task] [options]"
+    parser.epilog = EXAMPLES
+    add_input(parser, "clean pictures: files, folders or globs")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise (0)")
     parser.add_argument("--overwrite", action="store_true", help="do again what an earlier run did")
-    parser.add_argument("--json", action="store_true", help="print the manifest")
+    parser.add_argument("--json", action="store_true", help="print the manifest to stdout")
+    add_task(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     task = make_task(args)
-    items = files.collect(args.inputs, args.output, args.seed)
+    items = files.collect(args.inputs, args.output, args.seed, partners=task.partners)
     settings = {"command": "degrade", **task.facts(), "seed": args.seed}
-    manifest = files.Manifest(args.output, settings, args.overwrite)
-    todo = manifest.keep_done(items)
-    with progress() as bar:
-        line = bar.add_task(f"degrade: {task.name}", total=len(todo))
-        for _ in batch.degrade(todo, task):
-            bar.advance(line)
-    manifest.record(todo)
+    manifest = Manifest(args.output, settings, args.overwrite)
+    todo = manifest.plan(items)
+    finished = []
+    try:
+        with progress() as bar:
+            line = bar.add_task(f"degrade: {task.name}", total=len(todo))
+            for item in batch.degrade(todo, task):
+                finished.append(item)
+                bar.advance(line)
+    finally:
+        manifest.record(finished)
     return summary(items, manifest, args.json)

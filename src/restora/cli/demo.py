@@ -1,4 +1,4 @@
-"""Degrade one public-domain photo in five ways, restore it with one prior, and write a contact sheet.
+"""Degrade a photo in five ways, restore it with one prior, and write a contact sheet.
 
 The photo is scikit-image's astronaut (Eileen Collins, NASA), her face aligned to the 64x64 template.
 """
@@ -16,6 +16,7 @@ from restora.align import astronaut
 from restora.cli.report import progress
 from restora.degradations import Degradation, Mask, degradations
 from restora.figure import Panel, contact_sheet
+from restora.files import make_folder
 from restora.image import to_uint8
 from restora.priors import load_prior
 from restora.restore import DEFAULT_PRIOR, stream
@@ -25,13 +26,23 @@ COLUMNS = ("observed", "restored", "sample 2", "sample 3", "truth")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", type=Path, default=Path("demo"), metavar="DIR", help="(demo)")
-    parser.add_argument("--prior", default=DEFAULT_PRIOR, metavar="NAME|DIR", help=f"({DEFAULT_PRIOR})")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="(0)")
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("demo"), metavar="DIR", help="folder for demo.png (demo)"
+    )
+    parser.add_argument(
+        "--prior",
+        default=DEFAULT_PRIOR,
+        metavar="NAME|DIR",
+        help=f"a prior for 64x64 faces ({DEFAULT_PRIOR})",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of the noise and the random starts (0)"
+    )
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
+    make_folder(args.output)
     prior, truth = load_prior(args.prior), astronaut()[None]
     rows, table = [], []
     with progress() as bar:

@@ -4,52 +4,90 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import math
+import textwrap
 import typing
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
-from restora.degradations import Degradation, degradations
+from restora.degradations import Degradation, Mask, degradations
 from restora.errors import OptionError
 from restora.solvers import Solver, solvers
 from restora.task import Task
 
-
-def nearest(unknown: str, parser: argparse.ArgumentParser) -> str:
-    """The text of the error for an option that `parser` does not have."""
-    known = [name for action in parser._actions for name in action.option_strings]
-    near = difflib.get_close_matches(unknown.partition("=")[0], known, n=1, cutoff=0.6)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"unknown option or argument {unknown!r}{hint}"
+MASK_HELP = "a picture, white where pixels are missing; or a folder with one of the same name for each input"
+HOLE_HELP = "in place of --mask: the middle half of each side is missing"
+Owners = dict[str, Field[Any]]
 
 
-def add_input(parser: argparse.ArgumentParser, metavar: str, text: str) -> None:
-    parser.add_argument("inputs", nargs="+", type=Path, metavar=metavar, help=text)
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the results")
+def add_input(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help=text)
+    output = "folder for the results"
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help=output)
+    parser.add_argument("--task", required=True, metavar="TASK", help=", ".join(degradations.names()))
 
 
 def add_task(parser: argparse.ArgumentParser) -> None:
-    """--task, and one option for each field of each registered degradation."""
-    group = parser.add_argument_group("task")
-    group.add_argument("--task", required=True, metavar="TASK", help=", ".join(degradations.names()))
-    options: dict[str, list[str]] = {}
-    hints: dict[str, Any] = {}
+    """One option for each field of each registered degradation, in a group for each task."""
+    options = _task_options()
     for task, cls in degradations:
-        types = typing.get_type_hints(cls)
+        names = [name for name, owners in options.items() if list(owners) == [task]]
+        if names:
+            group = parser.add_argument_group(f"options of --task {task}")
+            for name in names:
+                _add_option(group, name, options[name])
+            if issubclass(cls, Mask):
+                group.add_argument("--hole", choices=["center"], help=HOLE_HELP)
+    group = parser.add_argument_group("options of several tasks")
+    for name, owners in options.items():
+        if len(owners) > 1:
+            _add_option(group, name, owners)
+
+
+def _task_options() -> dict[str, Owners]:
+    """name of an option -> the tasks that have it, and their fields."""
+    options: dict[str, Owners] = {}
+    for task, cls in degradations:
         for item in task_fields(cls):
-            default = "" if item.default in (MISSING, None) else f" ({item.default})"
-            options.setdefault(item.name, []).append(f"[{task}] {item.metadata.get('help', '')}{default}")
-            hints[item.name] = Path if item.metadata.get("per_image") else types[item.name]
-    for name, lines in options.items():
-        shared = len({line.partition("] ")[2] for line in lines}) == 1 and len(lines) > 1
-        text = lines[0].partition("] ")[2] if shared else "; ".join(lines)
-        group.add_argument(f"--{name.replace('_', '-')}", **value_type(hints[name]), help=text)
-    group.add_argument("--hole", choices=["center"], help="[inpaint] the middle half of each side is missing")
+            options.setdefault(item.name, {})[task] = item
+    return options
 
 
 def task_fields(cls: type[Degradation]) -> Iterator[Field[Any]]:
     return (item for item in fields(cls) if item.init)
+
+
+def _add_option(group: argparse._ArgumentGroup, name: str, owners: Owners) -> None:
+    task, item = next(iter(owners.items()))
+    picture = item.metadata.get("per_image")
+    hint = Path if picture else typing.get_type_hints(degradations.get(task))[name]
+    text = MASK_HELP if picture else _help(owners)
+    group.add_argument(_flag(name), **value_type(hint), help=text)
+
+
+def _help(owners: Owners) -> str:
+    """What the option means and its default: once, or task by task where they differ."""
+    meanings = {item.metadata.get("help", "") for item in owners.values()}
+    if len(meanings) > 1:
+        return "; ".join(f"[{task}] {_help({task: item})}" for task, item in owners.items())
+    defaults = {task: show(item.default) for task, item in owners.items() if item.default is not MISSING}
+    if not defaults:
+        return meanings.pop()
+    usual = Counter(defaults.values()).most_common(1)[0][0]
+    others = [f"{task} {value}" for task, value in defaults.items() if value != usual]
+    return f"{meanings.pop()} ({'; '.join([usual, *others])})"
+
+
+def show(value: object) -> str:
+    """A default as people would type it."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def value_type(hint: Any) -> dict[str, Any]:
@@ -63,28 +101,45 @@ def value_type(hint: Any) -> dict[str, Any]:
 
 def make_task(args: argparse.Namespace) -> Task:
     """The Task that the options describe. An option of another task is an error, never ignored."""
-    cls = degradations.get(args.task)
-    own = {item.name for item in task_fields(cls)}
-    everyone = {item.name for _, other in degradations for item in task_fields(other)}
-    given = {name: getattr(args, name) for name in everyone if getattr(args, name) is not None}
-    for name in given.keys() - own:
-        owners = [task for task, other in degradations if name in {f.name for f in task_fields(other)}]
-        raise OptionError(f"--{name} is an option of {', '.join(owners)}; task {args.task!r} has no such option")
+    own = {item.name for item in task_fields(degradations.get(args.task))}
+    options = _task_options()
+    given = {name: getattr(args, name) for name in options if getattr(args, name) is not None}
+    for name in given:
+        if name not in own:
+            raise OptionError(
+                f"{_flag(name)} is an option of {', '.join(options[name])}; "
+                f"task {args.task!r} has no such option"
+            )
     return Task(args.task, given, hole=args.hole)
 
 
 def add_solver(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("method")
-    group.add_argument("--method", default="auto", metavar="NAME", help=f"auto, {', '.join(solvers.names())}")
-    group.add_argument(
+    methods = f"auto, {', '.join(solvers.names())} (auto)"
+    parser.add_argument("--method", default="auto", metavar="NAME", help=methods)
+    parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
         dest="settings",
-        help="a setting of the method, as often as needed; those there are: "
-        + "; ".join(f"{name}: {', '.join(f.name for f in fields(cls))}" for name, cls in solvers),
+        help="a setting of the method, as often as needed; see below",
     )
+
+
+def solver_settings() -> str:
+    """The settings of every method, as a paragraph for --help."""
+    paragraphs = []
+    for method, cls in solvers:
+        hints = typing.get_type_hints(cls)
+        lines = [_setting_line(item, hints[item.name]) for item in fields(cls)]
+        paragraphs.append("\n".join([f"settings of --method {method}, and their defaults:", *lines]))
+    return "\n\n".join(paragraphs)
+
+
+def _setting_line(item: Field[Any], hint: Any) -> str:
+    values = f"{', '.join(typing.get_args(hint))}: " if typing.get_origin(hint) is typing.Literal else ""
+    text = f"  --set {f'{item.name}={show(item.default)}':<20}{values}{item.metadata.get('help', '')}"
+    return textwrap.fill(text, 100, subsequent_indent=" " * 28)
 
 
 def make_solver(name: str, settings: list[str]) -> Solver:
@@ -96,7 +151,7 @@ def make_solver(name: str, settings: list[str]) -> Solver:
         key, equals, text = setting.partition("=")
         if not equals or key not in known:
             near = difflib.get_close_matches(key, known, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = f" Did you mean {near[0]!r}?" if near and key not in known else ""
             raise OptionError(
                 f"--set {setting}: expected NAME=VALUE with a setting of {name!r}: {', '.join(known)}.{hint}"
             )
@@ -110,6 +165,10 @@ def _parse(text: str, hint: Any, setting: str) -> Any:
             return text
         raise OptionError(f"--set {setting}: expected one of {', '.join(typing.get_args(hint))}")
     try:
-        return hint(text)
+        value = hint(text)
     except ValueError:
-        raise OptionError(f"--set {setting}: expected a value of type {hint.__name__}") from None
+        noun = {int: "a whole number", float: "a number"}.get(hint, f"a {hint.__name__}")
+        raise OptionError(f"--set {setting}: expected {noun}") from None
+    if isinstance(value, float) and not math.isfinite(value):
+        raise OptionError(f"--set {setting}: expected a finite number")
+    return value

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from restora.files import Item, Manifest
+from restora.files import Item
+from restora.manifest import Manifest
 
 
 def progress() -> Progress:
@@ -25,13 +26,20 @@ def summary(items: Sequence[Item], manifest: Manifest, as_json: bool) -> int:
     counts = Counter(item.status for item in items)
     failed = [item for item in items if item.status == "failed"]
     for item in failed:
-        print(f"restora: failed: {item.path}: {item.facts['error']}", file=sys.stderr)
+        tell(f"failed: {item.path}: {item.facts['error']}")
+    if manifest.error:
+        tell(f"failed: {manifest.error}")
     if as_json:
         print(json.dumps(manifest.content(), indent=1))
     else:
-        folder = manifest.path.parent
-        parts = [f"{counts['done']} written to {folder}"]
+        parts = [f"{counts['done']} written to {manifest.path.parent}"]
         parts += [f"{counts['kept']} kept from an earlier run"] * bool(counts["kept"])
         parts += [f"{counts['failed']} failed"] * bool(failed)
-        print(", ".join(parts))
-    return 1 if failed else 0
+        # A file name need not be valid in the encoding of stdout.
+        print(", ".join(parts).encode(errors="backslashreplace").decode())
+    return 1 if failed or manifest.error else 0
+
+
+def tell(message: str) -> None:
+    """One line on stderr."""
+    print(f"restora: {message}", file=sys.stderr)

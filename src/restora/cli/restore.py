@@ -1,7 +1,9 @@
 """Restore observations: pictures with a hole, without colour, too small, noisy or posterised.
 
-Each result is DIR/STEM.png, further samples are DIR/STEM-2.png and so on, best first, and DIR/restora.json
-says how each was made. A second run skips what is done.
+An observation has the size that the task makes of the prior's images: for a prior of 64x64, superres needs
+16x16, and the other tasks 64x64. Each result is DIR/STEM.png, further samples are DIR/STEM-2.png and so on, best first, and DIR/restora.json
+says how each was made. A second run skips what is done. The exit code is 0, or 1 if some files failed, or
+2 if nothing could be done. Defaults are in parentheses.
 """
 
 from __future__ import annotations
@@ -10,43 +12,57 @@ import argparse
 from collections.abc import Sequence
 
 from restora import batch, files
-from restora.cli.options import add_input, add_solver, add_task, make_solver, make_task
+from restora.cli.options import add_input, add_solver, add_task, make_solver, make_task, solver_settings
 from restora.cli.report import progress, summary
 from restora.device import pick
 from restora.errors import OptionError
 from restora.files import Item
+from restora.manifest import Manifest
 from restora.priors import load_prior, store
 from restora.restore import DEFAULT_PRIOR, choose
 from restora.solvers import Step
 from restora.trace import Trace
 
+EXAMPLES = """examples:
+  restora restore grey.png -o out --task colorize
+  restora restore small/ -o out --task superres --scale 4 --samples 3
+  restora restore photos/ -o out --task inpaint --mask masks/
+"""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_input(parser, "INPUT", "observations: files, folders or globs")
-    add_task(parser)
+    parser.usage = "restora restore INPUT... -o DIR --task TASK [options of the task] [options]"
+    parser.epilog = f"{solver_settings()}\n\n{EXAMPLES}"
+    add = parser.add_argument
+    add_input(parser, "observations: files, folders or globs")
     add_solver(parser)
-    parser.add_argument("--prior", default=DEFAULT_PRIOR, metavar="NAME|DIR", help=f"({DEFAULT_PRIOR})")
-    parser.add_argument("--samples", type=int, default=1, metavar="K", help="restorations of each picture (1)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the random starts (0)")
-    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda", help="(auto)")
-    parser.add_argument("--batch-size", type=int, default=64, metavar="N", help="pictures at a time (64)")
-    parser.add_argument("--overwrite", action="store_true", help="do again what an earlier run did")
-    parser.add_argument("--trace", action="store_true", help="also write STEM-trace.webp: the search, animated")
-    parser.add_argument("--json", action="store_true", help="print the manifest")
+    prior = f"a prior that ships, or a folder that 'restora train' wrote ({DEFAULT_PRIOR})"
+    add("--prior", default=DEFAULT_PRIOR, metavar="NAME|DIR", help=prior)
+    add("--samples", type=int, default=1, metavar="K", help="restorations of each picture, best first (1)")
+    add("--seed", type=int, default=0, metavar="N", help="of the random starts (0)")
+    add("--device", default="auto", metavar="NAME", help="auto, cpu or cuda (auto)")
+    add("--batch-size", type=int, default=64, metavar="N", help="pictures restored together (64)")
+    add("--overwrite", action="store_true", help="do again what an earlier run did")
+    add("--trace", action="store_true", help="also write STEM-trace.webp: the search, animated")
+    add("--json", action="store_true", help="print the manifest to stdout")
+    add_task(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     for name in ("samples", "batch_size"):
         if getattr(args, name) < 1:
             raise OptionError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(args, name)}")
-    task, prior, device = make_task(args), load_prior(args.prior), str(pick(args.device))
-    name, solver = choose(args.method, prior)
-    solver = make_solver(name, args.settings).for_samples(args.samples)
-    items = files.collect(args.inputs, args.output, args.seed)
+    task, device = make_task(args), str(pick(args.device))
+    prior = load_prior(args.prior)
+    task.check(prior)
+    method = choose(args.method, prior)[0]
+    solver = make_solver(method, args.settings).for_samples(args.samples)
+    wanted = {"samples": args.samples, "trace": args.trace}
+    items = files.collect(args.inputs, args.output, args.seed, **wanted, partners=task.partners)
     settings = {
         "command": "restore",
         **task.facts(),
-        "method": name,
+        "method": method,
         "method settings": vars(solver),
         "prior": prior.name,
         "prior sha256": files.digest(store.folder(args.prior) / store.WEIGHTS),
@@ -54,23 +70,37 @@ def run(args: argparse.Namespace) -> int:
         "seed": args.seed,
         "device": device,
     }
-    manifest = files.Manifest(args.output, settings, args.overwrite)
-    todo = manifest.keep_done(items)
-    trace = Trace() if args.trace else None
-    with progress() as bar:
-        line = bar.add_task(f"{name}: {task.name}", total=len(todo))
-
-        def watch(batch_items: Sequence[Item], step: Step) -> None:
-            bar.update(line, completed=finished + len(batch_items) * step.i / step.total)
-            if trace is not None:
-                trace.watch(batch_items, step)
-
-        finished = 0
-        options = {"samples": args.samples, "batch_size": args.batch_size, "device": device}
-        for chunk in batch.restore(todo, task, prior, solver, **options, watch=watch):
-            if trace is not None:
-                trace.write(chunk)
+    manifest = Manifest(args.output, settings, args.overwrite)
+    todo = manifest.plan(items)
+    options = {"samples": args.samples, "batch_size": args.batch_size, "device": device}
+    with _Watch(f"{method}: {task.name}", len(todo), args.trace) as watch:
+        for chunk in batch.restore(todo, task, prior, solver, **options, watch=watch.step):
+            watch.finished(chunk)
             manifest.record(chunk)
-            finished += len(chunk)
-            bar.update(line, completed=finished)
     return summary(items, manifest, args.json)
+
+
+class _Watch:
+    """The progress bar of a run, and its traces."""
+
+    def __init__(self, text: str, total: int, trace: bool):
+        self.bar, self.trace, self.count = progress(), Trace() if trace else None, 0
+        self.line = self.bar.add_task(text, total=total)
+
+    def __enter__(self) -> _Watch:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.stop()
+
+    def step(self, items: Sequence[Item], step: Step) -> None:
+        self.bar.update(self.line, completed=self.count + len(items) * step.i / step.total)
+        if self.trace:
+            self.trace.watch(items, step)
+
+    def finished(self, items: Sequence[Item]) -> None:
+        self.count += len(items)
+        self.bar.update(self.line, completed=self.count)
+        if self.trace:
+            self.trace.write()

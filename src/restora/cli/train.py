@@ -1,7 +1,7 @@
 """Train a prior on your own clean images.
 
-DIR gets checkpoint.safetensors every few minutes (--resume continues from it, exactly), samples.png, log.jsonl,
-and at the end the prior: 'restora restore ... --prior DIR' uses it.
+DIR gets checkpoint.safetensors every few minutes (--resume continues from it, exactly), samples.png and
+log.jsonl, and at the end the prior: 'restora restore ... --prior DIR' uses it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from restora import __version__
-from restora.cli.options import value_type
+from restora.cli.options import show, value_type
 from restora.device import pick
+from restora.files import make_folder
 from restora.training import loop, trainings
 from restora.training.data import load
 
@@ -27,16 +28,18 @@ from restora.training.data import load
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
     for name, training in trainings:
-        kind = kinds.add_parser(name, help=(training.__doc__ or "").partition("\n")[0], allow_abbrev=False)
+        summary = (training.__doc__ or "").partition("\n")[0]
+        kind = kinds.add_parser(name, help=summary.rstrip("."), description=summary)
         kind.add_argument("data", nargs="+", type=Path, metavar="DATA", help="folders or zips of images")
-        kind.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+        kind.add_argument(
+            "-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the run and its prior"
+        )
         budget = kind.add_mutually_exclusive_group(required=True)
         budget.add_argument("--minutes", type=float, metavar="M", help="train for M minutes in all")
         budget.add_argument("--images", type=int, metavar="N", help="train on N images in all")
         kind.add_argument("--resume", action="store_true", help="continue from the checkpoint in DIR")
-        kind.add_argument("--device", default="auto", metavar="auto|cpu|cuda")
+        kind.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu or cuda (auto)")
         kind.add_argument("--json", action="store_true", help="print the facts of the run at its end")
-        kind.set_defaults(parser=kind)
         _add_settings(kind, training.Config)
 
 
@@ -44,7 +47,7 @@ def _add_settings(parser: argparse.ArgumentParser, config: Any) -> None:
     hints = typing.get_type_hints(config)
     group = parser.add_argument_group("settings")
     for item in fields(config):
-        text = f"{item.metadata.get('help', '')} ({item.default})"
+        text = f"{item.metadata.get('help', '')} ({show(item.default)})"
         option = f"--{item.name.replace('_', '-')}"
         if hints[item.name] is bool:
             group.add_argument(option, action=argparse.BooleanOptionalAction, default=item.default, help=text)
@@ -56,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
     training = trainings.get(args.kind)
     config = training.Config(**{item.name: getattr(args, item.name) for item in fields(training.Config)})
     budget, device = loop.Budget(args.minutes, args.images), pick(args.device)
+    make_folder(args.output)
     images, errors = load(args.data, config.size, config.channels)
     for error in errors:
         print(f"restora: left out: {error}", file=sys.stderr)
@@ -73,7 +77,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _train(trainer: loop.Trainer, args: argparse.Namespace, budget: loop.Budget, facts: dict[str, Any]) -> None:
+def _train(
+    trainer: loop.Trainer, args: argparse.Namespace, budget: loop.Budget, facts: dict[str, Any]
+) -> None:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.1f} %"))
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:

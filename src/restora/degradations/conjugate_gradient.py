@@ -15,7 +15,7 @@ from torch import Tensor
 
 
 def conjugate_gradient(
-    M: Callable[[Tensor], Tensor], b: Tensor, tolerance: float | None = None, iterations: int = 300
+    M: Callable[[Tensor], Tensor], b: Tensor, tolerance: float | None = None, iterations: int = 1000
 ) -> Tensor:
     """x with M(x) = b, for b (B, ...) and M acting on each image by itself.
 

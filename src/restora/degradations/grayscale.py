@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from restora.degradations.base import Degradation, Shape, as_tensor, option, shares
+from restora.degradations.base import Degradation, Operator, Shape, as_tensor, option, shares
+from restora.degradations.linear import LinearDegradation
 from restora.degradations.truncated import inverse_mills, truncated_mean
 from restora.errors import ShapeError
 from restora.image import LUMA, luma
@@ -87,6 +88,17 @@ class Grayscale(Degradation):
         else:
             mean = _given_maximum(x_hat, std, y)
         return torch.where(variance > 0, mean, x_hat)
+
+    def lmmse(self, mean: Tensor, covariance: Operator, y: Tensor) -> Tensor:
+        """As in the base. For `value` the maximum is linearised: it stays in the channel where it is in `mean`."""
+        if self.linear:
+            return super().lmmse(mean, covariance, y)
+        largest = torch.zeros_like(mean).scatter(1, mean.argmax(1, keepdim=True), 1)
+        tangent = LinearDegradation(
+            lambda x: (largest * x).sum(1, keepdim=True), lambda u: largest * u, sigma=self.sigma
+        )
+        estimate = tangent.lmmse(mean, covariance, y)
+        return estimate if self.sigma > 0 else torch.where(largest > 0, y, torch.minimum(estimate, y))
 
     def observed_shape(self, image_shape: Shape) -> Shape:
         if len(image_shape) != 3 or image_shape[0] != 3:

@@ -5,16 +5,13 @@ y = A x + sigma e;   A^dagger and prox_l2 by conjugate gradients on A^T A
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from restora.degradations.base import Degradation, Shape, option
+from restora.degradations.base import Degradation, Operator, Shape, option
 from restora.errors import OptionError
-
-Operator = Callable[[Tensor], Tensor]
 
 
 @dataclass(eq=False, init=False)

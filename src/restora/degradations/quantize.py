@@ -16,7 +16,15 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from restora.degradations.base import Degradation, as_tensor, option, weighted_sum
+from restora.degradations.base import (
+    LMMSE_TOLERANCE,
+    Degradation,
+    Operator,
+    as_tensor,
+    option,
+    weighted_sum,
+)
+from restora.degradations.conjugate_gradient import conjugate_gradient
 from restora.degradations.truncated import truncated_mean
 from restora.random import Generators, randn
 
@@ -74,17 +82,31 @@ class Quantize(Degradation):
         posterior = x_hat + variance / total * (mean - x_hat) if self.sigma > 0 else mean
         return torch.where(variance > 0, posterior, x_hat)
 
+    def lmmse(self, mean: Tensor, covariance: Operator, y: Tensor) -> Tensor:
+        """As in the base, the rounding taken for noise of variance step^2 / 12; then, without dither, held to
+        the cells."""
+        noise = self.rounding_variance + self.sigma**2
+        solution = conjugate_gradient(lambda u: covariance(u) + noise * u, y - mean, LMMSE_TOLERANCE)
+        estimate = mean + covariance(solution)
+        return estimate if self.sigma > 0 else self._clip(estimate, y)
+
+    @property
+    def rounding_variance(self) -> float:
+        """step^2 / 12: the variance of a uniform error of a cell's width."""
+        return 1 / (12 * (self.levels - 1) ** 2)
+
     def model_variance(self, x: Tensor, y: Tensor) -> Tensor:
         """As in the base, the rounding counted as noise of variance step^2 / 12."""
-        rounding = 1 / (12 * (self.levels - 1) ** 2)
-        return ((y - x).flatten(1).square().mean(1) - rounding - self.sigma**2).clamp(min=0)
+        squares = (y - x).flatten(1).square().mean(1)
+        return (squares - self.rounding_variance - self.sigma**2).clamp(min=0)
 
     def _index(self, x: Tensor) -> Tensor:
         return (x * (self.levels - 1)).round().clamp(0, self.levels - 1)
 
     def _nearest(self, x: Tensor, y: Tensor) -> Tensor:
         """The value closest to x that explains y."""
-        if self.distance == "identity":
-            return y
+        return y if self.distance == "identity" else self._clip(x, y)
+
+    def _clip(self, x: Tensor, y: Tensor) -> Tensor:
         low, high = self.cell(y)
         return torch.minimum(torch.maximum(x, low), high)

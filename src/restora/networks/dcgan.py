@@ -9,11 +9,11 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
-from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 
 
 def _levels(size: int) -> int:
@@ -36,7 +36,8 @@ class Generator(nn.Module):
         super().__init__()
         levels = _levels(size)
         widths = [width * 2 ** (levels - 1 - i) for i in range(levels)]
-        self.config = {"latent": latent, "width": width, "channels": channels, "size": size, "norm": norm}
+        self.config: dict[str, Any] = {"latent": latent, "width": width, "channels": channels}
+        self.config |= {"size": size, "norm": norm}
         self.project = nn.Linear(latent, widths[0] * 16, bias=not norm)
         blocks: list[nn.Module] = [*_norm(widths[0], norm), nn.ReLU(inplace=True)]
         for w_in, w_out in itertools.pairwise(widths):
@@ -53,38 +54,39 @@ class Generator(nn.Module):
     @torch.no_grad()
     def fold(self) -> Generator:
         """The same function with the stored batch statistics folded into weights and biases."""
-        config = {**self.config, "norm": False}
-        folded = Generator(**config).eval()  # type: ignore[arg-type]
-        sources = [self.project, *(m for m in self.blocks if isinstance(m, nn.ConvTranspose2d))]
-        targets = [folded.project, *(m for m in folded.blocks if isinstance(m, nn.ConvTranspose2d))]
+        folded = Generator(**{**self.config, "norm": False}).eval()
         norms = [m for m in self.blocks if isinstance(m, nn.BatchNorm2d)]
+        sources, targets = self._layers(), folded._layers()
         for source, target, norm in zip(sources[:-1], targets[:-1], norms, strict=True):
-            scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)  # type: ignore[operator]
-            bias = norm.bias - norm.running_mean * scale  # type: ignore[operator]
+            scale, bias = _affine(norm)
             if isinstance(source, nn.Linear):  # its outputs are channels x 4 x 4
                 scale, bias = scale.repeat_interleave(16).view(-1, 1), bias.repeat_interleave(16)
             else:
                 scale = scale.view(1, -1, 1, 1)
             target.weight.copy_(source.weight * scale)
-            target.bias.copy_(bias)  # type: ignore[union-attr]
+            assert target.bias is not None
+            target.bias.copy_(bias)
         targets[-1].load_state_dict(sources[-1].state_dict())
         return folded
+
+    def _layers(self) -> list[nn.Linear | nn.ConvTranspose2d]:
+        return [self.project, *(m for m in self.blocks if isinstance(m, nn.ConvTranspose2d))]
 
 
 class Discriminator(nn.Module):
     """Images (B, channels, size, size) in [-1, 1] -> logits (B,): log D - log(1 - D).
 
-    With `norm=False` the layers are plain, as `bake` leaves them.
+    With `norm=False` the layers are plain, as `bake` makes them.
     """
 
     def __init__(self, width: int = 64, channels: int = 3, size: int = 64, norm: bool = True):
         super().__init__()
         levels = _levels(size)
         widths = [channels, *(width * 2**i for i in range(levels))]
-        self.config = {"width": width, "channels": channels, "size": size, "norm": norm}
+        self.config: dict[str, Any] = {"width": width, "channels": channels, "size": size, "norm": norm}
         normalise: Callable[[nn.Module], nn.Module] = spectral_norm if norm else lambda layer: layer
         blocks: list[nn.Module] = []
-        for w_in, w_out in zip(widths[:-1], widths[1:], strict=True):
+        for w_in, w_out in itertools.pairwise(widths):
             blocks += [normalise(nn.Conv2d(w_in, w_out, 4, 2, 1)), nn.LeakyReLU(0.2, inplace=True)]
         blocks.append(normalise(nn.Conv2d(widths[-1], 1, 4, 1, 0)))
         self.blocks = nn.Sequential(*blocks)
@@ -92,13 +94,25 @@ class Discriminator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.blocks(x.contiguous(memory_format=torch.channels_last)).flatten()
 
+    @torch.no_grad()
     def bake(self) -> Discriminator:
-        """Replace each spectrally normalised weight by its present value, for inference."""
-        for module in self.modules():
-            if is_parametrized(module, "weight"):
-                remove_parametrizations(module, "weight")
-        self.config["norm"] = False
-        return self
+        """The same function in evaluation mode, each weight with its present normalisation."""
+        baked = Discriminator(**{**self.config, "norm": False}).eval()
+        for source, target in zip(self.blocks, baked.blocks, strict=True):
+            if isinstance(source, nn.Conv2d) and isinstance(target, nn.Conv2d):
+                target.weight.copy_(source.weight)
+                assert source.bias is not None
+                assert target.bias is not None
+                target.bias.copy_(source.bias)
+        return baked
+
+
+def _affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """(scale, bias) of batch norm with its stored statistics: x -> scale x + bias."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+    return scale, norm.bias - norm.running_mean * scale
 
 
 def _norm(width: int, norm: bool) -> list[nn.Module]:

@@ -8,7 +8,7 @@ TEXT = """# {name}
 
 {summary}
 
-{kind} for {width}x{height} images with {channels} channels, stored in half precision. What it draws by itself:
+{kind} for {width}x{height} images with {channels} channels, in half precision. What it draws by itself:
 
 ![samples](samples.png)
 
@@ -30,7 +30,9 @@ def text(name: str, kind: str, image_shape: tuple[int, int, int], facts: dict[st
         tags=["image-restoration", kind],
         model_name=name,
     )
-    rows = [f"| {key.replace('_', ' ')} | {_cell(value)} |" for key, value in facts.items() if key != "summary"]
+    rows = [
+        f"| {key.replace('_', ' ')} | {_cell(value)} |" for key, value in facts.items() if key != "summary"
+    ]
     body = TEXT.format(
         name=name,
         summary=facts.get("summary", "A prior trained with restora."),

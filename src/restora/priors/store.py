@@ -1,8 +1,8 @@
 """Stored priors: a folder with `prior.safetensors`, and a card in the format of the Hugging Face hub.
 
-    NAME/prior.safetensors   weights in half precision; the header says how to build the networks
-    NAME/README.md           the card: facts in the YAML head, prose below
-    NAME/samples.png         what the prior draws by itself
+NAME/prior.safetensors   weights in half precision; the header says how to build the networks
+NAME/README.md           the card: facts in the YAML head, prose below
+NAME/samples.png         what the prior draws by itself
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from restora.errors import UnknownNameError, WeightsError
 from restora.image import atomic
@@ -57,18 +57,24 @@ def load(name: str | Path) -> Prior:
     except (KeyError, TypeError, ValueError, RuntimeError, UnknownNameError) as error:
         reason = str(error).splitlines()[0]
         raise WeightsError(f"{path}: its weights do not match its header ({reason})") from error
-    prior.name, prior.card = path.parent.name, header.get("card", {})
+    prior.name, prior.card = path.parent.resolve().name, header.get("card", {})
     return prior.eval().requires_grad_(False)
 
 
 def save(path: Path, prior: Prior, facts: dict[str, Any]) -> None:
-    """Write `path`/prior.safetensors in half precision, and its card. `facts` (JSON types) are `prior.card`."""
+    """Write `path`/prior.safetensors in half precision, and its card; `facts` (JSON types) are `prior.card`.
+
+    Raises WeightsError for weights that are not finite in half precision, OutputError where it cannot write.
+    """
     from restora.priors import card
 
     header = {"kind": prior.kind, "config": prior.config(), "card": facts}
     half = {k: v.detach().cpu().to(torch.float16).contiguous() for k, v in prior.state_dict().items()}
+    if not all(value.isfinite().all() for value in half.values()):
+        raise WeightsError(f"{path}: weights are not finite in half precision, so the prior was not written")
+    data = safetensors.torch.save(half, metadata={"restora.prior": json.dumps(header)})
     with atomic(path / WEIGHTS) as part:
-        save_file(half, part, metadata={"restora.prior": json.dumps(header)})
+        part.write_bytes(data)
     with atomic(path / "README.md") as part:
         part.write_text(card.text(path.resolve().name, prior.kind, prior.image_shape, facts))
 

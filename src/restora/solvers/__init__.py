@@ -1,10 +1,12 @@
-"""Solvers: observation + degradation + prior -> restoration. A new one is one file here and one line below."""
+"""Solvers: observation + degradation + prior -> restoration. A new one: one file here, one line below."""
 
 from restora.registry import Registry
 from restora.solvers.base import Solver, Step
 from restora.solvers.latent_map import LatentMAP
+from restora.solvers.reference import ReferenceMAP
 
 solvers: Registry[type[Solver]] = Registry("method")
 solvers.register("map", LatentMAP)
+solvers.register("reference", ReferenceMAP)
 
-__all__ = ["LatentMAP", "Solver", "Step", "solvers"]
+__all__ = ["LatentMAP", "ReferenceMAP", "Solver", "Step", "solvers"]

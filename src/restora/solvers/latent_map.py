@@ -10,7 +10,7 @@ log p_X = log D - log(1 - D) + log p_z and p_z is standard normal.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
@@ -19,12 +19,13 @@ from torch import Tensor
 
 from restora.degradations import Degradation, Mask
 from restora.device import fast_bfloat16
-from restora.errors import OptionError
+from restora.errors import OptionError, PairingError
 from restora.priors.base import Prior
 from restora.priors.gan import GANPrior
 from restora.solvers.base import Solver, Step
 from restora.solvers.descent import Adam, Nesterov
 from restora.solvers.poisson import poisson_blend
+from restora.solvers.residual import SmoothField
 
 
 def _setting(default: Any, text: str) -> Any:
@@ -48,8 +49,10 @@ class LatentMAP(Solver):
     window: int = _setting(0, "inpainting: pixels this near the hole weigh more (0: all weigh the same)")
     patience: int = _setting(30, "a latent stops after so many steps without progress (0: never)")
     tolerance: float = _setting(1e-3, "relative decrease of the objective that counts as progress")
-    finish: Literal["auto", "none", "blend", "project"] = _setting(
-        "auto", "agree with y by Poisson blending (inpainting), projection onto the data, or not at all"
+    finish: Literal["smooth", "blend", "project", "none"] = _setting(
+        "smooth",
+        "how G(z) is made to agree with y: by a smooth correction, by Poisson blending (inpainting only), "
+        "by the least correction, or not at all",
     )
 
     def __post_init__(self) -> None:
@@ -98,21 +101,42 @@ class LatentMAP(Solver):
 
     def _finish(self, samples: Tensor, y: Tensor, degradation: Degradation) -> Tensor:
         """Make each of the (B, K, C, H, W) samples agree with y in the way `finish` says."""
-        if self.finish == "none":
-            return samples
         batch, count = samples.shape[:2]
         rows = torch.arange(batch, device=y.device).repeat_interleave(count)
-        x, y, degradation = samples.flatten(0, 1), y[rows], degradation.take(rows)
-        x = _project(x, y, degradation)
-        if self.finish != "project" and isinstance(degradation, Mask):
-            x = poisson_blend(samples.flatten(0, 1), x, degradation.mask)
+        x = FINISHES[self.finish](samples.flatten(0, 1), y[rows], degradation.take(rows))
         return x.view_as(samples)
 
 
-def _project(x: Tensor, y: Tensor, degradation: Degradation) -> Tensor:
-    """E[x* | y] if the truth is N(x, v I), v estimated an image from how badly x explains y."""
-    variance = degradation.model_variance(x, y).clamp(min=1e-4)
-    return degradation.condition(x, variance.view(-1, 1, 1, 1), y)
+def smooth(x: Tensor, y: Tensor, degradation: Degradation) -> Tensor:
+    """E[x* | y] for x* = x + r with r a smooth random field; its variance is estimated from y."""
+    variance, field = _variance(x, y, degradation), SmoothField()
+    return degradation.lmmse(x, lambda u: variance * field(u), y)
+
+
+def project(x: Tensor, y: Tensor, degradation: Degradation) -> Tensor:
+    """E[x* | y] for x* = x + r with r white; without noise, the projection onto {x : A x = y}."""
+    return degradation.condition(x, _variance(x, y, degradation), y)
+
+
+def blend(x: Tensor, y: Tensor, degradation: Degradation) -> Tensor:
+    """Poisson blending of x into the hole of y."""
+    if not isinstance(degradation, Mask):
+        raise PairingError(
+            f"finish=blend is for inpainting, not {type(degradation).__name__}; use finish=smooth"
+        )
+    return poisson_blend(x, project(x, y, degradation), degradation.mask)
+
+
+FINISHES: dict[str, Callable[[Tensor, Tensor, Degradation], Tensor]] = {
+    "smooth": smooth,
+    "project": project,
+    "blend": blend,
+    "none": lambda x, y, degradation: x,
+}
+
+
+def _variance(x: Tensor, y: Tensor, degradation: Degradation) -> Tensor:
+    return degradation.model_variance(x, y).clamp(min=1e-4).view(-1, 1, 1, 1)
 
 
 class _Search:

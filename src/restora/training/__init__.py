@@ -1,10 +1,12 @@
 """Training of priors. A new kind of training is one file here and one line below."""
 
+from typing import Any
+
 from restora.registry import Registry
 from restora.training.gan import DCGANTrainer
 from restora.training.loop import Trainer
 
-trainings: Registry[type[Trainer]] = Registry("kind of training")
+trainings: Registry[Any] = Registry("kind of training")
 trainings.register("dcgan", DCGANTrainer)
 
 __all__ = ["DCGANTrainer", "Trainer", "trainings"]

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from restora.device import fast_bfloat16
 from restora.errors import DataError, OptionError, TrainingError
 from restora.figure import grid
-from restora.device import fast_bfloat16
 from restora.networks.dcgan import Discriminator, Generator
 from restora.training.checkpoint import cpu_state
 from restora.training.data import Batches
@@ -70,7 +70,7 @@ class DCGANTrainer:
         torch.manual_seed(config.seed)
         self.config, self.device, self.images_seen = config, device, 0
         self.batches = Batches(images, config.batch, config.seed, config.shift, config.mirror)
-        shape = {"channels": config.channels, "size": config.size}
+        shape: dict[str, Any] = {"channels": config.channels, "size": config.size}
         self.generator = self._place(Generator(config.latent, config.width, **shape))
         self.discriminator = self._place(Discriminator(config.width_discriminator, **shape))
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
@@ -190,7 +190,7 @@ class DCGANTrainer:
             norm.momentum = None  # cumulative mean over the passes below
         for i in range(100):
             generator(self.latents(100, i))
-        return generator.cpu().eval().fold(), copy.deepcopy(self.discriminator).cpu().eval().bake()
+        return generator.cpu().eval().fold(), self.discriminator.eval().bake().cpu()
 
     def export(self, folder: Path, facts: dict[str, Any]) -> None:
         from restora.priors.gan import GANPrior

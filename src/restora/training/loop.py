@@ -84,7 +84,9 @@ def run(
         scalars = trainer.step(done)
         now = time.monotonic()
         rate = (trainer.images_seen - first) / (now - start)
-        yield Report(trainer.images_seen, done, rate, _left(done, earlier + now - start, budget, rate), scalars)
+        yield Report(
+            trainer.images_seen, done, rate, _left(done, earlier + now - start, budget, rate), scalars
+        )
         if now - last > every:
             last = now
             _keep(trainer, folder, path, earlier + now - start, scalars, writer)

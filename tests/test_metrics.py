@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from restora import metrics
+from restora.errors import ShapeError
+
+
+def pair() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.rand(3, 3, 24, 20, generator=generator)
+    return truth + 0.1 * torch.randn(truth.shape, generator=generator), truth
+
+
+def test_equal_scikit_images_on_the_rounded_images() -> None:
+    x, truth = pair()
+    a = (x.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+    b = (truth * 255).round().to(torch.uint8).numpy()
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    for i in range(3):
+        psnr = peak_signal_noise_ratio(b[i], a[i], data_range=255)
+        ssim = structural_similarity(b[i], a[i], data_range=255, channel_axis=0, **options)
+        assert metrics.psnr(x, truth)[i].item() == pytest.approx(psnr, abs=1e-4)
+        assert metrics.ssim(x, truth)[i].item() == pytest.approx(ssim, abs=1e-4)
+
+
+def test_known_values() -> None:
+    truth = torch.zeros(1, 3, 16, 16)
+    assert metrics.psnr(truth, truth).item() == math.inf
+    assert metrics.ssim(truth, truth).item() == pytest.approx(1)
+    assert metrics.psnr(truth + 51 / 255, truth).item() == pytest.approx(-20 * math.log10(0.2))
+
+
+def test_values_out_of_range_are_clipped_first() -> None:
+    truth = torch.ones(1, 3, 16, 16)
+    assert metrics.psnr(truth + 3, truth).item() == math.inf
+
+
+def test_the_interval_is_that_of_a_mean() -> None:
+    mean = metrics.mean([1.0, 2.0, 3.0, 4.0])
+    assert mean.value == 2.5
+    assert mean.half_width == pytest.approx(1.96 * math.sqrt(5 / 3) / 2)
+
+
+def test_shapes_must_agree() -> None:
+    with pytest.raises(ShapeError, match="one shape"):
+        metrics.psnr(torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 9))
