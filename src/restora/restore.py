@@ -128,7 +128,8 @@ def check_shapes(y: Tensor, degradation: Degradation, prior: Prior) -> None:
     height, width = prior.image_shape[1:]
     raise ShapeError(
         f"the observation is {describe(y.shape[-3:])}, but prior {prior.name!r} makes {width}x{height} "
-        f"images, so {type(degradation).__name__.lower()} needs {describe(expected)}. Crop or scale it to that size"
+        f"images, so {type(degradation).__name__.lower()} needs {describe(expected)}. "
+        "Crop or scale it to that size"
     )
 
 

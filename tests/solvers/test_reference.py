@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from restora.degradations import AdditiveNoise, Blur, Mask, Quantize
+from restora.degradations import Blur, Mask, Quantize
 from restora.errors import PairingError
 from restora.priors import GANPrior
 from restora.random import generators
@@ -43,9 +43,6 @@ def test_takes_the_quantiser_for_the_identity(prior: GANPrior) -> None:
     y = Quantize(2).A(torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0)))
     solver = ReferenceMAP(iterations=20)
     quantised = restore(y, Quantize(2), method=solver, prior=prior)
-    assert (
-        quantised.history[-1].item() > restore(y, AdditiveNoise(), method=solver, prior=prior).residual.item()
-    )
     cells = Quantize(2).fidelity(prior.generate(prior.latents(1, generators(0, 1))), y, 1)
     assert quantised.history[0].item() > 2 * cells.item()
 

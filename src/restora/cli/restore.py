@@ -1,7 +1,9 @@
 """Restore observations: pictures with a hole, without colour, too small, noisy or posterised.
 
 An observation has the size that the task makes of the prior's images: for a prior of 64x64, superres needs
-16x16, and the other tasks 64x64. Each result is DIR/STEM.png, further samples are DIR/STEM-2.png and so on, best first, and DIR/restora.json
+16x16, and the other tasks 64x64.
+
+Each result is DIR/STEM.png, further samples are DIR/STEM-2.png and so on, best first, and DIR/restora.json
 says how each was made. A second run skips what is done. The exit code is 0, or 1 if some files failed, or
 2 if nothing could be done. Defaults are in parentheses.
 """

@@ -98,12 +98,15 @@ class Discriminator(nn.Module):
     def bake(self) -> Discriminator:
         """The same function in evaluation mode, each weight with its present normalisation."""
         baked = Discriminator(**{**self.config, "norm": False}).eval()
+        training = self.training
+        self.eval()  # in training mode, reading a weight would go on with its power iteration
         for source, target in zip(self.blocks, baked.blocks, strict=True):
             if isinstance(source, nn.Conv2d) and isinstance(target, nn.Conv2d):
                 target.weight.copy_(source.weight)
                 assert source.bias is not None
                 assert target.bias is not None
                 target.bias.copy_(source.bias)
+        self.train(training)
         return baked
 
 

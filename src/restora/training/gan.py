@@ -190,7 +190,7 @@ class DCGANTrainer:
             norm.momentum = None  # cumulative mean over the passes below
         for i in range(100):
             generator(self.latents(100, i))
-        return generator.cpu().eval().fold(), self.discriminator.eval().bake().cpu()
+        return generator.cpu().eval().fold(), self.discriminator.bake()
 
     def export(self, folder: Path, facts: dict[str, Any]) -> None:
         from restora.priors.gan import GANPrior
