@@ -43,6 +43,8 @@ class LatentMAP(Solver):
     lambda_z: float = _setting(0.3, "weight of the latent's log prior")
     iterations: int = _setting(150, "gradient steps at most")
     restarts: int = _setting(4, "random starts an image")
+    survivors: int = _setting(1, "starts an image that go on after the trial, the best ones")
+    trial: float = _setting(0.2, "share of the iterations that every start gets")
     rate: float = _setting(0.1, "largest step size of the optimiser")
     optimizer: Literal["adam", "nesterov"] = _setting("adam", "adam, or nesterov with z clipped to [-1, 1]")
     schedule: Literal["cosine", "constant"] = _setting("cosine", "step size over the iterations")
@@ -58,14 +60,14 @@ class LatentMAP(Solver):
     def __post_init__(self) -> None:
         if self.p not in (1, 2):
             raise OptionError(f"p must be 1 or 2, got {self.p}")
-        for name in ("iterations", "restarts"):
+        for name in ("iterations", "restarts", "survivors"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not self.rate > 0:
             raise OptionError(f"rate must be positive, got {self.rate}")
 
     def for_samples(self, count: int) -> LatentMAP:
-        return replace(self, restarts=max(self.restarts, count))
+        return replace(self, restarts=max(self.restarts, count), survivors=max(self.survivors, count))
 
     def steps(
         self,
@@ -78,6 +80,8 @@ class LatentMAP(Solver):
         search = _Search(self, y, degradation, prior, generator)
         for i in range(self.iterations):
             search.advance(i)
+            if i + 1 == round(self.trial * self.iterations):
+                search.drop_losers()
             if i + 1 < self.iterations and search.active.numel():
                 yield Step(i + 1, self.iterations, *search.present())
             else:
@@ -196,10 +200,19 @@ class _Search:
         progress |= self.mark[rows].isinf()
         self.mark[rows] = torch.where(progress, loss, self.mark[rows])
         self.stale[rows] = torch.where(progress, 0, self.stale[rows] + 1)
-        kept = (self.stale[rows] < self.solver.patience).nonzero().flatten()
-        if len(kept) < len(rows):
-            self.active, self.z = rows[kept], self.z[kept]
-            self.descent.keep(kept)
+        self._keep(self.stale[rows] < self.solver.patience)
+
+    def drop_losers(self) -> None:
+        """Go on with the `survivors` best latents of each image."""
+        winners = self._order()[:, : self.solver.survivors]
+        self._keep(torch.isin(self.active, winners.flatten()))
+
+    def _keep(self, kept: Tensor) -> None:
+        """Go on with those of the active latents where `kept`."""
+        if not kept.all():
+            rows = kept.nonzero().flatten()
+            self.active, self.z = self.active[rows], self.z[rows]
+            self.descent.keep(rows)
 
     def _order(self) -> Tensor:
         """Rows of the latents of each image, best first, (B, restarts)."""
@@ -211,8 +224,8 @@ class _Search:
         return self.images[rows], self.best[rows]
 
     def result(self) -> tuple[Tensor, Tensor]:
-        """The images of the best latents (B, restarts, C, H, W), best first, and the least loss (B,)."""
+        """The images of the best latents (B, survivors, C, H, W), best first, and the least loss (B,)."""
+        rows = self._order()[:, : self.solver.survivors]
         with torch.no_grad():
-            images = self.prior.generate(self.best_z)
-        rows = self._order()
-        return images[rows], self.best[rows[:, 0]]
+            images = self.prior.generate(self.best_z[rows.flatten()])
+        return images.view(*rows.shape, *images.shape[1:]), self.best[rows[:, 0]]
