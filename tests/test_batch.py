@@ -42,7 +42,9 @@ def pixels(path: Path) -> Tensor:
     return image.read(path).pixels
 
 
-def test_degrade_is_the_degradation_of_the_picture_with_the_file_s_own_noise(clean: Path, tmp_path: Path) -> None:
+def test_degrade_is_the_degradation_of_the_picture_with_the_file_s_own_noise(
+    clean: Path, tmp_path: Path
+) -> None:
     items = collect([clean], tmp_path / "out", 3)
     assert [item.status for item in degrade(items, Task("superres", {"sigma": 0.1}))] == ["done"] * 5
     for name in "abcde":
@@ -204,3 +206,12 @@ def test_degrade_goes_on_after_a_file_that_does_not_fit(clean: Path, tmp_path: P
     items = list(batch.degrade(collect([clean], tmp_path / "out", 0), Task("superres", {})))
     assert [item.status for item in items] == ["done", "failed", "done", "done", "done"]
     assert "divide by 4, got 9x9" in items[1].facts["error"]
+
+
+def test_what_the_hole_of_a_picture_holds_does_not_matter(tmp_path: Path, prior: GANPrior) -> None:
+    picture = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0))
+    image.write(tmp_path / "painted" / "a.png", picture)
+    picture[:, 2:6, 2:6] = 0
+    image.write(tmp_path / "black" / "a.png", picture)
+    task = Task("inpaint", {}, hole="center")
+    assert same_result(tmp_path / "painted", tmp_path / "black", task, prior, tmp_path / "out")

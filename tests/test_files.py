@@ -86,7 +86,9 @@ def test_name_that_is_not_utf8(tmp_path: Path) -> None:
 
 def test_same_stem_twice(tmp_path: Path) -> None:
     touch(tmp_path / "1" / "a.png", tmp_path / "2" / "a.jpg")
-    with pytest.raises(OutputError, match=r"a\.png and .*a\.jpg would both be written to .*a\.png; rename one"):
+    with pytest.raises(
+        OutputError, match=r"a\.png and .*a\.jpg would both be written to .*a\.png; rename one"
+    ):
         collect([tmp_path / "1", tmp_path / "2"], tmp_path / "out", 0)
 
 

@@ -134,7 +134,9 @@ def test_killed_run_is_taken_up_again(inputs: Path, tmp_path: Path) -> None:
 def test_manifest_that_is_not_ours(text: str, tmp_path: Path, inputs: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "restora.json").write_bytes(text.encode(errors="surrogateescape"))
-    with pytest.raises(OutputError, match=r"restora\.json: cannot be read \(not as restora writes it\); remove"):
+    with pytest.raises(
+        OutputError, match=r"restora\.json: cannot be read \(not as restora writes it\); remove"
+    ):
         plan(inputs, tmp_path / "out")
 
 

@@ -58,7 +58,9 @@ def test_each_picture_has_its_mask_of_a_folder(tmp_path: Path) -> None:
 
 def test_hole_is_half_of_each_side() -> None:
     mask = Task("inpaint", {}, hole="center").pictures(Path("a.png"), (8, 12))["mask"]
-    assert (mask == 0).nonzero()[:, 2:].unique(dim=0).tolist() == [[r, c] for r in range(2, 6) for c in range(3, 9)]
+    assert (mask == 0).nonzero()[:, 2:].unique(dim=0).tolist() == [
+        [r, c] for r in range(2, 6) for c in range(3, 9)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,11 @@ def test_mask_that_is_missing_or_of_another_size(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "options", "hole"),
-    [("inpaint", {"sigma": 9.0}, "center"), ("superres", {"scale": 0}, None), ("denoise", {"sigma": -1.0}, None)],
+    [
+        ("inpaint", {"sigma": 9.0}, "center"),
+        ("superres", {"scale": 0}, None),
+        ("denoise", {"sigma": -1.0}, None),
+    ],
 )
 def test_bad_values_are_told_before_any_file_is_read(
     name: str, options: dict[str, Any], hole: str | None
@@ -108,7 +114,9 @@ def test_unknown_task() -> None:
 
 def test_options_that_do_not_fit_the_prior(tiny: Path) -> None:
     prior = load_prior(tiny)
-    with pytest.raises(ShapeError, match=r"task 'superres' does not fit prior 'tiny': .*divide by 3, got 8x8"):
+    with pytest.raises(
+        ShapeError, match=r"task 'superres' does not fit prior 'tiny': .*divide by 3, got 8x8"
+    ):
         Task("superres", {"scale": 3}).check(prior)
     for name in set(degradations.names()) - {"inpaint", "deblur"}:
         Task(name, {}).check(prior)

@@ -44,7 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     make_folder(args.output)
     prior, truth = load_prior(args.prior), astronaut()[None]
-    rows, table = [], []
+    rows: list[tuple[str, list[Panel]]] = []
+    table: list[dict[str, str | float]] = []
     with progress() as bar:
         line = bar.add_task("demo", total=len(TASKS))
         for task in TASKS:
@@ -68,9 +69,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def make_degradation(task: str, truth: Tensor) -> Degradation:
-    """The deck's setting of a task: the defaults, and for inpainting the central hole."""
+    """The published setting of a task: the defaults, and for inpainting the central hole."""
     cls = degradations.get(task)
-    return cls.center(truth.shape[-2:]) if issubclass(cls, Mask) else cls()
+    return cls.center((truth.shape[-2], truth.shape[-1])) if issubclass(cls, Mask) else cls()
 
 
 def score(x: Tensor, truth: Tensor) -> dict[str, float]:

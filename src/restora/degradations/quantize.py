@@ -37,7 +37,7 @@ class Quantize(Degradation):
 
     levels: int = field(default=5, metadata=option("number of levels a channel, from 0 to 1", 2, 65536))
     distance: Literal["cell", "identity"] = field(
-        default="cell", metadata=option("misfit: distance to the level's cell, or to the level (the deck)")
+        default="cell", metadata=option("misfit: distance to the level's cell, or to the level (Yeh et al.)")
     )
 
     def forward(self, x: Tensor, generator: Generators = None) -> Tensor:

@@ -46,7 +46,7 @@ class LatentMAP(Solver):
     survivors: int = _setting(1, "starts an image that go on after the trial, the best ones")
     trial: float = _setting(0.2, "share of the iterations that every start gets")
     rate: float = _setting(0.1, "largest step size of the optimiser")
-    optimizer: Literal["adam", "nesterov"] = _setting("adam", "adam, or nesterov with z clipped to [-1, 1]")
+    optimizer: Literal["adam", "nesterov"] = _setting("adam", "rule of descent; nesterov clips z to [-1, 1]")
     schedule: Literal["cosine", "constant"] = _setting("cosine", "step size over the iterations")
     window: int = _setting(0, "inpainting: pixels this near the hole weigh more (0: all weigh the same)")
     patience: int = _setting(30, "a latent stops after so many steps without progress (0: never)")

@@ -55,7 +55,7 @@ class DCGANConfig:
 
 
 class DCGANTrainer:
-    """A DCGAN, the deck's generative adversarial network.
+    """A deep convolutional generative adversarial network (DCGAN).
 
     Steps the discriminator and the generator together on each batch.
 
@@ -74,6 +74,8 @@ class DCGANTrainer:
         self.generator = self._place(Generator(config.latent, config.width, **shape))
         self.discriminator = self._place(Discriminator(config.width_discriminator, **shape))
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
+        for norm in _batch_norms(self.average):  # or looking at its samples would change the checkpoint
+            norm.track_running_stats = False
         betas = (0.5, 0.999)
         self.adam_g = torch.optim.Adam(self.generator.parameters(), config.rate_generator, betas)
         self.adam_d = torch.optim.Adam(self.discriminator.parameters(), config.rate_discriminator, betas)
@@ -184,8 +186,8 @@ class DCGANTrainer:
     def final_networks(self) -> tuple[Generator, Discriminator]:
         """The averaged generator with its own batch statistics, and the discriminator, for inference."""
         generator = copy.deepcopy(self.average)
-        norms = [m for m in generator.modules() if isinstance(m, nn.BatchNorm2d)]
-        for norm in norms:
+        for norm in _batch_norms(generator):
+            norm.track_running_stats = True
             norm.reset_running_stats()
             norm.momentum = None  # cumulative mean over the passes below
         for i in range(100):
@@ -198,6 +200,10 @@ class DCGANTrainer:
 
         generator, discriminator = self.final_networks()
         save(folder, GANPrior(generator, discriminator, latent_shape=(self.config.latent,)), facts)
+
+
+def _batch_norms(module: nn.Module) -> list[nn.BatchNorm2d]:
+    return [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
 
 
 def _spread(images: Tensor) -> float:
