@@ -2,7 +2,8 @@
 
     python benchmarks/five_tasks.py ../shared/faces/test --every 4
 
-Every observation is an 8-bit file made by `restora degrade`, restored by `restora restore` with default settings.
+Every observation is an 8-bit file made by `restora degrade`, and restored by `restora restore`. Options that this
+script does not know go to `restora restore`.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def row(task: str, options: list[str], clean: Path, work: Path, restore_options:
 def table() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("data", type=Path, metavar="FOLDER")
-    parser.add_argument("--every", type=int, default=1, metavar="K", help="take every K-th file in name order")
+    parser.add_argument("--every", type=int, default=1, metavar="K", help="take every K-th file, by name")
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=TASKS)
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the pictures here")
     args, restore_options = parser.parse_known_args()
@@ -67,7 +68,8 @@ def table() -> None:
         files = sorted(p for p in args.data.iterdir() if p.suffix.lower() in image.SUFFIXES)[:: args.every]
         for path in files:
             shutil.copy(path, clean)
-        print(f"{len(files)} images, {torch.get_num_threads()} threads, {' '.join(restore_options) or 'defaults'}")
+        options = " ".join(restore_options) or "defaults"
+        print(f"{len(files)} images, {torch.get_num_threads()} threads, {options}")
         print("| task | PSNR dB | SSIM | s an image |\n|---|---|---|---|")
         for task in args.tasks:
             print(row(task, TASKS[task], clean, work, restore_options), flush=True)

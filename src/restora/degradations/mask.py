@@ -34,7 +34,7 @@ class Mask(Degradation):
 
     @classmethod
     def center(cls, size: tuple[int, int], hole: int | None = None, sigma: float = 0.0) -> Mask:
-        """A central hole in (H, W) = `size`: `hole` pixels a side, or half of each side (Yeh et al., 2018)."""
+        """A central hole in (H, W) = `size`: `hole` pixels a side, or (Yeh et al.) half of each side."""
         if hole is not None and hole < 1:
             raise OptionError(f"hole: expected at least 1 pixel, got {hole}; leave it out for half the side")
         height, width = (s // 2 if hole is None else min(hole, s) for s in size)

@@ -32,7 +32,7 @@ class Adam:
 
 
 class Nesterov:
-    """Nesterov's momentum as the authors of Yeh et al. (2018) released it, z clipped to [-clip, clip] at each step:
+    """Nesterov's momentum as Yeh et al. released it, z clipped to [-clip, clip] at each step:
     v' = m v - rate g;  z' = z - m v + (1 + m) v'."""
 
     def __init__(self, z: Tensor, momentum: float = 0.9, clip: float = 1.0):
