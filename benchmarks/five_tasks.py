@@ -2,8 +2,8 @@
 
     python benchmarks/five_tasks.py ../shared/faces/test --every 4
 
-Every observation is an 8-bit file made by `restora degrade`, and restored by `restora restore`. Options that this
-script does not know go to `restora restore`.
+Every observation is an 8-bit file made by `restora degrade`, and restored by `restora restore`. Options that
+this script does not know go to `restora restore`.
 """
 
 from __future__ import annotations
