@@ -33,9 +33,9 @@ def align(picture: Tensor, points: Sequence[tuple[float, float]], size: int = 64
     return torch.from_numpy(face.clip(0, 1)).float().permute(2, 0, 1).contiguous()
 
 
-def astronaut() -> Tensor:
-    """The face of scikit-image's astronaut, (3, 64, 64) in [0, 1]."""
+def astronaut(size: int = 64) -> Tensor:
+    """The face of scikit-image's astronaut, (3, size, size) in [0, 1]."""
     from skimage import data
 
     picture = torch.from_numpy(data.astronaut()).permute(2, 0, 1) / 255
-    return align(picture, ASTRONAUT)
+    return align(picture, ASTRONAUT, size)

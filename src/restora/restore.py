@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from restora import random
-from restora.degradations import Degradation
+from restora.degradations import Degradation, degradations
 from restora.device import pick
 from restora.errors import PairingError, ShapeError
 from restora.priors import GANPrior, Prior, load_prior
@@ -128,9 +128,14 @@ def check_shapes(y: Tensor, degradation: Degradation, prior: Prior) -> None:
     height, width = prior.image_shape[1:]
     raise ShapeError(
         f"the observation is {describe(y.shape[-3:])}, but prior {prior.name!r} makes {width}x{height} "
-        f"images, so {type(degradation).__name__.lower()} needs {describe(expected)}. "
+        f"images, so {task_name(degradation)} needs {describe(expected)}. "
         "Crop or scale it to that size"
     )
+
+
+def task_name(degradation: Degradation) -> str:
+    """The task that the degradation is registered as, or the name of its class."""
+    return next((name for name, cls in degradations if cls is type(degradation)), type(degradation).__name__)
 
 
 def describe(shape: Sequence[int]) -> str:

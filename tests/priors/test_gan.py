@@ -56,7 +56,7 @@ def test_only_our_networks_can_be_stored() -> None:
 
 def test_wrong_pairings_say_so() -> None:
     prior = GANPrior(Constant(), latent_shape=(1,))
-    with pytest.raises(ShapeError, match=r"so downsample needs 1x1 with 3 channels"):
+    with pytest.raises(ShapeError, match=r"so superres needs 1x1 with 3 channels"):
         restore(torch.zeros(1, 3, 5, 5), Downsample(), prior=prior)
     with pytest.raises(PairingError, match="needs a GANPrior"):
         LatentMAP().check("map", None)

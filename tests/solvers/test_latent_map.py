@@ -180,13 +180,14 @@ def test_noiseless_data_are_met(finish, degradation: Degradation) -> None:
 
 
 def test_blend_is_for_inpainting_only(prior: GANPrior) -> None:
+    solver = LatentMAP(iterations=1, finish="blend")
     with pytest.raises(PairingError, match="inpainting, not Downsample"):
-        restore(
-            torch.zeros(1, 3, 2, 2), Downsample(), method=LatentMAP(iterations=1, finish="blend"), prior=prior
-        )
+        restore(torch.zeros(1, 3, 2, 2), Downsample(), method=solver, prior=prior)
 
 
-@pytest.mark.parametrize("bad", [{"p": 3}, {"iterations": 0}, {"restarts": 0}, {"rate": 0.0}])
+@pytest.mark.parametrize(
+    "bad", [{"p": 3}, {"iterations": 0}, {"restarts": 0}, {"rate": 0.0}, {"lambda_z": -1.0}]
+)
 def test_bad_settings(bad: dict[str, int]) -> None:
     with pytest.raises(OptionError, match=next(iter(bad))):
         LatentMAP(**bad)

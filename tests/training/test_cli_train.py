@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import torch
 
 from restora import image
 from restora.priors import GANPrior, load_prior
-from restora.training import checkpoint
+from restora.training import DCGANTrainer, checkpoint
 
 SMALL = (
     "--size",
@@ -112,6 +114,26 @@ def test_resumed_run_is_the_run_in_one_go(faces: Path, tmp_path: Path, train: Co
     assert all(torch.equal(first[k], second[k]) for k in first)
 
 
+def test_ctrl_c_keeps_a_checkpoint(
+    faces: Path, tmp_path: Path, train: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = DCGANTrainer.step
+
+    def interrupted(self: DCGANTrainer, done: float) -> dict[str, float]:
+        if self.images_seen == 8:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(self, done)
+
+    monkeypatch.setattr(DCGANTrainer, "step", interrupted)
+    assert train(faces, "-o", tmp_path / "run", "--images", 24, *STEADY).code == 130
+    assert checkpoint.load(tmp_path / "run" / "checkpoint.safetensors")["trainer"]["images_seen"] == 12
+    monkeypatch.undo()
+    assert train(faces, "-o", tmp_path / "run", "--images", 24, *STEADY, "--resume").code == 0
+    assert train(faces, "-o", tmp_path / "one", "--images", 24, *STEADY).code == 0
+    found, expected = (load_prior(tmp_path / name).state_dict() for name in ("run", "one"))
+    assert all(torch.equal(found[k], expected[k]) for k in expected)
+
+
 def test_checkpoint_is_not_overwritten(faces: Path, tmp_path: Path, train: Command) -> None:
     train(faces, "-o", tmp_path / "run", "--images", 4)
     before = (tmp_path / "run" / "checkpoint.safetensors").read_bytes()
@@ -133,8 +155,12 @@ def test_resume_with_other_settings(faces: Path, tmp_path: Path, train: Command)
     [
         (["faces"], "one of the arguments --minutes --images is required"),
         (["faces", "--minutes", "1", "--images", "4"], "not allowed with argument"),
-        (["faces", "--images", "0"], "a budget must be positive, got 0"),
-        (["faces", "--minutes", "-1"], "a budget must be positive, got -1"),
+        (["faces", "--images", "0"], "a budget must be a positive number, got 0"),
+        (["faces", "--minutes", "nan"], "a budget must be a positive number, got nan"),
+        (["faces", "--images", "4", "--resume"], "nothing to --resume"),
+        (["faces", "--images", "4", "--shift", "-1"], "--shift must be at least 0, got -1"),
+        (["faces", "--images", "4", "--rate-generator", "nan"], "--rate-generator must be from 0 to 1"),
+        (["faces", "--minutes", "-1"], "a budget must be a positive number, got -1"),
         (["nowhere", "--images", "4"], "nowhere: does not exist; expected a folder of images or a zip"),
         (["empty", "--images", "4"], "no image in empty; expected .png"),
         (["one.zip", "--images", "4"], "one.zip: is neither a folder nor a zip"),

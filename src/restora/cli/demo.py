@@ -15,6 +15,7 @@ from restora import metrics, random
 from restora.align import astronaut
 from restora.cli.report import progress
 from restora.degradations import Degradation, Mask, degradations
+from restora.errors import PairingError
 from restora.figure import Panel, contact_sheet
 from restora.files import make_folder
 from restora.image import to_uint8
@@ -43,7 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     make_folder(args.output)
-    prior, truth = load_prior(args.prior), astronaut()[None]
+    prior = load_prior(args.prior)
+    channels, height, width = prior.image_shape
+    if channels != 3 or height != width:
+        raise PairingError(
+            f"the demo needs a prior of square colour images; {prior.name!r} makes {prior.image_shape}"
+        )
+    truth = astronaut(height)[None]
     rows: list[tuple[str, list[Panel]]] = []
     table: list[dict[str, str | float]] = []
     with progress() as bar:

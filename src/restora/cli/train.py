@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import typing
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -60,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     config = training.Config(**{item.name: getattr(args, item.name) for item in fields(training.Config)})
     budget, device = loop.Budget(args.minutes, args.images), pick(args.device)
     make_folder(args.output)
+    loop.check_folder(args.output, args.resume)
     images, errors = load(args.data, config.size, config.channels)
     for error in errors:
         print(f"restora: left out: {error}", file=sys.stderr)
@@ -85,10 +88,24 @@ def _train(
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         line = bar.add_task("starting", total=1.0)
         told = 0.0
-        for report in loop.run(trainer, args.output, budget, args.resume, facts):
+        for report in stoppable(loop.run(trainer, args.output, budget, args.resume, facts)):
             scalars = " ".join(f"{k} {v:.3f}" for k, v in report.scalars.items())
             text = f"{report.images} images, {report.rate:.0f}/s, {report.left / 60:.1f} min left, {scalars}"
             bar.update(line, completed=report.done, description=text)
             if not console.is_terminal and report.done - told >= 0.01:
                 told = report.done
                 print(f"{report.done:.0%} {text}", file=sys.stderr, flush=True)
+
+
+def stoppable(run: Generator[loop.Report]) -> Iterator[loop.Report]:
+    """The reports of a run. Ctrl-C lets the step at work finish, keeps a checkpoint, and then interrupts."""
+    asked: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
+    try:
+        for report in run:
+            if asked:
+                run.close()
+                raise KeyboardInterrupt
+            yield report
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -34,6 +34,8 @@ def folder(name: str | Path) -> Path:
     if str(name) in names():
         return embedded
     path = Path(name)
+    if path.name == WEIGHTS and path.is_file():
+        return path.parent
     if (path / WEIGHTS).is_file():
         return path
     if path.is_dir():

@@ -65,6 +65,9 @@ class LatentMAP(Solver):
                 raise OptionError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not self.rate > 0:
             raise OptionError(f"rate must be positive, got {self.rate}")
+        for name in ("lambda_d", "lambda_z", "trial", "window", "patience", "tolerance"):
+            if getattr(self, name) < 0:
+                raise OptionError(f"{name} must be at least 0, got {getattr(self, name)}")
 
     def for_samples(self, count: int) -> LatentMAP:
         return replace(self, restarts=max(self.restarts, count), survivors=max(self.survivors, count))
@@ -77,6 +80,9 @@ class LatentMAP(Solver):
         generator: Sequence[torch.Generator],
     ) -> Iterator[Step]:
         assert isinstance(prior, GANPrior)
+        if self.finish == "blend" and not isinstance(degradation, Mask):
+            name = type(degradation).__name__
+            raise PairingError(f"finish=blend is for inpainting, not {name}; use finish=smooth")
         search = _Search(self, y, degradation, prior, generator)
         for i in range(self.iterations):
             search.advance(i)
@@ -124,10 +130,7 @@ def project(x: Tensor, y: Tensor, degradation: Degradation) -> Tensor:
 
 def blend(x: Tensor, y: Tensor, degradation: Degradation) -> Tensor:
     """Poisson blending of x into the hole of y."""
-    if not isinstance(degradation, Mask):
-        raise PairingError(
-            f"finish=blend is for inpainting, not {type(degradation).__name__}; use finish=smooth"
-        )
+    assert isinstance(degradation, Mask)
     return poisson_blend(x, project(x, y, degradation), degradation.mask)
 
 

@@ -49,9 +49,18 @@ class DCGANConfig:
             raise OptionError(f"--size must be a power of two of at least 8, got {self.size}")
         if self.channels not in (1, 3):
             raise OptionError(f"--channels must be 1 or 3, got {self.channels}")
-        for name in ("latent", "width", "width_discriminator", "batch", "average_images"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}")
+        whole = ("latent", "width", "width_discriminator", "batch", "average_images")
+        least = {**dict.fromkeys(whole, 1), "shift": 0, "seed": 0}
+        for name, low in least.items():
+            if not low <= getattr(self, name) < 2**40:
+                raise OptionError(f"{_option(name)} must be at least {low}, got {getattr(self, name)}")
+        for name in ("rate_generator", "rate_discriminator", "decay_from"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise OptionError(f"{_option(name)} must be from 0 to 1, got {getattr(self, name)}")
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 class DCGANTrainer:

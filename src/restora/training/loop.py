@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -15,6 +16,8 @@ from torch import Tensor
 from restora import image
 from restora.errors import OptionError, OutputError
 from restora.training import checkpoint
+
+CHECKPOINT = "checkpoint.safetensors"
 
 
 class Trainer(Protocol):
@@ -42,8 +45,9 @@ class Budget:
     def __post_init__(self) -> None:
         if (self.minutes is None) == (self.images is None):
             raise OptionError("give a budget: either --minutes M or --images N")
-        if (self.minutes or self.images or 0) <= 0:
-            raise OptionError(f"a budget must be positive, got {self.minutes or self.images}")
+        value = self.images if self.minutes is None else self.minutes
+        if value is None or not 0 < value < math.inf:
+            raise OptionError(f"a budget must be a positive number, got {value}")
 
     def fraction(self, seconds: float, images: int) -> float:
         done = images / self.images if self.images else seconds / 60 / (self.minutes or 1)
@@ -68,43 +72,44 @@ def run(
     resume: bool = False,
     facts: dict[str, Any] | None = None,
     every: float = 180.0,
-) -> Iterator[Report]:
+) -> Generator[Report]:
     """Train until the budget is spent; checkpoint every `every` seconds and at the end; then export
     the prior with `facts` on its card.
 
     Writes `checkpoint.safetensors`, `samples.png`, `log.jsonl` and the prior into `folder`. With
-    `resume` it continues from the checkpoint; without, a folder that has one is refused.
+    `resume` it continues from the checkpoint; without, a folder that has one is refused. A run that is
+    closed before its end keeps a checkpoint of its last whole step.
     """
-    path = folder / "checkpoint.safetensors"
-    earlier = _start(trainer, path, resume)
-    writer = _tensorboard(folder)
+    check_folder(folder, resume)
+    journal = _Journal(trainer, folder)
+    earlier = journal.restore() if resume else 0.0
     start = last = time.monotonic()
     first = trainer.images_seen
     while (done := budget.fraction(earlier + time.monotonic() - start, trainer.images_seen)) < 1:
         scalars = trainer.step(done)
         now = time.monotonic()
-        rate = (trainer.images_seen - first) / (now - start)
-        yield Report(
-            trainer.images_seen, done, rate, _left(done, earlier + now - start, budget, rate), scalars
-        )
+        seconds, rate = earlier + now - start, (trainer.images_seen - first) / (now - start)
+        try:
+            yield Report(trainer.images_seen, done, rate, _left(done, seconds, budget, rate), scalars)
+        except GeneratorExit:
+            journal.keep(seconds, scalars)
+            raise
         if now - last > every:
             last = now
-            _keep(trainer, folder, path, earlier + now - start, scalars, writer)
+            journal.keep(seconds, scalars)
     seconds = earlier + time.monotonic() - start
-    _keep(trainer, folder, path, seconds, {}, writer)
+    journal.keep(seconds, {})
     spent = {"images_seen": trainer.images_seen, "training_minutes": round(seconds / 60, 1)}
     trainer.export(folder, {**(facts or {}), **spent})
 
 
-def _start(trainer: Trainer, path: Path, resume: bool) -> float:
-    """Seconds already spent on this run."""
-    if not path.exists():
-        return 0.0
-    if not resume:
+def check_folder(folder: Path, resume: bool) -> None:
+    """OutputError unless there is a checkpoint to resume from, or none that a new run would replace."""
+    path = folder / CHECKPOINT
+    if path.exists() and not resume:
         raise OutputError(f"{path} exists: add --resume to continue that run, or choose another folder")
-    state = checkpoint.load(path)
-    trainer.restore(state["trainer"])
-    return state["seconds"]
+    if resume and not path.exists():
+        raise OutputError(f"{path} does not exist, so there is nothing to --resume; start without it")
 
 
 def _left(done: float, seconds: float, budget: Budget, rate: float) -> float:
@@ -113,19 +118,30 @@ def _left(done: float, seconds: float, budget: Budget, rate: float) -> float:
     return max((budget.minutes or 0) * 60 - seconds, 0.0)
 
 
-def _keep(
-    trainer: Trainer, folder: Path, path: Path, seconds: float, scalars: dict[str, float], writer: Any
-) -> None:
-    """Check first: a diverged state must not replace the last good checkpoint."""
-    scalars = {**scalars, **trainer.check()}
-    checkpoint.save(path, {"trainer": trainer.state(), "seconds": seconds})
-    image.write(folder / "samples.png", trainer.picture())
-    with open(folder / "log.jsonl", "a") as log:
-        log.write(json.dumps({"images": trainer.images_seen, "seconds": round(seconds), **scalars}) + "\n")
-    if writer is not None:
-        for name, value in scalars.items():
-            writer.add_scalar(name, value, trainer.images_seen)
-        writer.flush()
+class _Journal:
+    """What a run leaves behind: its checkpoint, its samples, its log, and TensorBoard's if installed."""
+
+    def __init__(self, trainer: Trainer, folder: Path):
+        self.trainer, self.folder = trainer, folder
+        self.writer = _tensorboard(folder)
+
+    def restore(self) -> float:
+        """Take up the run at its checkpoint; the seconds spent on it so far."""
+        state = checkpoint.load(self.folder / CHECKPOINT)
+        self.trainer.restore(state["trainer"])
+        return state["seconds"]
+
+    def keep(self, seconds: float, scalars: dict[str, float]) -> None:
+        """Check first: a diverged state must not replace the last good checkpoint."""
+        scalars, seen = {**scalars, **self.trainer.check()}, self.trainer.images_seen
+        checkpoint.save(self.folder / CHECKPOINT, {"trainer": self.trainer.state(), "seconds": seconds})
+        image.write(self.folder / "samples.png", self.trainer.picture())
+        with open(self.folder / "log.jsonl", "a") as log:
+            log.write(json.dumps({"images": seen, "seconds": round(seconds), **scalars}) + "\n")
+        if self.writer is not None:
+            for name, value in scalars.items():
+                self.writer.add_scalar(name, value, seen)
+            self.writer.flush()
 
 
 def _tensorboard(folder: Path) -> Any:
