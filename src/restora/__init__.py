@@ -12,18 +12,20 @@ from restora.degradations import (
     degradations,
 )
 from restora.errors import RestoraError
-from restora.priors import GANPrior, Prior, load_prior, priors
+from restora.priors import GANPrior, GaussianPrior, Prior, load_prior, priors
 from restora.restore import Restoration, restore, stream
-from restora.solvers import LatentMAP, Solver, Step, solvers
+from restora.solvers import LMMSE, LatentMAP, Solver, Step, solvers
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "LMMSE",
     "AdditiveNoise",
     "Blur",
     "Degradation",
     "Downsample",
     "GANPrior",
+    "GaussianPrior",
     "Grayscale",
     "LatentMAP",
     "LinearDegradation",

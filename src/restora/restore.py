@@ -14,7 +14,7 @@ from restora import random
 from restora.degradations import Degradation, degradations
 from restora.device import pick
 from restora.errors import PairingError, ShapeError
-from restora.priors import GANPrior, Prior, load_prior
+from restora.priors import GANPrior, GaussianPrior, Prior, load_prior
 from restora.solvers import Solver, Step, solvers
 
 DEFAULT_PRIOR = "faces64-dcgan"
@@ -117,6 +117,8 @@ def choose(method: str | Solver, prior: Prior) -> tuple[str, Solver]:
 def auto(prior: Prior) -> str:
     if isinstance(prior, GANPrior):
         return "map"
+    if isinstance(prior, GaussianPrior):
+        return "lmmse"
     raise PairingError(f"no method is known for a {type(prior).__name__}; give one with --method")
 
 

@@ -36,9 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         kind.add_argument(
             "-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the run and its prior"
         )
-        budget = kind.add_mutually_exclusive_group(required=True)
-        budget.add_argument("--minutes", type=float, metavar="M", help="train for M minutes in all")
-        budget.add_argument("--images", type=int, metavar="N", help="train on N images in all")
+        if training.needs_budget:
+            budget = kind.add_mutually_exclusive_group(required=True)
+            budget.add_argument("--minutes", type=float, metavar="M", help="train for M minutes in all")
+            budget.add_argument("--images", type=int, metavar="N", help="train on N images in all")
         kind.add_argument("--resume", action="store_true", help="continue from the checkpoint in DIR")
         kind.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu or cuda (auto)")
         kind.add_argument("--json", action="store_true", help="print the facts of the run at its end")
@@ -60,7 +61,8 @@ def _add_settings(parser: argparse.ArgumentParser, config: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     training = trainings.get(args.kind)
     config = training.Config(**{item.name: getattr(args, item.name) for item in fields(training.Config)})
-    budget, device = loop.Budget(args.minutes, args.images), pick(args.device)
+    budget = loop.Budget(args.minutes, args.images) if training.needs_budget else None
+    device = pick(args.device)
     make_folder(args.output)
     loop.check_folder(args.output, args.resume)
     images, errors = load(args.data, config.size, config.channels)
@@ -74,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
         "settings": asdict(config),
         "restora": __version__,
     }
-    _train(trainer, args, budget, facts)
+    _train(trainer, args, budget or loop.Budget(images=trainer.length), facts)
     facts["images_seen"] = trainer.images_seen
     print(json.dumps(facts) if args.json else f"{args.output}: a prior, after {trainer.images_seen} images")
     return 0

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from restora.degradations.conjugate_gradient import conjugate_gradient
+from restora.degradations.deflation import deflation
 from restora.errors import OptionError
 from restora.random import Generators, randn
 
@@ -109,16 +110,28 @@ class Degradation(nn.Module):
         exact = torch.where(variance > 0, torch.inf, 0.0).to(x_hat)
         return self.prox_l2(x_hat, y, variance / self.sigma**2 if self.sigma > 0 else exact)
 
-    def lmmse(self, mean: Tensor, covariance: Operator, y: Tensor) -> Tensor:
+    def lmmse(
+        self,
+        mean: Tensor,
+        covariance: Operator,
+        y: Tensor,
+        factors: Tensor | None = None,
+        tolerance: float = LMMSE_TOLERANCE,
+    ) -> Tensor:
         """E[x | y] when x ~ N(mean, C): mean + C A^T (A C A^T + sigma^2 I)^-1 (y - A mean).
 
-        `covariance` is the operator C on images (B, C, H, W). Conjugate gradients, to 1e-3 of the residual.
+        `covariance` is the operator C on images (B, C, H, W). `factors` (r, C, H, W), if C has the form
+        F^T F + something small, are the rows of F and make it fast. Conjugate gradients, until what is
+        unexplained of y - A mean is `tolerance` of it.
         """
 
         def system(u: Tensor) -> Tensor:
             return self.A(covariance(self.A_adjoint(u))) + self.sigma**2 * u
 
-        solution = conjugate_gradient(system, y - self.A(mean), LMMSE_TOLERANCE)
+        residual, inverse = y - self.A(mean), None
+        if factors is not None and len(factors):
+            inverse = deflation(self, system, factors.to(residual), residual)
+        solution = conjugate_gradient(system, residual, tolerance, preconditioner=inverse)
         return mean + covariance(self.A_adjoint(solution))
 
     def fidelity(self, x: Tensor, y: Tensor, p: float = 2, weight: Tensor | None = None) -> Tensor:

@@ -3,7 +3,7 @@
     M x = b,  M symmetric positive semi-definite;  r_k = b - M x_k, directions p_k conjugate in M
 
 From x = 0 the iterates stay in the range of M, so that a singular consistent system gets its solution of
-least norm. Source: Hestenes and Stiefel, 1952.
+least norm; with a preconditioner P^-1, directions come from P^-1 r. Source: Hestenes and Stiefel, 1952.
 """
 
 from __future__ import annotations
@@ -15,27 +15,34 @@ from torch import Tensor
 
 
 def conjugate_gradient(
-    M: Callable[[Tensor], Tensor], b: Tensor, tolerance: float | None = None, iterations: int = 1000
+    M: Callable[[Tensor], Tensor],
+    b: Tensor,
+    tolerance: float | None = None,
+    iterations: int = 1000,
+    preconditioner: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
     """x with M(x) = b, for b (B, ...) and M acting on each image by itself.
 
     An image is done when |r| <= tolerance |b| (default eps^(3/4) of the dtype) and is not touched after
     that, so that its result does not depend on the rest of its batch. Stops after `iterations` in any case.
+    `preconditioner`: symmetric and positive, the closer to M^-1 the fewer the iterations.
     """
     tolerance = torch.finfo(b.dtype).eps ** 0.75 if tolerance is None else tolerance
-    x, r, p = torch.zeros_like(b), b, b
-    rho = _dot(r, r)
-    goal = tolerance**2 * rho
+    x, r = torch.zeros_like(b), b
+    apply = preconditioner or (lambda r: r)
+    p = z = apply(r)
+    rho, goal = _dot(r, z), tolerance**2 * _dot(b, b)
     for _ in range(iterations):
         Mp = M(p)
         curvature = _dot(p, Mp)
-        active = (rho > goal) & (curvature > 0)
+        active = (_dot(r, r) > goal) & (curvature > 0)
         if not active.any():
             break
         step = torch.where(active, rho / torch.where(active, curvature, 1), 0)
         x, r = x + step * p, r - step * Mp
-        rho, previous = torch.where(active, _dot(r, r), rho), rho
-        p = torch.where(active, r + rho / torch.where(active, previous, 1) * p, p)
+        z = apply(r)
+        rho, previous = torch.where(active, _dot(r, z), rho), rho
+        p = torch.where(active, z + rho / torch.where(active, previous, 1) * p, p)
     return x
 
 

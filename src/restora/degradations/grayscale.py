@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from restora.degradations.base import Degradation, Operator, Shape, as_tensor, option, shares
+from restora.degradations.base import LMMSE_TOLERANCE, Degradation, Operator, Shape, as_tensor, option, shares
 from restora.degradations.linear import LinearDegradation
 from restora.degradations.truncated import inverse_mills, truncated_mean
 from restora.errors import ShapeError
@@ -89,15 +89,22 @@ class Grayscale(Degradation):
             mean = _given_maximum(x_hat, std, y)
         return torch.where(variance > 0, mean, x_hat)
 
-    def lmmse(self, mean: Tensor, covariance: Operator, y: Tensor) -> Tensor:
+    def lmmse(
+        self,
+        mean: Tensor,
+        covariance: Operator,
+        y: Tensor,
+        factors: Tensor | None = None,
+        tolerance: float = LMMSE_TOLERANCE,
+    ) -> Tensor:
         """As in the base. The maximum (`value`) is linearised: its channel stays that of `mean`."""
         if self.linear:
-            return super().lmmse(mean, covariance, y)
+            return super().lmmse(mean, covariance, y, factors, tolerance)
         largest = torch.zeros_like(mean).scatter(1, mean.argmax(1, keepdim=True), 1)
         tangent = LinearDegradation(
             lambda x: (largest * x).sum(1, keepdim=True), lambda u: largest * u, sigma=self.sigma
         )
-        estimate = tangent.lmmse(mean, covariance, y)
+        estimate = tangent.lmmse(mean, covariance, y, factors, tolerance)
         return estimate if self.sigma > 0 else torch.where(largest > 0, y, torch.minimum(estimate, y))
 
     def observed_shape(self, image_shape: Shape) -> Shape:

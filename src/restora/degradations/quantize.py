@@ -24,7 +24,7 @@ from restora.degradations.base import (
     option,
     weighted_sum,
 )
-from restora.degradations.conjugate_gradient import conjugate_gradient
+from restora.degradations.linear import LinearDegradation
 from restora.degradations.truncated import truncated_mean
 from restora.random import Generators, randn
 
@@ -82,12 +82,19 @@ class Quantize(Degradation):
         posterior = x_hat + variance / total * (mean - x_hat) if self.sigma > 0 else mean
         return torch.where(variance > 0, posterior, x_hat)
 
-    def lmmse(self, mean: Tensor, covariance: Operator, y: Tensor) -> Tensor:
+    def lmmse(
+        self,
+        mean: Tensor,
+        covariance: Operator,
+        y: Tensor,
+        factors: Tensor | None = None,
+        tolerance: float = LMMSE_TOLERANCE,
+    ) -> Tensor:
         """As in the base, the rounding taken for noise of variance step^2 / 12; then, without dither, held to
         the cells."""
-        noise = self.rounding_variance + self.sigma**2
-        solution = conjugate_gradient(lambda u: covariance(u) + noise * u, y - mean, LMMSE_TOLERANCE)
-        estimate = mean + covariance(solution)
+        noise = (self.rounding_variance + self.sigma**2) ** 0.5
+        noisy = LinearDegradation(lambda x: x, lambda u: u, sigma=noise)
+        estimate = noisy.lmmse(mean, covariance, y, factors, tolerance)
         return estimate if self.sigma > 0 else self._clip(estimate, y)
 
     @property

@@ -2,10 +2,12 @@
 
 from restora.priors.base import Prior
 from restora.priors.gan import GANPrior
+from restora.priors.gaussian import GaussianPrior
 from restora.priors.store import load as load_prior
 from restora.registry import Registry
 
 priors: Registry[type[Prior]] = Registry("kind of prior")
 priors.register("gan", GANPrior)
+priors.register("gaussian", GaussianPrior)
 
-__all__ = ["GANPrior", "Prior", "load_prior", "priors"]
+__all__ = ["GANPrior", "GaussianPrior", "Prior", "load_prior", "priors"]

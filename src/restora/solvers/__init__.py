@@ -3,10 +3,12 @@
 from restora.registry import Registry
 from restora.solvers.base import Solver, Step
 from restora.solvers.latent_map import LatentMAP
+from restora.solvers.lmmse import LMMSE
 from restora.solvers.reference import ReferenceMAP
 
 solvers: Registry[type[Solver]] = Registry("method")
 solvers.register("map", LatentMAP)
 solvers.register("reference", ReferenceMAP)
+solvers.register("lmmse", LMMSE)
 
-__all__ = ["LatentMAP", "ReferenceMAP", "Solver", "Step", "solvers"]
+__all__ = ["LMMSE", "LatentMAP", "ReferenceMAP", "Solver", "Step", "solvers"]

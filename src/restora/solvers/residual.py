@@ -10,11 +10,12 @@ membrane of Poisson blending (Perez et al., SIGGRAPH 2003); this carries it over
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from restora.cosine import dct, idct
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,7 @@ class SmoothField:
 
     def __call__(self, x: Tensor) -> Tensor:
         """C x."""
-        rows, columns = _cosines(x.shape[-2], x), _cosines(x.shape[-1], x)
-        smooth = rows.T @ (self._spectrum(x) * (rows @ x @ columns.T)) @ columns
+        smooth = idct(self._spectrum(x) * dct(x))
         channels = x.shape[1]
         common = smooth.mean(1, keepdim=True) * channels
         return self.grey * common + (1 - self.grey) * smooth
@@ -39,11 +39,3 @@ class SmoothField:
         across = torch.arange(width, dtype=x.dtype, device=x.device) / 2
         power = 1 / (down.square() + across.square() + self.cutoff**2)
         return power / power.mean()
-
-
-def _cosines(size: int, like: Tensor) -> Tensor:
-    """The orthonormal DCT-II as a matrix (size, size)."""
-    n = torch.arange(size, dtype=torch.float64)
-    basis = torch.cos(math.pi * n.view(-1, 1) * (n + 0.5) / size) * math.sqrt(2 / size)
-    basis[0] /= math.sqrt(2)
-    return basis.to(like)

@@ -4,9 +4,11 @@ from typing import Any
 
 from restora.registry import Registry
 from restora.training.gan import DCGANTrainer
+from restora.training.gaussian import GaussianTrainer
 from restora.training.loop import Trainer
 
 trainings: Registry[Any] = Registry("kind of training")
 trainings.register("dcgan", DCGANTrainer)
+trainings.register("gaussian", GaussianTrainer)
 
-__all__ = ["DCGANTrainer", "Trainer", "trainings"]
+__all__ = ["DCGANTrainer", "GaussianTrainer", "Trainer", "trainings"]

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from restora.errors import OutputError, WeightsError
+from restora.errors import OutputError, TrainingError, WeightsError
 from restora.image import atomic
 
 KEY = "restora.checkpoint"
@@ -72,3 +72,13 @@ def _fill(node: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
 
 def cpu_state(module: torch.nn.Module) -> dict[str, Tensor]:
     return {k: v.detach().cpu() for k, v in module.state_dict().items()}
+
+
+def check_settings(now: dict[str, Any], saved: dict[str, Any]) -> None:
+    """TrainingError, with the names of what differs, unless a checkpoint's settings are those of this run."""
+    changed = [name for name, value in now.items() if saved.get(name) != value]
+    if changed:
+        raise TrainingError(
+            f"the checkpoint was made with other settings ({', '.join(changed)}); "
+            "resume with the same ones or choose another folder"
+        )

@@ -16,7 +16,7 @@ from restora.device import fast_bfloat16
 from restora.errors import DataError, OptionError, TrainingError
 from restora.figure import grid
 from restora.networks.dcgan import Discriminator, Generator
-from restora.training.checkpoint import cpu_state
+from restora.training.checkpoint import check_settings, cpu_state
 from restora.training.data import Batches
 
 CPU = torch.device("cpu")
@@ -72,6 +72,7 @@ class DCGANTrainer:
     """
 
     Config = DCGANConfig
+    needs_budget = True
 
     def __init__(self, config: DCGANConfig, images: Tensor, device: torch.device = CPU):
         if len(images) < config.batch:
@@ -181,12 +182,7 @@ class DCGANTrainer:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        changed = [k for k, v in asdict(self.config).items() if state["config"].get(k) != v]
-        if changed:
-            raise TrainingError(
-                f"the checkpoint was made with other settings ({', '.join(changed)}); "
-                "resume with the same ones or choose another folder"
-            )
+        check_settings(asdict(self.config), state["config"])
         self.images_seen = state["images_seen"]
         for name in ("generator", "discriminator", "average", "adam_g", "adam_d"):
             getattr(self, name).load_state_dict(state[name])

@@ -24,6 +24,7 @@ class Trainer(Protocol):
     """One kind of training. `images_seen` grows by the batch at each `step`."""
 
     Config: ClassVar[Any]  # the dataclass of its settings
+    needs_budget: ClassVar[bool]  # whether the user says when to stop; else `length`, in images, does
     images_seen: int
 
     def __init__(self, config: Any, images: Tensor, device: torch.device): ...

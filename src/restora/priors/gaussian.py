@@ -1,0 +1,75 @@
+"""A Gaussian as a prior: a few principal directions, and a stationary rest.
+
+    x ~ N(mean, S),   S = F^T F + T^T diag_k(L_k L_k^T) T
+
+F has r rows: directions times their standard deviations. T is the cosine transform of rows and columns, and
+L_k mixes the channels at frequency k: the rest, which no few directions describe, is a smooth field in which
+luma and chroma have their own spectra and vary together. S is positive semi-definite by its form, and both
+parts have the unit of a standard deviation, not of a variance, so that half precision does them no harm.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from restora.cosine import dct, idct
+from restora.errors import ShapeError
+from restora.priors.base import Prior
+from restora.random import Generators, randn
+
+
+class GaussianPrior(Prior):
+    """mean: (C, H, W), images in [0, 1]. factors: F, (r, C, H, W), r may be 0. spread: L, (C, C, H, W), for
+    one channel the standard deviations of the cosine coefficients. ShapeError where they do not fit."""
+
+    kind = "gaussian"
+    mean: Tensor
+    factors: Tensor
+    spread: Tensor
+
+    def __init__(self, mean: Tensor, factors: Tensor, spread: Tensor):
+        super().__init__()
+        if mean.ndim != 3 or not factors.shape[1:] == spread.shape[1:] == mean.shape:
+            raise ShapeError(
+                "a GaussianPrior takes mean (C, H, W), factors (r, C, H, W) and spread (C, C, H, W), got "
+                f"{tuple(mean.shape)}, {tuple(factors.shape)} and {tuple(spread.shape)}"
+            )
+        self.register_buffer("mean", mean)
+        self.register_buffer("factors", factors)
+        self.register_buffer("spread", spread)
+        channels, height, width = mean.shape
+        self.image_shape = (channels, height, width)
+
+    @property
+    def rank(self) -> int:
+        return len(self.factors)
+
+    def covariance(self, x: Tensor) -> Tensor:
+        """S x of x (B, C, H, W), in the dtype of x; 4 r C H W operations an image, and two transforms."""
+        F, L = self.factors.flatten(1).to(x), self.spread.to(x)
+        spectrum = torch.einsum("ikhw,jkhw->ijhw", L, L)
+        rest = idct(torch.einsum("ijhw,bjhw->bihw", spectrum, dct(x)))
+        return rest + (x.flatten(1) @ F.T @ F).view_as(x)
+
+    def deviation(self, n: int, generator: Generators = None) -> Tensor:
+        """n draws from N(0, S), (n, C, H, W)."""
+        noise = randn((n, self.rank + self.mean.numel()), generator, like=self.mean)
+        along, rest = noise[:, : self.rank], noise[:, self.rank :].view(n, *self.image_shape)
+        mixed = torch.einsum("ijhw,bjhw->bihw", self.spread, rest)
+        return (along @ self.factors.flatten(1)).view_as(rest) + idct(mixed)
+
+    def sample(self, n: int, generator: Generators = None) -> Tensor:
+        """n images drawn from the prior, (n, C, H, W), cut at 0 and 1."""
+        return (self.mean + self.deviation(n, generator)).clamp(0, 1)
+
+    def config(self) -> dict[str, Any]:
+        return {"shape": list(self.image_shape), "rank": self.rank}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> GaussianPrior:
+        shape = config["shape"]
+        factors, spread = torch.zeros(config["rank"], *shape), torch.zeros(shape[0], *shape)
+        return cls(torch.zeros(shape), factors, spread)

@@ -1,0 +1,78 @@
+"""Linear minimum mean square error: the posterior mean under a Gaussian prior.
+
+    x_hat = mean + S A^T (A S A^T + sigma^2 I)^-1 (y - A mean)
+
+Quantisation counts as noise of variance step^2 / 12, and the result is then cut to the cells. A sample of the
+posterior is the same formula about a draw x_0 ~ N(mean, S) instead of the mean, with a draw of the noise
+taken from y (Papandreou and Yuille, NIPS 2010).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from restora.degradations import Degradation
+from restora.errors import OptionError, PairingError
+from restora.priors.base import Prior
+from restora.priors.gaussian import GaussianPrior
+from restora.random import randn
+from restora.solvers.base import Solver, Step
+
+
+@dataclass(frozen=True)
+class LMMSE(Solver):
+    """The best linear estimate; nothing random in it, and one step."""
+
+    needs: ClassVar[type[Prior] | None] = GaussianPrior
+
+    tolerance: float = field(
+        default=1e-3, metadata={"help": "part of y - A mean that the linear solve may leave unexplained"}
+    )
+    samples: int = field(
+        default=1, metadata={"help": "the posterior mean, and this many less one draws from the posterior"}
+    )
+
+    def __post_init__(self) -> None:
+        if not 0 < self.tolerance < 1:
+            raise OptionError(f"tolerance must be between 0 and 1, got {self.tolerance}")
+        if self.samples < 1:
+            raise OptionError(f"samples must be at least 1, got {self.samples}")
+
+    def for_samples(self, count: int) -> LMMSE:
+        return replace(self, samples=max(self.samples, count))
+
+    def steps(
+        self,
+        y: Tensor,
+        degradation: Degradation,
+        prior: Prior | None,
+        generator: Sequence[torch.Generator],
+    ) -> Iterator[Step]:
+        assert isinstance(prior, GaussianPrior)
+        if self.samples > 1 and not degradation.linear:
+            name = type(degradation).__name__
+            raise PairingError(f"LMMSE draws samples for linear tasks alone, not for {name}; use --samples 1")
+        mean = prior.mean.to(y).expand(len(y), -1, -1, -1)
+        best = degradation.lmmse(mean, prior.covariance, y, prior.factors, self.tolerance)
+        samples = best.unsqueeze(1)
+        if self.samples > 1:
+            rows = torch.arange(len(y), device=y.device).split(1)
+            draws = [
+                self._draws(y[i], degradation.take(i), prior, g) for i, g in zip(rows, generator, strict=True)
+            ]
+            samples = torch.cat([samples, torch.stack(draws)], dim=1)
+        yield Step(1, 1, best, degradation.fidelity(best, y), samples)
+
+    def _draws(
+        self, y: Tensor, degradation: Degradation, prior: GaussianPrior, generator: torch.Generator
+    ) -> Tensor:
+        """(samples - 1, C, H, W) from the posterior of one observation (1, ...)."""
+        count = self.samples - 1
+        start = (prior.mean + prior.deviation(count, generator)).to(y)
+        observed = y - degradation.sigma * randn((count, *y.shape[1:]), generator, like=y)
+        return degradation.lmmse(start, prior.covariance, observed, prior.factors, self.tolerance)

@@ -1,0 +1,199 @@
+"""Mean and covariance of a set of images, in a few passes over them.
+
+    S = covariance of the images and their mirror images = F^T F + T^T diag_k(L_k L_k^T) T
+
+All is done on the cosine coefficients T x. There the mirror image only changes the sign of the odd columns,
+so S falls into two blocks, the even and the odd columns, and mirror images cost nothing. F comes from the
+block power method on each block, Q <- orth(S Q), and the Nystrom form (S Q) (Q^T S Q)^-1 (S Q)^T at its end
+(Tropp et al. 2017, algorithm 3). The rest of S is positive semi-definite, and its diagonal blocks, the
+channels at one frequency, are L_k L_k^T. A pass costs 4 d k operations an image, k a little over the rank
+(2.8e7 for d = 12288, k = 576); S itself would take d^2 = 1.5e8, 600 MB, and an eigendecomposition after that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from restora.cosine import dct, idct
+from restora.errors import DataError, OptionError
+from restora.figure import grid
+from restora.priors.gaussian import GaussianPrior
+from restora.priors.store import save
+from restora.training.checkpoint import check_settings
+from restora.training.gan import CPU, option
+
+OVERSAMPLING = 64
+IMAGES_A_DIRECTION = 10
+
+
+@dataclass(frozen=True)
+class GaussianConfig:
+    """Settings of `restora train gaussian`."""
+
+    size: int = option(64, "side of the images in pixels")
+    channels: int = option(3, "3 for colour, 1 for grey")
+    rank: int = option(512, "principal directions; at most one for ten images, the rest is stationary")
+    images: int = option(0, "use so many of the images, evenly spaced (0: all)")
+    passes: int = option(3, "passes over the images; more make the directions exact")
+    floor: float = option(1e-4, "variance added to every pixel")
+    batch: int = option(256, "images a step")
+    mirror: bool = option(True, "count the mirror image of every image too")
+    seed: int = option(0, "of the first directions")
+
+    def __post_init__(self) -> None:
+        if self.channels not in (1, 3):
+            raise OptionError(f"--channels must be 1 or 3, got {self.channels}")
+        for name, least in {"size": 2, "rank": 0, "images": 0, "passes": 1, "floor": 0, "batch": 1}.items():
+            if not getattr(self, name) >= least:
+                raise OptionError(f"--{name} must be at least {least}, got {getattr(self, name)}")
+
+
+class GaussianTrainer:
+    """A Gaussian: mean, principal directions and a stationary rest; minutes, and no budget.
+
+    Steps through the images `passes` times. Coefficients are kept as (groups, m): even and odd columns.
+    """
+
+    Config = GaussianConfig
+    needs_budget = False
+
+    def __init__(self, config: GaussianConfig, images: Tensor, device: torch.device = CPU):
+        if config.images and config.images < len(images):
+            images = images[torch.arange(config.images) * len(images) // config.images]
+        if len(images) < 2:
+            raise DataError(f"{len(images)} image; a covariance takes at least 2, and hundreds to be useful")
+        self.config, self.images, self.device, self.images_seen = config, images, device, 0
+        self.shape = tuple(images.shape[1:])
+        self.rank = min(config.rank, len(images) // IMAGES_A_DIRECTION, images[0].numel())
+        self.length = len(images) * (config.passes if self.rank else 1)
+        coefficients = self._coefficients(images[:1])[0]
+        groups, m = coefficients.shape
+        self.sum = coefficients.double() * 0
+        self.second = self._by_frequency(coefficients[None]).double() * 0
+        columns = min(self.rank + OVERSAMPLING, m) if self.rank else 0
+        noise = torch.randn(groups, m, columns, generator=torch.Generator().manual_seed(config.seed))
+        self.block = noise.to(device)
+        self.product = torch.zeros_like(self.block)
+        self.factors = coefficients.new_zeros(0, groups, m)
+
+    def _coefficients(self, images: Tensor) -> Tensor:
+        """uint8 (b, C, H, W) -> (b, groups, m), about 0; columns are padded to fill the groups."""
+        coefficients, groups = dct(images.to(self.device) / 255 - 0.5), 1 + self.config.mirror
+        padded = F.pad(coefficients, (0, -coefficients.shape[-1] % groups))
+        return torch.stack([padded[..., g::groups] for g in range(groups)], dim=1).flatten(2)
+
+    def _by_frequency(self, groups: Tensor) -> Tensor:
+        """(b, groups, m) -> sum of the products of the channels at each frequency, (groups, C C m / C)."""
+        channels = groups.unflatten(-1, (self.shape[0], -1))
+        return torch.einsum("bgin,bgjn->gijn", channels, channels).flatten(1)
+
+    def _interleave(self, groups: Tensor) -> Tensor:
+        """(..., groups, K H W / groups) -> cosine coefficients (..., K, H, W)."""
+        height, width = self.shape[1:]
+        columns = -(-width // groups.shape[-2])
+        parts = groups.unflatten(-1, (-1, height, columns)).unbind(-4)
+        return torch.stack(parts, dim=-1).flatten(-2)[..., :width]
+
+    @torch.no_grad()
+    def step(self, done: float) -> dict[str, float]:
+        finished, place = divmod(self.images_seen, len(self.images))
+        batch = self.images[place : place + self.config.batch]
+        coefficients = self._coefficients(batch)
+        if finished == 0:
+            self.sum += coefficients.sum(0)
+            self.second += self._by_frequency(coefficients)
+        rows = coefficients.transpose(0, 1)
+        self.product += rows.mT @ (rows @ self.block)
+        self.images_seen += len(batch)
+        if place + len(batch) == len(self.images) and self.rank:
+            self._end_pass()
+        return {"pass": finished + 1}
+
+    def _mean(self) -> Tensor:
+        """(groups, m); 0 in the odd columns, where an image and its mirror image cancel."""
+        mean = self.sum / min(self.images_seen, len(self.images))
+        mean[1:] = 0
+        return mean
+
+    def _end_pass(self) -> None:
+        mean = self._mean().unsqueeze(-1)
+        block = self.block.double()
+        second = self.product.double() / len(self.images)
+        product = second - mean @ (mean.mT @ block)
+        if self.images_seen < self.length:
+            self.block = torch.linalg.qr(product).Q.float()
+            self.product.zero_()
+        else:
+            self.factors = _largest(*_nystrom(block, product, second.norm()), self.rank).float()
+            self.block, self.product = self.block[..., :0], self.product[..., :0]
+
+    @torch.no_grad()
+    def prior(self) -> GaussianPrior:
+        """The prior of what was seen; until the last pass is over, without its directions."""
+        mean, factors = self._interleave(self._mean()), self._interleave(self.factors)
+        second = self._interleave(self.second / min(self.images_seen, len(self.images)))
+        known = torch.cat([mean[None], factors.double()])
+        rest = second.view(self.shape[0], *self.shape) - torch.einsum("rihw,rjhw->ijhw", known, known)
+        parts = idct(mean).float() + 0.5, idct(factors), _root(rest, self.config.floor).float()
+        return GaussianPrior(*(part.cpu().contiguous() for part in parts))
+
+    def check(self) -> dict[str, float]:
+        """The share of the variance that the directions hold."""
+        prior = self.prior()
+        held, rest = prior.factors.square().sum().item(), prior.spread.square().sum().item()
+        return {"held": round(held / (held + rest), 4)}
+
+    def picture(self) -> Tensor:
+        return grid(self.prior().sample(64, torch.Generator().manual_seed(self.config.seed)), 8)
+
+    def state(self) -> dict[str, Any]:
+        tensors = {name: getattr(self, name).cpu() for name in TENSORS}
+        settings = {**asdict(self.config), "data": len(self.images)}
+        return {"config": settings, "images_seen": self.images_seen, **tensors}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        check_settings({**asdict(self.config), "data": len(self.images)}, state["config"])
+        self.images_seen = state["images_seen"]
+        for name in TENSORS:
+            setattr(self, name, state[name].to(self.device))
+
+    def export(self, folder: Path, facts: dict[str, Any]) -> None:
+        save(folder, self.prior(), {**facts, "training_images": len(self.images), "rank": self.rank})
+
+
+TENSORS = ("sum", "second", "block", "product", "factors")
+
+
+def _nystrom(block: Tensor, product: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues (groups, k) and eigenvectors (groups, m, k) of the Nystrom form of S, from product = S block,
+    which has the rounding errors of single precision at `scale`."""
+    shift = (10 * torch.finfo(torch.float32).eps * scale).clamp(min=1e-12)
+    shifted = product + shift * block
+    root = torch.linalg.cholesky(block.mT @ shifted, upper=True)
+    vectors, roots, _ = torch.linalg.svd(
+        torch.linalg.solve_triangular(root, shifted, upper=True, left=False), full_matrices=False
+    )
+    return (roots.square() - shift).clamp(min=0), vectors
+
+
+def _largest(values: Tensor, vectors: Tensor, rank: int) -> Tensor:
+    """Vectors (rank, groups, m) times the square roots of their eigenvalues, largest first, of all groups."""
+    groups, m, k = vectors.shape
+    scaled = vectors * values.sqrt().unsqueeze(1)
+    alone = torch.zeros(groups, k, groups, m, dtype=scaled.dtype, device=scaled.device)
+    for g in range(groups):
+        alone[g, :, g] = scaled[g].T
+    return alone.flatten(0, 1)[values.flatten().argsort(descending=True, stable=True)[:rank]]
+
+
+def _root(spectrum: Tensor, floor: float) -> Tensor:
+    """The symmetric square root of spectrum + floor I, (C, C, H, W), frequency by frequency."""
+    values, vectors = torch.linalg.eigh(spectrum.permute(2, 3, 0, 1))
+    roots = (values.clamp(min=0) + floor).sqrt()
+    return (vectors * roots.unsqueeze(-2) @ vectors.mT).permute(2, 3, 0, 1)
