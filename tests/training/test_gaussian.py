@@ -40,7 +40,9 @@ def known() -> GaussianPrior:
     frequency = torch.arange(8.0)[:, None] ** 2 + torch.arange(8.0)[None] ** 2
     mixing = torch.eye(3)[:, :, None, None] * 0.3 + 0.7 / 3
     return GaussianPrior(
-        torch.full(SHAPE, 0.5), factors.view(3, *SHAPE), mixing * 0.1 / (1 + frequency) + 0.02
+        torch.full(SHAPE, 0.5),
+        factors.view(3, *SHAPE),
+        mixing * 0.02 / (1 + frequency) + 0.02 * torch.eye(3)[:, :, None, None],
     )
 
 
@@ -56,7 +58,7 @@ def test_the_covariance_is_recovered() -> None:
     S, found = matrix(truth), matrix(estimate)
     std = S.diagonal().sqrt()
     noise = ((std[:, None] * std[None]) ** 2 + S**2).div(count).sqrt()
-    assert ((found - S).abs() < 6 * noise + 2e-5).all()  # 2e-5: rounding to 8 bits
+    assert ((found - S).abs() < 6 * noise + 3e-5).all()  # 3e-5: what the directions take of the rest
     assert (estimate.mean - truth.mean).abs().max() < 6 * std.max() / count**0.5
 
 

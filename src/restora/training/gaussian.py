@@ -171,8 +171,8 @@ TENSORS = ("sum", "second", "block", "product", "factors")
 
 
 def _nystrom(block: Tensor, product: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-    """Eigenvalues (groups, k) and eigenvectors (groups, m, k) of the Nystrom form of S, from product = S block,
-    which has the rounding errors of single precision at `scale`."""
+    """Eigenvalues (groups, k) and eigenvectors (groups, m, k) of the Nystrom form of S. `product` is S block,
+    with the rounding errors of numbers as large as `scale` in single precision."""
     shift = (10 * torch.finfo(torch.float32).eps * scale).clamp(min=1e-12)
     shifted = product + shift * block
     root = torch.linalg.cholesky(block.mT @ shifted, upper=True)
