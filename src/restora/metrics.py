@@ -12,22 +12,63 @@ from restora.errors import ShapeError
 from restora.image import to_uint8
 
 
+WINDOW = 11
+
+
 def psnr(x: Tensor, truth: Tensor) -> Tensor:
     """Peak signal-to-noise ratio in dB, (B,), of images (B, C, H, W) in [0, 1]; both are clipped and
     rounded to 8 bits first, and the peak is 1. Equal images give infinity."""
-    difference = (_rounded(x, truth) - _rounded(truth, x)).flatten(1)
-    return -10 * difference.square().mean(1).log10()
+    return peak_ratio(*rounded(x, truth))
 
 
 def ssim(x: Tensor, truth: Tensor) -> Tensor:
     """Structural similarity (Wang et al., 2004), (B,): Gaussian window of 1.5 px cut at 11x11, population
     covariance, data range 1, mean over channels; on images clipped and rounded to 8 bits."""
-    from skimage.metrics import structural_similarity
+    return similarity(*rounded(x, truth))
 
-    pairs = zip(_rounded(x, truth).cpu().numpy(), _rounded(truth, x).cpu().numpy(), strict=True)
-    options = {"channel_axis": 0, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
-    values = [structural_similarity(a, b, data_range=1.0, **options) for a, b in pairs]
-    return x.new_tensor(values).double()
+
+def rounded(x: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """Both as an 8-bit file would hold them: clipped, rounded, float64."""
+    return to_uint8(x).double() / 255, to_uint8(truth).double() / 255
+
+
+def peak_ratio(x: Tensor, truth: Tensor, where: Tensor | None = None) -> Tensor:
+    """PSNR in dB of images as they are, peak 1: (B,). `where`, (B or 1, 1, H, W), 1 for the pixels that count,
+    else all do."""
+    _check(x, truth)
+    squares = (x - truth).square()
+    if where is None:
+        return -10 * squares.flatten(1).mean(1).log10()
+    weight = where.to(squares).expand_as(squares)
+    return -10 * ((weight * squares).flatten(1).sum(1) / weight.flatten(1).sum(1)).log10()
+
+
+def similarity(x: Tensor, truth: Tensor) -> Tensor:
+    """SSIM of images as they are, data range 1: (B,). ShapeError for images smaller than the window.
+
+    As scikit-image's, only windows that lie within the image count.
+    """
+    _check(x, truth)
+    if min(x.shape[-2:]) < WINDOW:
+        size = f"{x.shape[-1]}x{x.shape[-2]}"
+        raise ShapeError(f"SSIM needs images of at least {WINDOW}x{WINDOW} pixels, got {size} (width x height)")
+    x, truth = x.double(), truth.double()
+    mean_x, mean_t, xx, tt, xt = map(_window, (x, truth, x * x, truth * truth, x * truth))
+    c1, c2 = 0.01**2, 0.03**2
+    contrast = (2 * (xt - mean_x * mean_t) + c2) / (xx - mean_x**2 + tt - mean_t**2 + c2)
+    return ((2 * mean_x * mean_t + c1) / (mean_x**2 + mean_t**2 + c1) * contrast).flatten(1).mean(1)
+
+
+def _window(x: Tensor) -> Tensor:
+    """The Gaussian mean about each pixel that has a whole window around it."""
+    taps = [math.exp(-((i - WINDOW // 2) ** 2) / (2 * 1.5**2)) for i in range(WINDOW)]
+    for axis in (-2, -1):
+        length = x.shape[axis] - WINDOW + 1
+        total = x.narrow(axis, 0, length) * (taps[0] / sum(taps))
+        for i in range(1, WINDOW):
+            total.add_(x.narrow(axis, i, length), alpha=taps[i] / sum(taps))
+        x = total
+    return x
 
 
 @dataclass(frozen=True)
@@ -47,7 +88,6 @@ def mean(values: Tensor | list[float]) -> Mean:
     return Mean(float(array.mean()), 1.96 * spread)
 
 
-def _rounded(x: Tensor, other: Tensor) -> Tensor:
+def _check(x: Tensor, other: Tensor) -> None:
     if x.shape != other.shape or x.ndim != 4:
         raise ShapeError(f"expected two batches (B, C, H, W) of one shape, got {x.shape} and {other.shape}")
-    return to_uint8(x).double() / 255
