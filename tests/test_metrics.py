@@ -32,7 +32,9 @@ def test_equal_scikit_images_on_the_rounded_images() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(
-    seed=st.integers(0, 2**31), size=st.tuples(st.integers(11, 40), st.integers(11, 40)), noise=st.floats(0, 1)
+    seed=st.integers(0, 2**31),
+    size=st.tuples(st.integers(11, 40), st.integers(11, 40)),
+    noise=st.floats(0, 1),
 )
 def test_equal_scikit_images_on_any_images(seed: int, size: tuple[int, int], noise: float) -> None:
     generator = torch.Generator().manual_seed(seed)
