@@ -34,8 +34,8 @@ def rounded(x: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def peak_ratio(x: Tensor, truth: Tensor, where: Tensor | None = None) -> Tensor:
-    """PSNR in dB of images as they are, peak 1: (B,). `where`, (B or 1, 1, H, W), 1 for the pixels that count,
-    else all do."""
+    """PSNR in dB of images as they are, peak 1: (B,). `where`, (B or 1, 1, H, W): 1 for the pixels that
+    count; None for all."""
     _check(x, truth)
     squares = (x - truth).square()
     if where is None:
