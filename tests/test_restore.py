@@ -16,7 +16,7 @@ from restora import Degradation, Downsample, GANPrior, Mask, Restoration
 from restora.errors import OptionError, PairingError, ShapeError, UnknownNameError
 from restora.priors import Prior, load_prior
 from restora.restore import choose, describe, stream
-from restora.solvers import LatentMAP, Solver, Step
+from restora.solvers import LatentMAP, Solver, Step, solvers
 
 SOLVER = LatentMAP(iterations=4, restarts=3)
 
@@ -109,14 +109,37 @@ def test_solver_of_one_s_own(y: Tensor, prior: Prior) -> None:
         restore(y, prior, method=Mean(), samples=2)
 
 
+def test_method_without_a_prior(y: Tensor, prior: Prior, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(solvers._entries, "mean", Mean)
+    result = restora.restore(y, Downsample(), method="mean", device="cpu")
+    assert result.image.shape == (2, 3, 8, 8)
+    wide = restora.restore(torch.rand(1, 1, 2, 5), Downsample(), method="mean", device="cpu")
+    assert wide.image.shape == (1, 1, 8, 20)
+    with pytest.raises(PairingError, match="method 'mean' uses no prior; leave the prior out"):
+        restora.restore(y, Downsample(), method="mean", prior=prior)
+    with pytest.raises(ShapeError, match=r"expected \(B, C, H, W\)"):
+        restora.restore(y[0], Downsample(), method="mean")
+
+
+def test_method_that_cannot_do_the_task(y: Tensor) -> None:
+    class Never(Mean):
+        def handles(self, degradation: Degradation) -> bool:
+            return False
+
+    with pytest.raises(PairingError, match="method 'Never' has no answer to task 'superres'"):
+        restora.restore(y, Downsample(), method=Never())
+
+
 class OtherPrior(Prior):
     kind = "other"
     image_shape = (3, 8, 8)
 
 
 def test_method_by_name(prior: GANPrior) -> None:
-    assert choose("auto", prior) == ("map", LatentMAP())
-    assert choose("map", prior) == ("map", LatentMAP())
+    assert choose("auto", prior) == ("map", LatentMAP(), prior)
+    assert choose("map", prior) == ("map", LatentMAP(), prior)
+    name, solver, shipped = choose("map")
+    assert (name, solver, shipped.name) == ("map", LatentMAP(), GANPrior.default)
     with pytest.raises(UnknownNameError, match="unknown method 'mpa'"):
         choose("mpa", prior)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -46,7 +46,7 @@ def degrade(items: Sequence[Item], task: Task) -> Iterator[Item]:
 def restore(
     items: Sequence[Item],
     task: Task,
-    prior: Prior,
+    prior: Prior | None,
     method: str | Solver,
     *,
     samples: int = 1,
@@ -58,19 +58,28 @@ def restore(
     for start in range(0, len(items), batch_size):
         chunk = list(items[start : start + batch_size])
         loaded = [x for x in (_load(item, task, prior) for item in chunk) if x is not None]
-        if loaded:
-            _restore_batch(loaded, task, prior, method, samples, device, watch)
+        for alike in _by_shape(loaded):
+            _restore_batch(alike, task, prior, method, samples, device, watch)
         yield chunk
 
 
-def _load(item: Item, task: Task, prior: Prior) -> Loaded | None:
+def _by_shape(loaded: Sequence[Loaded]) -> Iterable[list[Loaded]]:
+    """Without a prior the pictures may differ in size; a batch cannot."""
+    groups: dict[tuple[int, ...], list[Loaded]] = {}
+    for x in loaded:
+        groups.setdefault(tuple(x.picture.pixels.shape), []).append(x)
+    return groups.values()
+
+
+def _load(item: Item, task: Task, prior: Prior | None) -> Loaded | None:
     """Read an observation; None, with the item failed, where it cannot be used."""
     try:
         picture = image.read(item.path)
         fields = _fields(item, picture, task, prior)
         degradation = task.degradation([fields])
-        channels = degradation.observed_shape(prior.image_shape)[0]
-        picture = image.Picture(image.convert(picture.pixels, channels), picture.bits)
+        if prior is not None:
+            channels = degradation.observed_shape(prior.image_shape)[0]
+            picture = image.Picture(image.convert(picture.pixels, channels), picture.bits)
         check_shapes(picture.pixels[None], degradation, prior)
         return Loaded(item, picture, fields)
     except RestoraError as error:
@@ -78,9 +87,11 @@ def _load(item: Item, task: Task, prior: Prior) -> Loaded | None:
         return None
 
 
-def _fields(item: Item, picture: image.Picture, task: Task, prior: Prior) -> dict[str, Tensor]:
-    height, width = prior.image_shape[1:]
+def _fields(item: Item, picture: image.Picture, task: Task, prior: Prior | None) -> dict[str, Tensor]:
     fields = task.pictures(item.path, picture.size)
+    if prior is None:
+        return fields
+    height, width = prior.image_shape[1:]
     if fields and picture.size != (height, width):
         raise ShapeError(
             f"{item.path.name} is {picture.size[1]}x{picture.size[0]}, but prior {prior.name!r} makes "
@@ -92,7 +103,7 @@ def _fields(item: Item, picture: image.Picture, task: Task, prior: Prior) -> dic
 def _restore_batch(
     loaded: Sequence[Loaded],
     task: Task,
-    prior: Prior,
+    prior: Prior | None,
     method: str | Solver,
     samples: int,
     device: str,

@@ -18,6 +18,7 @@ from restora.priors import GANPrior, GaussianPrior, Prior, load_prior
 from restora.solvers import Solver, Step, solvers
 
 DEFAULT_PRIOR = "faces64-dcgan"
+Named = str | Path | Prior | None
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def restore(
     degradation: Degradation,
     *,
     method: str | Solver = "auto",
-    prior: str | Path | Prior = DEFAULT_PRIOR,
+    prior: Named = None,
     samples: int = 1,
     seed: int | Sequence[int] = 0,
     device: str = "auto",
@@ -54,7 +55,8 @@ def restore(
     """Restore the observations y = A(x) + e, shape (B, ...) as `degradation` makes them.
 
     method: a registered name, `auto`, or a Solver with settings of your own.
-    prior: a shipped name, a folder written by `restora train`, or a Prior.
+    prior: a shipped name, a folder written by `restora train`, or a Prior; None is the one that ships for
+        the method. Methods without a prior, such as `tv`, restore images of any size.
     samples: how many restorations of each observation to return, best first.
     seed: image i of the batch uses seed + i (or seed[i]), so its result does not depend on the batch.
     Raises a RestoraError when the parts do not fit each other.
@@ -72,20 +74,20 @@ def stream(
     degradation: Degradation,
     *,
     method: str | Solver = "auto",
-    prior: str | Path | Prior = DEFAULT_PRIOR,
+    prior: Named = None,
     samples: int = 1,
     seed: int | Sequence[int] = 0,
     device: str = "auto",
 ) -> Generator[Step, None, Restoration]:
     """As `restore`, step by step: yields each `Step`, and returns the Restoration."""
     start, place = time.monotonic(), pick(device)
-    prior = load_prior(prior) if isinstance(prior, str | Path) else prior
-    name, solver = choose(method, prior)
+    name, solver, model = choose(method, prior)
     solver = solver.for_samples(samples)
-    check_shapes(y, degradation, prior)
-    y, degradation, prior = y.to(place), degradation.to(place), prior.to(place)
+    check_task(name, solver, degradation)
+    check_shapes(y, degradation, model)
+    y, degradation, model = y.to(place), degradation.to(place), model.to(place) if model else None
     history, last = [], None
-    for last in solver.steps(y, degradation, prior, random.generators(seed, len(y))):
+    for last in solver.steps(y, degradation, model, random.generators(seed, len(y))):
         history.append(last.loss)
         yield last
     assert last is not None
@@ -102,19 +104,31 @@ def stream(
     )
 
 
-def choose(method: str | Solver, prior: Prior) -> tuple[str, Solver]:
-    """The solver for `method`; `auto` is the best one for this kind of prior."""
-    if isinstance(method, Solver):
-        name = next((n for n, c in solvers if c is type(method)), type(method).__name__)
-        solver = method
+def choose(method: str | Solver, prior: Named = None) -> tuple[str, Solver, Prior | None]:
+    """The name of the method, its solver and its prior; `auto` is the best method for the kind of prior."""
+    if method == "auto":
+        model = _load(prior or DEFAULT_PRIOR)
+        name = auto(model)
+        return name, solvers.get(name)(), model
+    if isinstance(method, str):
+        name, solver = method, solvers.get(method)()
     else:
-        name = auto(prior) if method == "auto" else method
-        solver = solvers.get(name)()
-    solver.check(name, prior)
-    return name, solver
+        solver = method
+        name = next((n for n, c in solvers if c is type(method)), type(method).__name__)
+    if solver.needs is None and prior is None:
+        return name, solver, None
+    if solver.needs is None and isinstance(method, str):
+        raise PairingError(f"method {name!r} uses no prior; leave the prior out, or try --method auto")
+    model = _load(prior or (solver.needs.default if solver.needs else None))
+    solver.check(name, model)
+    return name, solver, model
 
 
-def auto(prior: Prior) -> str:
+def _load(prior: Named) -> Prior | None:
+    return load_prior(prior) if isinstance(prior, str | Path) else prior
+
+
+def auto(prior: Prior | None) -> str:
     if isinstance(prior, GANPrior):
         return "map"
     if isinstance(prior, GaussianPrior):
@@ -122,8 +136,21 @@ def auto(prior: Prior) -> str:
     raise PairingError(f"no method is known for a {type(prior).__name__}; give one with --method")
 
 
-def check_shapes(y: Tensor, degradation: Degradation, prior: Prior) -> None:
-    """ShapeError unless y is what `degradation` makes of images of the prior's size."""
+def check_task(name: str, solver: Solver, degradation: Degradation) -> None:
+    """PairingError unless the solver called `name` can do with such a degradation."""
+    if not solver.handles(degradation):
+        raise PairingError(
+            f"method {name!r} has no answer to task {task_name(degradation)!r}; try --method auto"
+        )
+
+
+def check_shapes(y: Tensor, degradation: Degradation, prior: Prior | None) -> None:
+    """ShapeError unless y is what `degradation` makes of images of the prior's size; without one, of any."""
+    if prior is None:
+        if y.ndim != 4:
+            raise ShapeError(f"the observation has shape {tuple(y.shape)}; expected (B, C, H, W)")
+        degradation.observed_shape(degradation.image_shape(tuple(y.shape[1:]), y.shape[1]))
+        return
     expected = tuple(degradation.observed_shape(prior.image_shape))
     if y.ndim == 4 and tuple(y.shape[1:]) == expected:
         return

@@ -20,7 +20,7 @@ from restora.device import pick
 from restora.errors import OptionError
 from restora.files import Item
 from restora.manifest import Manifest
-from restora.priors import load_prior, store
+from restora.priors import Prior, store
 from restora.restore import DEFAULT_PRIOR, choose
 from restora.solvers import Step
 from restora.trace import Trace
@@ -38,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add_input(parser, "observations: files, folders or globs")
     add_solver(parser)
-    prior = f"a prior that ships, or a folder that 'restora train' wrote ({DEFAULT_PRIOR})"
-    add("--prior", default=DEFAULT_PRIOR, metavar="NAME|DIR", help=prior)
+    prior = f"a prior that ships, or a folder that 'restora train' wrote (for auto: {DEFAULT_PRIOR})"
+    add("--prior", metavar="NAME|DIR", help=prior)
     add("--samples", type=int, default=1, metavar="K", help="restorations of each picture, best first (1)")
     add("--seed", type=int, default=0, metavar="N", help="of the random starts (0)")
     add("--device", default="auto", metavar="NAME", help="auto, cpu or cuda (auto)")
@@ -55,9 +55,9 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, name) < 1:
             raise OptionError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(args, name)}")
     task, device = make_task(args), str(pick(args.device))
-    prior = load_prior(args.prior)
-    task.check(prior)
-    method = choose(args.method, prior)[0]
+    method, _, prior = choose(args.method, args.prior)
+    if prior is not None:
+        task.check(prior)
     solver = make_solver(method, args.settings).for_samples(args.samples)
     wanted = {"samples": args.samples, "trace": args.trace}
     items = files.collect(args.inputs, args.output, args.seed, **wanted, partners=task.partners)
@@ -66,8 +66,7 @@ def run(args: argparse.Namespace) -> int:
         **task.facts(),
         "method": method,
         "method settings": vars(solver),
-        "prior": prior.name,
-        "prior sha256": files.digest(store.folder(args.prior) / store.WEIGHTS),
+        **_prior_facts(prior, args.prior),
         "samples": args.samples,
         "seed": args.seed,
         "device": device,
@@ -80,6 +79,13 @@ def run(args: argparse.Namespace) -> int:
             watch.finished(chunk)
             manifest.record(chunk)
     return summary(items, manifest, args.json)
+
+
+def _prior_facts(prior: Prior | None, given: str | None) -> dict[str, str]:
+    if prior is None:
+        return {}
+    weights = store.folder(given or prior.name) / store.WEIGHTS
+    return {"prior": prior.name, "prior sha256": files.digest(weights)}
 
 
 class _Watch:

@@ -15,6 +15,7 @@ class Prior(nn.Module):
     """
 
     kind: ClassVar[str]  # the name in the registry of `restora.priors`
+    default: ClassVar[str | None] = None  # the prior of this kind that ships and is meant where none is named
     image_shape: tuple[int, int, int]  # (C, H, W)
 
     def __init__(self) -> None:

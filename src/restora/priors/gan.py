@@ -29,6 +29,7 @@ class GANPrior(Prior):
     """
 
     kind = "gan"
+    default = "faces64-dcgan"
 
     def __init__(
         self,

@@ -33,7 +33,7 @@ class Step:
 class Solver:
     """Settings of one method; frozen, so that one object can serve any number of images."""
 
-    needs: ClassVar[type[Prior] | None] = None
+    needs: ClassVar[type[Prior] | None] = None  # None: any, or none at all
 
     def steps(
         self,
@@ -50,6 +50,10 @@ class Solver:
         if count > 1:
             raise OptionError(f"{type(self).__name__} finds one restoration an image; use --samples 1")
         return self
+
+    def handles(self, degradation: Degradation) -> bool:
+        """Whether this solver has an answer to such a degradation at all."""
+        return True
 
     def check(self, name: str, prior: Prior | None) -> None:
         """Raise PairingError if this solver cannot work with `prior`."""
