@@ -12,7 +12,6 @@ from torch import Tensor
 from restora.errors import ShapeError
 from restora.image import to_uint8
 
-
 WINDOW = 11
 
 

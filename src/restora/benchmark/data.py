@@ -67,7 +67,8 @@ def read_images(sources: Sequence[Path], limit: int | None = None) -> Images:
                 f"got {len(found)}; lower it, or leave it out to take all"
             )
         found = [found[i * len(found) // limit] for i in range(limit)]
-    pixels, stems, errors, first = [], [], [], ""
+    pixels: list[Tensor] = []
+    stems, errors, first = [], [], ""
     for member in found:
         try:
             picture = image.read(_data(member), 3, member[0])
@@ -82,7 +83,9 @@ def read_images(sources: Sequence[Path], limit: int | None = None) -> Images:
     if not pixels:
         raise DataError(f"none of {len(errors)} images could be read; the first: {errors[0]}")
     if min(pixels[0].shape[1:]) < WINDOW:
-        raise ShapeError(f"{first} is {_size(pixels[0])}; expected images of at least {WINDOW}x{WINDOW} pixels")
+        raise ShapeError(
+            f"{first} is {_size(pixels[0])}; expected images of at least {WINDOW}x{WINDOW} pixels"
+        )
     return Images(torch.stack(pixels), _distinct(stems), stems, errors)
 
 

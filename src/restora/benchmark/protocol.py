@@ -1,7 +1,7 @@
 """Protocols: how a clean image becomes an observation, and how a restoration of it is scored.
 
-    clean   y = A(x) + e as floats, neither rounded nor clipped; scored on the 8-bit images
-    deck    the terms of the table of Yeh et al. (ICASSP 2018), so that its numbers can be set beside others
+clean   y = A(x) + e as floats, neither rounded nor clipped; scored on the 8-bit images
+deck    the terms of the table of Yeh et al. (ICASSP 2018), so that its numbers can be set beside others
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TASKS = ("inpaint", "colorize", "superres", "denoise", "dequantize")
 
 @dataclass(frozen=True)
 class Scores:
-    """One value an image, (B,): PSNR in dB, SSIM, and, where pixels are missing, the PSNR over those alone."""
+    """One value an image, (B,): PSNR in dB, SSIM, and, where pixels are missing, the PSNR over those."""
 
     psnr: Tensor
     ssim: Tensor
@@ -49,6 +49,10 @@ class Protocol:
         """The two batches as they are compared, with 1 the peak: here as 8-bit files hold them."""
         return metrics.rounded(x, truth)
 
+    def unrestored(self, degradation: Degradation, y: Tensor, x: Tensor) -> Tensor:
+        """What the row `observed` shows: here x, what that method made of y."""
+        return x
+
     def score(self, degradation: Degradation, x: Tensor, truth: Tensor) -> Scores:
         a, b = self.prepare(x, truth)
         hole = metrics.peak_ratio(a, b, 1 - degradation.mask) if isinstance(degradation, Mask) else None
@@ -71,11 +75,11 @@ class Clean(Protocol):
 class Deck(Protocol):
     """Yeh et al.'s table: a quantiser that rounds down, and images scaled by their own range before scoring.
 
-    Noise is neither clipped nor rounded, x4 is the box average, the quantiser is floor(255 x / 55) 55 / 255, half
-    a step too dark. Restored and true image are each scaled to (x - min) / (max - min), over all pixels and
-    channels, which is what image writers of that time, such as scipy.misc.imsave, did; for an image whose minimum
-    is 0 it is the division by its maximum. On 128 CelebA faces the unrestored inputs then have 18.46 (noise),
-    20.63 (quantiser) and 21.79 dB (x4, pixels repeated); the published row is 18.81, 20.64, 21.33 to 21.77.
+    Noise is neither clipped nor rounded, x4 is the box average, the quantiser is floor(255 x / 55) 55 / 255,
+    half a step too dark. Restored and true image are each scaled to (x - min) / (max - min), over all pixels
+    and channels, which is what image writers of that time, such as scipy.misc.imsave, did; for an image whose
+    minimum is 0 it is the division by its maximum. On 128 CelebA faces the unrestored inputs then have 18.46
+    (noise), 20.63 (quantiser) and 21.79 dB (x4, pixels repeated); published are 18.81, 20.64, 21.33 to 21.77.
     """
 
     name = "deck"
@@ -87,6 +91,10 @@ class Deck(Protocol):
     def prepare(self, x: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
         return own_range(x), own_range(truth)
 
+    def unrestored(self, degradation: Degradation, y: Tensor, x: Tensor) -> Tensor:
+        """The observation itself, not clipped; grey in all channels, and x4 enlarged by repeating pixels."""
+        return y.expand_as(x) if y.shape[-2:] == x.shape[-2:] else degradation.A_dagger(y)
+
 
 def own_range(x: Tensor) -> Tensor:
     """(x - min) / (max - min) of each image of the batch, float64; a constant image becomes 0."""
@@ -97,7 +105,7 @@ def own_range(x: Tensor) -> Tensor:
 
 
 class _Floor(Quantize):
-    """The quantiser of Yeh et al.: the lower end of cells of 55 / 255, so y is half a step below their middle."""
+    """The quantiser of Yeh et al.: the lower end of cells of 55 / 255, half a step below their middle."""
 
     step = 55 / 255
 
