@@ -70,8 +70,11 @@ class Mean:
 
 
 def mean(values: Tensor | list[float]) -> Mean:
+    """Of one value or of infinite ones, the interval is NaN."""
     array = np.asarray([float(v) for v in values])
-    spread = float(array.std(ddof=1)) / math.sqrt(len(array)) if len(array) > 1 else math.nan
+    if len(array) < 2 or not np.isfinite(array).all():
+        return Mean(float(array.mean()), math.nan)
+    spread = float(array.std(ddof=1)) / math.sqrt(len(array))
     return Mean(float(array.mean()), 1.96 * spread)
 
 

@@ -73,7 +73,9 @@ def test_other_settings_are_refused_and_overwrite_starts_anew(tmp_path: Path) ->
 def test_other_settings_of_a_cell_are_refused(tmp_path: Path) -> None:
     open_cell(tmp_path).append(batch(0))
     store = Store(tmp_path, SETTINGS)
-    with pytest.raises(OutputError, match=r"map.jsonl was made with other settings \(settings rate: 0.2 there"):
+    with pytest.raises(
+        OutputError, match=r"map.jsonl was made with other settings \(settings rate: 0.2 there"
+    ):
         store.cell("denoise", "map", {"method": "map", "settings": {"rate": 0.3}})
     assert store.cell("denoise", "lmmse", CELL).batches == {}
     assert open_cell(tmp_path, overwrite=True).batches == {}

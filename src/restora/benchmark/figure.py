@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from restora.figure import Panel, contact_sheet
 from restora.image import atomic
 
 MARKERS = "osD^vP*Xhp<>"
+SHORTEST = 1e-6  # seconds: a logarithm needs some
 
 
 def sheet(path: Path, benchmark: Benchmark, count: int = 2) -> None:
@@ -25,7 +27,8 @@ def sheet(path: Path, benchmark: Benchmark, count: int = 2) -> None:
     labels = list(dict.fromkeys(method.label for method in methods if method.name != "observed"))
     tasks = list(dict.fromkeys(cell.task for cell in benchmark.cells))
     rows = [(task, _panels(benchmark, task, labels, i)) for task in tasks for i in chosen]
-    contact_sheet(path, rows, ["observed", *labels, "truth"])
+    headings = [label.replace("@", "\n@") for label in labels]
+    contact_sheet(path, rows, ["observed", *headings, "truth"])
 
 
 def _panels(benchmark: Benchmark, task: str, labels: Sequence[str], i: int) -> list[Panel]:
@@ -46,6 +49,7 @@ def _restored(cell: Cell, name: str) -> Panel:
 def scatter(path: Path, summaries: Sequence[Summary]) -> None:
     """scatter.png: a panel a task, a point a method with its 95 % interval; seconds are logarithmic."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     tasks = list(dict.fromkeys(s.cell.task for s in summaries))
     labels = list(dict.fromkeys(s.cell.method.label for s in summaries))
@@ -57,28 +61,37 @@ def scatter(path: Path, summaries: Sequence[Summary]) -> None:
         for s in (s for s in summaries if s.cell.task == task and "psnr" in s.means):
             _point(axis, s, labels.index(s.cell.method.label))
         axis.set(title=task, xscale="log", xlabel="time, s per image", ylabel="PSNR, dB")
+        axis.set_xlim(*_decades([s.means["seconds"].value for s in summaries if "seconds" in s.means]))
+        axis.xaxis.set_major_formatter("{x:g}")
+        axis.xaxis.set_minor_formatter(NullFormatter())
         axis.grid(alpha=0.3)
-        axis.margins(x=0.15, y=0.15)
+        axis.margins(y=0.15)
     for axis in axes[len(tasks) :]:
         axis.set_visible(False)
     handles: dict[str, Any] = {}
     for axis in axes:
         handles |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
     known = [label for label in labels if label in handles]
-    figure.legend(
-        handles=[handles[k] for k in known], labels=known, loc="outside right upper", title="method"
-    )
+    if known:
+        points = [handles[k] for k in known]
+        figure.legend(handles=points, labels=known, loc="outside right upper", title="method")
     stream = io.BytesIO()
     figure.savefig(stream, dpi=110, format="png")
     with atomic(path) as part:
         part.write_bytes(stream.getvalue())
 
 
+def _decades(seconds: Sequence[float]) -> tuple[float, float]:
+    """The powers of ten around them all, so that every panel has the same axis."""
+    low, high = (math.log10(max(SHORTEST, f(seconds, default=1.0))) for f in (min, max))
+    return 10 ** (math.floor(low) - 0.1), 10 ** (math.floor(high) + 1.1)
+
+
 def _point(axis: Any, s: Summary, i: int) -> None:
     mean, seconds = s.means["psnr"], s.means["seconds"].value
-    width = mean.half_width if mean.half_width == mean.half_width else 0.0
+    width = 0.0 if math.isnan(mean.half_width) else mean.half_width
     axis.errorbar(
-        max(seconds, 1e-6),
+        max(seconds, SHORTEST),
         mean.value,
         yerr=width,
         fmt=MARKERS[i % len(MARKERS)],
