@@ -359,7 +359,7 @@ def test_all_usable_methods_by_default(bench: Command, tmp_path: Path) -> None:
     methods = results(tmp_path / "out")["methods"]
     assert {"copy", "moody", "random"} <= set(methods)
     assert not {"map", "reference", "lmmse"} & set(methods)  # 64x64, too slow, 64x64 or not shipped
-    assert "left out: map: method 'map': prior 'faces64-dcgan' makes 64x64 images, and these are 16x16" in (
+    assert "left out: method 'map': prior 'faces64-dcgan' makes 64x64 images, and these are 16x16" in (
         done.err
     )
     assert "reference" not in done.err

@@ -68,7 +68,7 @@ def named(texts: Sequence[str], shape: tuple[int, int, int]) -> list[Method]:
 
 
 def all_usable(shape: tuple[int, int, int]) -> tuple[list[Method], list[str]]:
-    """Every registered method that can be used on such images, and one line for each other one."""
+    """Every registered method that can be used on such images, and why not of each other one."""
     methods, errors = [], []
     for name in solvers.names():
         if name in LEFT_OUT:
@@ -78,7 +78,8 @@ def all_usable(shape: tuple[int, int, int]) -> tuple[list[Method], list[str]]:
             method.check(shape)
             methods.append(method)
         except RestoraError as error:
-            errors.append(f"left out: {name}: {error}")
+            text = str(error)
+            errors.append(text if text.startswith("method") else f"method {name!r}: {text}")
     if not methods:
-        raise PairingError(f"no method can be used on these images; {errors[0]}")
+        raise PairingError(f"no method can be used on these images: {'; '.join(errors)}")
     return methods, errors

@@ -125,9 +125,10 @@ def plain(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """One phrase for each setting that is not the same; of those in groups, too."""
+    """One phrase for each setting that is not the same; of those in groups, too. Images have a digest, so
+    their names are left out."""
     old, new = _flat(old), _flat(new)
-    keys = [k for k in {**old, **new} if old.get(k) != new.get(k)]
+    keys = [k for k in {**old, **new} if old.get(k) != new.get(k) and k != "names"]
     return [f"{k}: {_short(old.get(k, 'not set'))} there, {_short(new.get(k, 'not set'))} now" for k in keys]
 
 

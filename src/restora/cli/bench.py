@@ -103,8 +103,8 @@ def run(args: argparse.Namespace) -> int:
     }
     store = Store(args.output, settings, args.overwrite)
     benchmark = Benchmark(images, protocol, tasks, methods, store, args.seed, args.batch_size, device)
-    for line in (*left_out, *(f"left out: {error}" for error in images.errors)):
-        tell(line)
+    for line in (*left_out, *images.errors):
+        tell(f"left out: {line}")
     _fill(benchmark, perceptual.Perceptual(columns, images.truth, images.names))
     _write(benchmark, columns, args.json)
     failed = [(cell, row) for cell in benchmark.cells for row in cell.failed]
