@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -428,3 +429,31 @@ def test_output_that_cannot_be_written(bench: Command, tmp_path: Path) -> None:
     (tmp_path / "out" / "cells").write_text("in the way")
     (tmp_path / "out" / "settings.json").mkdir()
     assert "settings.json: cannot be read" in bench("--methods", "copy", "--tasks", "denoise").error()
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_a_place_in_the_folder_is_taken(bench: Command, tmp_path: Path) -> None:
+    words = ("--methods", "copy", "--tasks", "denoise")
+    bench(*words)
+    shutil.rmtree(tmp_path / "out" / "cells")
+    (tmp_path / "out" / "cells").write_text("in the way")
+    done = bench(*words)
+    assert (done.code, done.out) == (2, "")
+    assert "copy.jsonl: cannot be " in done.err
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_time_left_is_that_of_each_method(bench: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """copy takes 10 s a batch of 2, moody 100 s: by a clock that the test moves."""
+    clock = [0.0]
+
+    def slow(y: torch.Tensor, degradation: Any, method: Any, **options: Any) -> Any:
+        clock[0] += {"Copy": 10.0, "Moody": 100.0}[type(method).__name__]
+        return restore(y, degradation, method=method, **options)
+
+    monkeypatch.setattr(run, "restore", slow)
+    monkeypatch.setattr(run.time, "monotonic", lambda: clock[0])
+    words = ("--methods", "copy,moody", "--tasks", "denoise,superres,inpaint", "--batch-size", 2)
+    lines = bench(*words).err.splitlines()
+    left = [line.rpartition("; ")[2] for line in lines]
+    assert left == ["2 min left", "11 min left", "10 min left", "6 min left", "5 min left", "0 s left"]

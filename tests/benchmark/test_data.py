@@ -96,6 +96,15 @@ def test_one_unreadable_is_left_out_and_none_readable_is_an_error(tmp_path: Path
         read_images([source])
 
 
+def test_what_is_in_the_output_folder_is_no_data(tmp_path: Path) -> None:
+    source = write(tmp_path / "set", ["a", "b"])
+    write(source / "bench" / "restored", ["c"])
+    assert read_images([source], output=source / "bench").names == ["a", "b"]
+    assert set(read_images([source]).names) == set("abc")
+    with pytest.raises(DataError, match="but those in the output folder"):
+        read_images([source / "bench"], output=source / "bench")
+
+
 def test_too_small_for_the_metrics(tmp_path: Path) -> None:
     with pytest.raises(ShapeError, match="is 9x12; expected images of at least 11x11"):
         read_images([write(tmp_path / "set", ["a"], (12, 9))])

@@ -52,12 +52,15 @@ class Images:
         return [seed_of(f"{self.stems[i]}/solver", seed) for i in rows]
 
 
-def read_images(sources: Sequence[Path], limit: int | None = None) -> Images:
+def read_images(sources: Sequence[Path], limit: int | None = None, output: Path | None = None) -> Images:
     """The images of folders and zips in name order; of M files, `limit` takes number i M // limit.
 
-    DataError where there are fewer, or none can be read; ShapeError for sizes that differ or are too small.
+    What lies in the folder `output` is passed over. DataError where there are fewer, or none can be read;
+    ShapeError for sizes that differ or are too small.
     """
-    found = members(sources)
+    found = [member for member in members(sources) if not _is_inside(member[1], output)]
+    if not found:
+        raise DataError(f"no image in {', '.join(map(str, sources))} but those in the output folder {output}")
     if limit is not None:
         if limit < 1:
             raise OptionError(f"--limit must be at least 1, got {limit}")
@@ -87,6 +90,10 @@ def read_images(sources: Sequence[Path], limit: int | None = None) -> Images:
             f"{first} is {_size(pixels[0])}; expected images of at least {WINDOW}x{WINDOW} pixels"
         )
     return Images(torch.stack(pixels), _distinct(stems), stems, errors)
+
+
+def _is_inside(path: Path, folder: Path | None) -> bool:
+    return folder is not None and path.resolve().is_relative_to(folder.resolve())
 
 
 def _data(member: Member) -> Path | bytes:

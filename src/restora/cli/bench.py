@@ -11,20 +11,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
-import numpy
-import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from restora import __version__
 from restora.benchmark import figure, perceptual, table
 from restora.benchmark.data import read_images
+from restora.benchmark.environment import environment
 from restora.benchmark.method import LEFT_OUT, all_usable, named
 from restora.benchmark.protocol import TASKS, check_tasks, protocols
 from restora.benchmark.run import Benchmark, Cell
@@ -82,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     wanted = _names(args.methods, "--methods")
     for text in wanted or []:
         solvers.get(text.partition("@")[0])
-    images = read_images(args.data, args.limit)
+    images = read_images(args.data, args.limit, args.output)
     check_tasks(protocol, tasks, images.shape)
     methods, left_out = (named(wanted, images.shape), []) if wanted else all_usable(images.shape)
     columns = (
@@ -123,30 +120,6 @@ def _names(text: str | None, option: str) -> list[str] | None:
     return words
 
 
-def environment(device: torch.device) -> dict[str, Any]:
-    """Versions and machine: what numbers and seconds depend on."""
-    versions = {"restora": __version__, "python": platform.python_version()}
-    versions |= {"torch": torch.__version__, "numpy": numpy.__version__}
-    machine = {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "platform": platform.platform(),
-    }
-    if device.type == "cuda":
-        machine["gpu"] = torch.cuda.get_device_name(device)
-    return {"versions": versions, "machine": machine}
-
-
-def _processor() -> str:
-    """The model of the processor, where the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
 def _fill(benchmark: Benchmark, extra: perceptual.Perceptual) -> None:
     """Run what is left to do, with progress on stderr: a bar, or a line a cell where that is no terminal."""
     progress = _Progress(benchmark.cells, benchmark)
@@ -154,9 +127,12 @@ def _fill(benchmark: Benchmark, extra: perceptual.Perceptual) -> None:
         for cell, images, seconds in benchmark.run():
             progress.advance(cell, images, seconds)
             if not cell.todo:
-                progress.finished(cell)
+                progress.describe(f"{cell.task}, {cell.method.label}: perceptual columns")
+                start = time.monotonic()
+                extra.add(cell)
+                progress.finished(cell, time.monotonic() - start)
         for cell in benchmark.cells:
-            progress.describe(f"perceptual columns: {cell.task}, {cell.method.label}")
+            progress.describe(f"{cell.task}, {cell.method.label}: perceptual columns")
             extra.add(cell)
 
 
@@ -166,6 +142,7 @@ class _Progress:
     def __init__(self, cells: list[Cell], benchmark: Benchmark):
         self.cells, self.benchmark, self.console = cells, benchmark, Console(stderr=True)
         self.spent: dict[str, list[float]] = {}
+        self.perceptual = 0.0  # seconds an image
         for cell in cells:
             for row in cell.good:
                 self._note(cell, 1, row["seconds"])
@@ -187,14 +164,17 @@ class _Progress:
         rates = {label: seconds / images for label, (seconds, images) in self.spent.items()}
         usual = sum(rates.values()) / max(1, len(rates))
         labels = {cell.method.label for cell in self.cells}
-        return sum(self._left_images(label) * rates.get(label, usual) for label in labels)
+        restoring = sum(self._left_images(label) * rates.get(label, usual) for label in labels)
+        unfinished = sum(bool(cell.todo) for cell in self.cells) * len(self.benchmark.images)
+        return restoring + unfinished * self.perceptual
 
     def advance(self, cell: Cell, images: int, seconds: float) -> None:
         self._note(cell, images, seconds)
         self.bar.advance(self.line, images)
         self.describe(f"{cell.task}, {cell.method.label}: {self._left()}")
 
-    def finished(self, cell: Cell) -> None:
+    def finished(self, cell: Cell, perceptual: float) -> None:
+        self.perceptual = perceptual / len(self.benchmark.images)
         if not self.console.is_terminal:
             summary = table.summarize(cell)
             psnr = f"PSNR {summary.means['psnr']} dB" if cell.good else "all failed"
