@@ -325,7 +325,6 @@ def test_a_result_that_is_no_number(bench: Command, tmp_path: Path, monkeypatch:
     assert failures(done) == ["denoise, copy: b: the result has NaN or infinite values"]
 
 
-@pytest.mark.usefixtures("no_figures")
 def test_equal_images_have_infinite_psnr(bench: Command, data: Path, tmp_path: Path) -> None:
     for file in data.iterdir():
         image.write(file, torch.ones(3, 16, 16))

@@ -47,18 +47,22 @@ def _restored(cell: Cell, name: str) -> Panel:
 
 
 def scatter(path: Path, summaries: Sequence[Summary]) -> None:
-    """scatter.png: a panel a task, a point a method with its 95 % interval; seconds are logarithmic."""
+    """scatter.png: a panel a task, a point a method with its 95 % interval; seconds are logarithmic.
+
+    The observations themselves are left out: they are no method, and too bad for a scale.
+    """
     from matplotlib.figure import Figure
     from matplotlib.ticker import NullFormatter
 
     tasks = list(dict.fromkeys(s.cell.task for s in summaries))
+    summaries = [s for s in summaries if s.cell.method.name != "observed"]
     labels = list(dict.fromkeys(s.cell.method.label for s in summaries))
     columns = min(3, len(tasks))
     rows = -(-len(tasks) // columns)
     figure = Figure(figsize=(3.6 * columns + 1.8, 3.2 * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).flatten()
     for axis, task in zip(axes, tasks, strict=False):
-        for s in (s for s in summaries if s.cell.task == task and "psnr" in s.means):
+        for s in (s for s in summaries if s.cell.task == task and _is_finite(s)):
             _point(axis, s, labels.index(s.cell.method.label))
         axis.set(title=task, xscale="log", xlabel="time, s per image", ylabel="PSNR, dB")
         axis.set_xlim(*_decades([s.means["seconds"].value for s in summaries if "seconds" in s.means]))
@@ -85,6 +89,10 @@ def _decades(seconds: Sequence[float]) -> tuple[float, float]:
     """The powers of ten around them all, so that every panel has the same axis."""
     low, high = (math.log10(max(SHORTEST, f(seconds, default=1.0))) for f in (min, max))
     return 10 ** (math.floor(low) - 0.1), 10 ** (math.floor(high) + 1.1)
+
+
+def _is_finite(s: Summary) -> bool:
+    return "psnr" in s.means and math.isfinite(s.means["psnr"].value)
 
 
 def _point(axis: Any, s: Summary, i: int) -> None:

@@ -80,11 +80,12 @@ class Benchmark:
         for cell in self.cells:
             for place in list(cell.todo):
                 batch = self.batch(place)
-                with peak_memory(self.device) as peak:
-                    results, seconds = self._restore(cell, batch)
+                results, seconds = self._restore(cell, batch)
+                peaks = [found.peak for found in results if isinstance(found, _Found)]
+                peak = max((peak for peak in peaks if peak is not None), default=None)
                 rows = [self._row(cell, i, found) for i, found in zip(batch, results, strict=True)]
                 assert cell.file is not None
-                cell.file.append({"batch": place, "peak_memory": peak.bytes, "images": rows})
+                cell.file.append({"batch": place, "peak_memory": peak, "images": rows})
                 cell.todo.remove(place)
                 yield cell, len(rows), seconds
 
@@ -118,15 +119,16 @@ class Benchmark:
         y, seeds = self.observe(cell, rows), self.images.seeds(rows, self.seed)
         method = cell.method
         device = str(self.device)
-        start = time.monotonic()
-        result = restore(
-            y, cell.degradation, method=method.solver, prior=method.prior, seed=seeds, device=device
-        )
-        x, residual = result.image.cpu(), result.residual.cpu()
-        seconds = (time.monotonic() - start) / len(rows)
+        with peak_memory(self.device) as peak:
+            start = time.monotonic()
+            result = restore(
+                y, cell.degradation, method=method.solver, prior=method.prior, seed=seeds, device=device
+            )
+            x, residual = result.image.cpu(), result.residual.cpu()
+            seconds = (time.monotonic() - start) / len(rows)
         if method.name == "observed":
             x = self.protocol.unrestored(cell.degradation, y, x)
-        return [_Found(x[k : k + 1], residual[k].item(), seconds) for k in range(len(rows))]
+        return [_Found(x[k : k + 1], residual[k].item(), seconds, peak.bytes) for k in range(len(rows))]
 
     def _row(self, cell: Cell, i: int, found: _Found | Exception) -> dict[str, Any]:
         """Score image i, and keep its picture."""
@@ -146,11 +148,12 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class _Found:
-    """A restoration (1, 3, H, W), its residual, and its share of the seconds of its batch."""
+    """A restoration (1, 3, H, W), its residual, its share of the seconds of its batch, the batch's memory."""
 
     image: Tensor
     residual: float
     seconds: float
+    peak: int | None
 
 
 def _is_done(batch: dict[str, Any] | None) -> bool:
