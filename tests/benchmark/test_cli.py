@@ -187,7 +187,7 @@ def test_json_is_all_there_is_on_stdout(bench: Command, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("no_figures")
 def test_a_line_a_cell_where_there_is_no_terminal(bench: Command) -> None:
-    lines = bench("--methods", "copy,random", "--tasks", "denoise").err.splitlines()
+    lines = bench("--methods", "copy,random", "--tasks", "colorize,denoise").err.splitlines()
     assert [line.partition(" dB")[0].rpartition(":")[0] for line in lines] == [
         "restora: 1 of 2: denoise, copy",
         "restora: 2 of 2: denoise, random",

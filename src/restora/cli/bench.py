@@ -178,8 +178,9 @@ class _Progress:
         if not self.console.is_terminal:
             summary = table.summarize(cell)
             psnr = f"PSNR {summary.means['psnr']} dB" if cell.good else "all failed"
-            done = sum(not c.todo for c in self.cells)
-            tell(f"{done} of {len(self.cells)}: {cell.task}, {cell.method.label}: {psnr}; {self._left()}")
+            possible = [c for c in self.cells if c.file]
+            done = sum(not c.todo for c in possible)
+            tell(f"{done} of {len(possible)}: {cell.task}, {cell.method.label}: {psnr}; {self._left()}")
 
     def describe(self, text: str) -> None:
         self.bar.update(self.line, description=text)
