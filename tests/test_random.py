@@ -97,6 +97,12 @@ def test_a_wrong_number_of_streams_is_refused():
         randn((3, 4), generators(0, 2))
 
 
+def test_purposes_have_streams_of_their_own():
+    first, second, third = (torch.rand(4, generator=generators(3, 1, p)[0]) for p in ("", "restore", "other"))
+    assert torch.equal(second, torch.rand(4, generator=generators([3], 1, "restore")[0]))
+    assert len({tuple(x.tolist()) for x in (first, second, third)}) == 3
+
+
 class TestSeedOf:
     def test_name_and_seed_both_count(self):
         seeds = {seed_of(name, seed) for name in ("a.png", "b.png", "folder/a.png") for seed in range(3)}

@@ -11,12 +11,15 @@ from torch import Generator, Tensor
 Generators = Generator | Sequence[Generator] | None
 
 
-def generators(seed: int | Sequence[int], count: int) -> list[Generator]:
-    """`count` CPU generators: seeds `seed`, `seed + 1`, ... or the given sequence of seeds."""
+def generators(seed: int | Sequence[int], count: int, purpose: str = "") -> list[Generator]:
+    """`count` CPU generators: seeds `seed`, `seed + 1`, ... or the given sequence of seeds.
+
+    Other purposes have other streams: a solver with the seed of a simulation does not draw its noise again.
+    """
     seeds = range(seed, seed + count) if isinstance(seed, int) else seed
     if len(seeds) != count:
         raise ValueError(f"expected {count} seeds, one an image, got {len(seeds)}")
-    return [Generator().manual_seed(s % 2**63) for s in seeds]
+    return [Generator().manual_seed((seed_of(purpose, s) if purpose else s) % 2**63) for s in seeds]
 
 
 def seed_of(name: str, seed: int) -> int:

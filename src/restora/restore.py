@@ -87,7 +87,7 @@ def stream(
     check_shapes(y, degradation, model)
     y, degradation, model = y.to(place), degradation.to(place), model.to(place) if model else None
     history, last = [], None
-    for last in solver.steps(y, degradation, model, random.generators(seed, len(y))):
+    for last in solver.steps(y, degradation, model, random.generators(seed, len(y), "restore")):
         history.append(last.loss)
         yield last
     assert last is not None

@@ -15,7 +15,7 @@ from restora.solvers.poisson import poisson_blend
 
 def released(prior: GANPrior, y: torch.Tensor, mask: Mask, steps: int) -> torch.Tensor:
     """The authors' loop, written out for one image in [-1, 1]."""
-    z, velocity = prior.latents(1, generators(0, 1)), torch.zeros(1, 5)
+    z, velocity = prior.latents(1, generators(0, 1, "restore")), torch.zeros(1, 5)
     weight, best, best_loss = mask.importance(y, 15), None, float("inf")
     for _ in range(steps):
         z = z.detach().requires_grad_()

@@ -14,7 +14,7 @@ from torch import Tensor
 from restora import image
 from restora.errors import DataError, ImageError, OptionError, ShapeError
 from restora.metrics import WINDOW
-from restora.random import generators, seed_of
+from restora.random import seed_of
 from restora.training.data import Member, members
 
 
@@ -43,13 +43,9 @@ class Images:
         head = f"{self.names}{tuple(self.truth.shape)}".encode(errors="surrogateescape")
         return hashlib.sha256(head + self.truth.numpy().tobytes()).hexdigest()
 
-    def noise(self, rows: range, seed: int) -> list[torch.Generator]:
-        """The random streams of the observations: by the file's stem, whatever files are beside it."""
-        return generators([seed_of(self.stems[i], seed) for i in rows], len(rows))
-
     def seeds(self, rows: range, seed: int) -> list[int]:
-        """The seeds of the solvers; others than those of the noise, which a solver must not draw again."""
-        return [seed_of(f"{self.stems[i]}/solver", seed) for i in rows]
+        """One an image, by the file's stem, whatever files are beside it."""
+        return [seed_of(self.stems[i], seed) for i in rows]
 
 
 def read_images(sources: Sequence[Path], limit: int | None = None, output: Path | None = None) -> Images:

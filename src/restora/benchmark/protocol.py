@@ -14,7 +14,6 @@ from torch import Tensor
 
 from restora import metrics
 from restora.degradations import Degradation, Mask, Quantize, degradations
-from restora.degradations.base import LMMSE_TOLERANCE, Operator
 from restora.errors import ShapeError
 from restora.registry import Registry
 
@@ -116,15 +115,8 @@ class _Floor(Quantize):
         index = self._index(y)
         return index * self.step, ((index + 1) * self.step).clamp(max=1)
 
-    def lmmse(
-        self,
-        mean: Tensor,
-        covariance: Operator,
-        y: Tensor,
-        factors: Tensor | None = None,
-        tolerance: float = LMMSE_TOLERANCE,
-    ) -> Tensor:
-        return super().lmmse(mean, covariance, self._middle(y), factors, tolerance)
+    def tangent(self, x: Tensor, y: Tensor) -> tuple[Degradation, Tensor]:
+        return super().tangent(x, self._middle(y))
 
     def model_variance(self, x: Tensor, y: Tensor) -> Tensor:
         return super().model_variance(x, self._middle(y))

@@ -16,6 +16,7 @@ from restora.benchmark.method import Method
 from restora.benchmark.protocol import Protocol
 from restora.benchmark.store import CellFile, Store, number
 from restora.degradations import Degradation
+from restora.random import generators
 from restora.restore import restore
 
 
@@ -92,7 +93,8 @@ class Benchmark:
     def observe(self, cell: Cell, rows: range) -> Tensor:
         """The observations of some images, the same for every method."""
         truth = self.images.truth[rows.start : rows.stop]
-        return self.protocol.observe(cell.degradation, truth, self.images.noise(rows, self.seed))
+        noise = generators(self.images.seeds(rows, self.seed), len(rows))
+        return self.protocol.observe(cell.degradation, truth, noise)
 
     def _cell(self, task: str, method: Method) -> Cell:
         degradation = self.protocol.degradation(task, self.images.shape[1:])
