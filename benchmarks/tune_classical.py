@@ -1,6 +1,6 @@
 """PSNR of the classical methods around their settings, for tuning; on held-out pictures, never on test ones.
 
-    python benchmarks/tune_classical.py ../shared/faces/val --methods tv --set rounding=0,0.01,0.03 weight=0.9,1.1
+    python benchmarks/tune_classical.py ../shared/faces/val --methods tv --set rounding=0,0.01 weight=0.9,1.1
 
 Without --set it is each method as it is. With it, all combinations of the values, one a line.
 """
@@ -64,7 +64,7 @@ def main() -> None:
         degradation = task(name, truth, args.sigma)
         if not solvers.get(method)().handles(degradation):
             continue
-        whole = {item.name for item in fields(solvers.get(method)) if item.type == "int"} | {"iterations"}
+        whole = {item.name for item in fields(solvers.get(method)) if item.type == "int"}
         for values in itertools.product(*axes.values()):
             settings = {k: int(v) if k in whole else float(v) for k, v in zip(axes, values, strict=True)}
             print(

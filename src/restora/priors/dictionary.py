@@ -95,13 +95,16 @@ def omp(D: Tensor, signals: Tensor, sparsity: int, bound: float = 0.0) -> Code:
     triangle = torch.eye(sparsity).to(signals).repeat(count, 1, 1)
     left = signals.clone()
     live, r, q = torch.arange(count, device=D.device), signals, signals.new_zeros(count, 0, n)
-    smallest = bound + torch.finfo(D.dtype).eps * signals.square().sum(1)
+    nothing = torch.finfo(D.dtype).eps * signals.square().sum(1)
     for t in range(sparsity):
-        more = r.square().sum(1) > smallest[live]
+        more = r.square().sum(1) > bound + nothing[live]
         live, r, q = live[more], r[more], q[more]
+        fit, best = (r @ D.T).abs().max(1)
+        more = fit.square() > nothing[live]
+        if not more.all():  # signals that the dictionary does not span
+            live, r, q, best = live[more], r[more], q[more], best[more]
         if not len(live):
             break
-        best = (r @ D.T).abs().argmax(1)
         atom = D[best]
         shares = torch.einsum("njm,nm->nj", q, atom)
         new = atom - torch.einsum("nj,njm->nm", shares, q)

@@ -84,8 +84,9 @@ class ADMM(Solver):
         raise NotImplementedError
 
     def start(self, y: Tensor, degradation: Degradation) -> Tensor:
-        """The first z, (B, C, H, W)."""
-        return degradation.A_dagger(y)
+        """The first z, (B, C, H, W): A^dagger y where it is a formula, else y, if that is an image."""
+        same = degradation.image_shape(tuple(y.shape[1:])) == tuple(y.shape[1:])
+        return y if same and degradation.gram is None else degradation.A_dagger(y)
 
     def steps(
         self,

@@ -17,7 +17,7 @@ Zhang, Ye, Li and He, TPAMI 2013 (TNNR-ADMM); Oh et al., TPAMI 2016 (shrink_r); 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -26,7 +26,7 @@ from torch import Tensor
 
 from restora.degradations import AdditiveNoise, Blur, Degradation, Downsample, Mask, Quantize
 from restora.priors.base import Prior
-from restora.solvers.admm import ADMM, Regularizer, Settings, tuned
+from restora.solvers.admm import ADMM, NOMINAL, Regularizer, Settings, tuned
 from restora.solvers.tv import tv_start
 
 PATCH = 6
@@ -37,15 +37,22 @@ class LowRank(ADMM):
     """Truncated nuclear norm of the matrix of patches; of any image, with nothing learnt."""
 
     best: ClassVar[Mapping[type[Degradation], Settings]] = {
-        Mask: {"weight": 1.0, "penalty": 1.0, "iterations": 20, "rank": 4},
-        Downsample: {"weight": 0.5, "penalty": 1.0, "iterations": 20, "rank": 4},
-        AdditiveNoise: {"weight": 2.0, "penalty": 1.0, "iterations": 15, "rank": 8},
-        Quantize: {"weight": 3.0, "penalty": 1.0, "iterations": 15, "rank": 3},
-        Blur: {"weight": 1.0, "penalty": 1.0, "iterations": 20, "rank": 4},
-        Degradation: {"weight": 1.0, "penalty": 1.0, "iterations": 20, "rank": 4},
+        Mask: {"weight": 2.0, "penalty": 1.0, "iterations": 20, "rank": 4},
+        Downsample: {"weight": 0.5, "penalty": 1.0, "iterations": 10, "rank": 4},
+        AdditiveNoise: {"weight": 2.4, "penalty": 2.0, "iterations": 15, "rank": 9},
+        Quantize: {"weight": 3.3, "penalty": 2.0, "iterations": 16, "rank": 4},
+        Blur: {"weight": 0.5, "penalty": 0.05, "iterations": 10, "rank": 6},
+        Degradation: {"weight": 0.5, "penalty": 0.05, "iterations": 10, "rank": 6},
     }
 
     rank: int = tuned("r: singular values that cost nothing")
+
+    def settled(self, degradation: Degradation) -> LowRank:
+        """The more noise, the fewer directions stand out of it; the table has the rank for sigma = 0.1."""
+        found = super().settled(degradation)
+        if self.rank >= 0 or not isinstance(degradation, AdditiveNoise) or degradation.sigma == 0:
+            return found
+        return replace(found, rank=max(1, round(found.rank * (NOMINAL / degradation.sigma) ** 0.75)))
 
     def start(self, y: Tensor, degradation: Degradation) -> Tensor:
         return tv_start(y, degradation)

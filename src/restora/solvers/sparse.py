@@ -32,16 +32,16 @@ class Sparse(ADMM):
 
     needs: ClassVar[type[Prior] | None] = DictionaryPrior
     best: ClassVar[Mapping[type[Degradation], Settings]] = {
-        Mask: {"weight": 0.2, "penalty": 1.0, "iterations": 6, "stride": 2},
-        Downsample: {"weight": 0.3, "penalty": 1.0, "iterations": 15, "stride": 2},
-        AdditiveNoise: {"weight": 1.02, "penalty": 1.0, "iterations": 1, "stride": 1},
-        Quantize: {"weight": 0.97, "penalty": 1.0, "iterations": 4, "stride": 2},
-        Blur: {"weight": 1.0, "penalty": 1.0, "iterations": 10, "stride": 2},
-        Degradation: {"weight": 1.0, "penalty": 1.0, "iterations": 10, "stride": 2},
+        Mask: {"weight": 0.1, "penalty": 1.0, "iterations": 3, "stride": 2},
+        Downsample: {"weight": 0.3, "penalty": 1.0, "iterations": 20, "stride": 2},
+        AdditiveNoise: {"weight": 1.03, "penalty": 1.0, "iterations": 1, "stride": 1},
+        Quantize: {"weight": 1.4, "penalty": 1.0, "iterations": 8, "stride": 2},
+        Blur: {"weight": 0.1, "penalty": 0.05, "iterations": 5, "stride": 2},
+        Degradation: {"weight": 0.1, "penalty": 0.05, "iterations": 5, "stride": 2},
     }
 
     stride: int = tuned("pixels from one patch to the next")
-    sparsity: int = field(default=12, metadata={"help": "atoms of a patch, at most"})
+    sparsity: int = field(default=8, metadata={"help": "atoms of a patch, at most"})
 
     def start(self, y: Tensor, degradation: Degradation) -> Tensor:
         return tv_start(y, degradation)

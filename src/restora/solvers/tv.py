@@ -38,11 +38,11 @@ class TV(ADMM):
 
     best: ClassVar[Mapping[type[Degradation], Settings]] = {
         Mask: {"weight": 4.0, "penalty": 1.0, "iterations": 150, "rounding": 0.1},
-        Downsample: {"weight": 4.0, "penalty": 1.0, "iterations": 60, "rounding": 0.2},
-        AdditiveNoise: {"weight": 1.1, "penalty": 1.0, "iterations": 50, "rounding": 0.01},
-        Quantize: {"weight": 1.6, "penalty": 1.0, "iterations": 50, "rounding": 0.05},
-        Blur: {"weight": 1.0, "penalty": 1.0, "iterations": 100, "rounding": 0.05},
-        Degradation: {"weight": 1.0, "penalty": 1.0, "iterations": 150, "rounding": 0.05},
+        Downsample: {"weight": 4.0, "penalty": 1.0, "iterations": 60, "rounding": 0.3},
+        AdditiveNoise: {"weight": 1.15, "penalty": 1.0, "iterations": 50, "rounding": 0.0},
+        Quantize: {"weight": 2.3, "penalty": 1.0, "iterations": 50, "rounding": 0.05},
+        Blur: {"weight": 0.15, "penalty": 0.1, "iterations": 30, "rounding": 0.05},
+        Degradation: {"weight": 0.3, "penalty": 0.1, "iterations": 100, "rounding": 0.05},
     }
 
     rounding: float = tuned("delta: the size of a difference under which it counts as smooth, 0 for plain TV")

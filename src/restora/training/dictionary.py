@@ -109,7 +109,7 @@ class DictionaryTrainer:
     def _improve(self, patches: Tensor) -> None:
         """One round of block coordinate descent over the atoms; one that is hardly used becomes a patch."""
         use = self.A.diagonal()
-        dead = use < RARE * use.mean()
+        dead = use <= RARE * use.mean()
         for j in torch.nonzero(~dead).flatten().tolist():
             self.atoms[j] = F.normalize(self.atoms[j] + (self.B[j] - self.A[j] @ self.atoms) / use[j], dim=0)
         self.atoms[dead] = _unit(patches[: len(dead)][dead], self.atoms[dead])
@@ -127,7 +127,7 @@ class DictionaryTrainer:
 
     def state(self) -> dict[str, Any]:
         settings = {**asdict(self.config), "data": self.count}
-        tensors = {name: getattr(self, name).cpu() for name in TENSORS}
+        tensors = {name: getattr(self, name).cpu().clone() for name in TENSORS}
         return {"config": settings, "images_seen": self.images_seen, **tensors}
 
     def restore(self, state: dict[str, Any]) -> None:
