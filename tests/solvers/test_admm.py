@@ -48,7 +48,7 @@ TASKS: dict[str, Degradation] = {
     "superres": Downsample(4),
     "denoise": AdditiveNoise(0.1),
     "dequantize": Quantize(5),
-    "deblur": Blur(),
+    "deblur": Blur(boundary="circular"),
     "user": Half(),
 }
 
@@ -123,6 +123,9 @@ def test_settings(method: type[ADMM]) -> None:
     for name in ("weight", "penalty", "iterations"):
         with pytest.raises(OptionError, match=f"^{name} must be positive"):
             method(**{name: 0})
+    for name in ("stride", "sparsity"):
+        with pytest.raises(OptionError, match=f"^{name} must be"):
+            Sparse(**{name: 0})
 
 
 def test_deviation() -> None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol, Self
 
 import torch
@@ -59,16 +59,16 @@ class ADMM(Solver):
     those of `Degradation` are for all others."""
 
     best: ClassVar[Mapping[type[Degradation], Settings]]
+    positive: ClassVar[tuple[str, ...]] = ("weight", "penalty", "iterations")
 
     weight: float = tuned("how much R counts, noise of standard deviation 1")
     penalty: float = tuned("rho, how closely z follows x; a matter of speed where R is convex")
     iterations: int = tuned("iterations")
 
     def __post_init__(self) -> None:
-        for entry in fields(self):
-            value = getattr(self, entry.name)
-            if value == 0 and entry.name in ("weight", "penalty", "iterations"):
-                raise OptionError(f"{entry.name} must be positive, or below 0 for the best, got 0")
+        for name in self.positive:
+            if getattr(self, name) == 0:
+                raise OptionError(f"{name} must be positive, or below 0 for the best, got 0")
 
     def handles(self, degradation: Degradation) -> bool:
         """No such R says anything of the colours of a grey picture."""

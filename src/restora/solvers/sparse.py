@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from restora.degradations import AdditiveNoise, Blur, Degradation, Downsample, Mask, Quantize
+from restora.errors import OptionError
 from restora.priors.base import Prior
 from restora.priors.dictionary import DictionaryPrior
 from restora.solvers.admm import ADMM, Regularizer, Settings, tuned
@@ -40,8 +41,15 @@ class Sparse(ADMM):
         Degradation: {"weight": 0.1, "penalty": 0.05, "iterations": 5, "stride": 2},
     }
 
+    positive: ClassVar[tuple[str, ...]] = (*ADMM.positive, "stride")
+
     stride: int = tuned("pixels from one patch to the next")
     sparsity: int = field(default=8, metadata={"help": "atoms of a patch, at most"})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.sparsity < 1:
+            raise OptionError(f"sparsity must be at least 1, got {self.sparsity}")
 
     def start(self, y: Tensor, degradation: Degradation) -> Tensor:
         return tv_start(y, degradation)
