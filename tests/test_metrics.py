@@ -4,9 +4,11 @@ import math
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from restora import metrics
+from restora import image, metrics
 from restora.errors import ShapeError
 
 
@@ -26,6 +28,40 @@ def test_equal_scikit_images_on_the_rounded_images() -> None:
         ssim = structural_similarity(b[i], a[i], data_range=255, channel_axis=0, **options)
         assert metrics.psnr(x, truth)[i].item() == pytest.approx(psnr, abs=1e-4)
         assert metrics.ssim(x, truth)[i].item() == pytest.approx(ssim, abs=1e-4)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**31),
+    size=st.tuples(st.integers(11, 40), st.integers(11, 40)),
+    noise=st.floats(0, 1),
+)
+def test_equal_scikit_images_on_any_images(seed: int, size: tuple[int, int], noise: float) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    truth = torch.rand(1, 3, *size, generator=generator)
+    x = truth + noise * torch.randn(truth.shape, generator=generator)
+    a, b = (image.to_uint8(i)[0].numpy() for i in (x, truth))
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    expected = structural_similarity(b, a, data_range=255, channel_axis=0, **options)
+    assert metrics.ssim(x, truth).item() == pytest.approx(expected, abs=1e-6)
+    if noise > 0.01:
+        expected = peak_signal_noise_ratio(b, a, data_range=255)
+        assert metrics.psnr(x, truth).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_only_the_pixels_that_count() -> None:
+    truth, where = torch.zeros(2, 3, 8, 8), torch.zeros(1, 1, 8, 8)
+    where[..., 2:4, 2:6] = 1
+    x = truth + 0.5 * (1 - where)
+    x[1] += 0.1 * where[0]
+    found = metrics.peak_ratio(x.double(), truth.double(), where)
+    assert found[0].item() == math.inf
+    assert found[1].item() == pytest.approx(20, abs=1e-4)
+
+
+def test_too_small_for_the_window() -> None:
+    with pytest.raises(ShapeError, match="at least 11x11 pixels, got 12x10"):
+        metrics.ssim(torch.zeros(1, 3, 10, 12), torch.zeros(1, 3, 10, 12))
 
 
 def test_known_values() -> None:

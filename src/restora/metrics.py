@@ -6,28 +6,56 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from restora.errors import ShapeError
 from restora.image import to_uint8
 
+WINDOW = 11
+
 
 def psnr(x: Tensor, truth: Tensor) -> Tensor:
     """Peak signal-to-noise ratio in dB, (B,), of images (B, C, H, W) in [0, 1]; both are clipped and
     rounded to 8 bits first, and the peak is 1. Equal images give infinity."""
-    difference = (_rounded(x, truth) - _rounded(truth, x)).flatten(1)
-    return -10 * difference.square().mean(1).log10()
+    return peak_ratio(*rounded(x, truth))
 
 
 def ssim(x: Tensor, truth: Tensor) -> Tensor:
     """Structural similarity (Wang et al., 2004), (B,): Gaussian window of 1.5 px cut at 11x11, population
     covariance, data range 1, mean over channels; on images clipped and rounded to 8 bits."""
+    return similarity(*rounded(x, truth))
+
+
+def rounded(x: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """Both as an 8-bit file would hold them: clipped, rounded, float64."""
+    return to_uint8(x).double() / 255, to_uint8(truth).double() / 255
+
+
+def peak_ratio(x: Tensor, truth: Tensor, where: Tensor | None = None) -> Tensor:
+    """PSNR in dB of images as they are, peak 1: (B,). `where`, (B or 1, 1, H, W): 1 for the pixels that
+    count; None for all."""
+    _check(x, truth)
+    squares = (x - truth).square()
+    if where is None:
+        return -10 * squares.flatten(1).mean(1).log10()
+    weight = where.to(squares).expand_as(squares)
+    return -10 * ((weight * squares).flatten(1).sum(1) / weight.flatten(1).sum(1)).log10()
+
+
+def similarity(x: Tensor, truth: Tensor) -> Tensor:
+    """SSIM of images as they are, data range 1: (B,). ShapeError for images smaller than the window."""
+    _check(x, truth)
+    if min(x.shape[-2:]) < WINDOW:
+        size = f"{x.shape[-1]}x{x.shape[-2]}"
+        raise ShapeError(
+            f"SSIM needs images of at least {WINDOW}x{WINDOW} pixels, got {size} (width x height)"
+        )
     from skimage.metrics import structural_similarity
 
-    pairs = zip(_rounded(x, truth).cpu().numpy(), _rounded(truth, x).cpu().numpy(), strict=True)
+    pairs = zip(x.double().cpu().numpy(), truth.double().cpu().numpy(), strict=True)
     options = {"channel_axis": 0, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
-    values = [structural_similarity(a, b, data_range=1.0, **options) for a, b in pairs]
-    return x.new_tensor(values).double()
+    return torch.tensor([structural_similarity(a, b, data_range=1.0, **options) for a, b in pairs]).double()
 
 
 @dataclass(frozen=True)
@@ -42,12 +70,14 @@ class Mean:
 
 
 def mean(values: Tensor | list[float]) -> Mean:
+    """Of one value or of infinite ones, the interval is NaN."""
     array = np.asarray([float(v) for v in values])
-    spread = float(array.std(ddof=1)) / math.sqrt(len(array)) if len(array) > 1 else math.nan
+    if len(array) < 2 or not np.isfinite(array).all():
+        return Mean(float(array.mean()), math.nan)
+    spread = float(array.std(ddof=1)) / math.sqrt(len(array))
     return Mean(float(array.mean()), 1.96 * spread)
 
 
-def _rounded(x: Tensor, other: Tensor) -> Tensor:
+def _check(x: Tensor, other: Tensor) -> None:
     if x.shape != other.shape or x.ndim != 4:
         raise ShapeError(f"expected two batches (B, C, H, W) of one shape, got {x.shape} and {other.shape}")
-    return to_uint8(x).double() / 255

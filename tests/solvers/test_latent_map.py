@@ -23,7 +23,7 @@ DEGRADATIONS: dict[str, Degradation] = {
     "denoise": AdditiveNoise(),
     "deblur": Blur(width=0.5),
 }
-EXACT = LatentMAP(iterations=500, restarts=1, patience=0, rate=0.2, finish="none")
+EXACT = LatentMAP(iterations=500, restarts=1, patience=0, rate=0.2, precision="float32", finish="none")
 
 
 def observe(prior: GANPrior, degradation: Degradation, count: int = 3) -> Tensor:

@@ -155,3 +155,15 @@ def test_refusals(prior: GANPrior) -> None:
     for settings in ({"tolerance": 0.0}, {"tolerance": 1.0}, {"samples": 0}):
         with pytest.raises(OptionError, match=next(iter(settings))):
             LMMSE(**settings)
+
+
+def test_the_largest_channel_as_grey() -> None:
+    prior, degradation = gaussian(10), Grayscale("value")
+    y = observe(prior, degradation)
+    found = solve(degradation, prior, y, tolerance=1e-7).x
+    torch.testing.assert_close(found.amax(1, keepdim=True), y, rtol=0, atol=1e-4)
+    chosen = prior.mean.argmax(0)
+    rows = torch.zeros(SIZE // 3, SIZE).double()
+    rows[torch.arange(SIZE // 3), chosen.flatten() * (SIZE // 3) + torch.arange(SIZE // 3)] = 1
+    expected = closed_form(prior, rows, 0.0, y[1])[0].view(SHAPE)
+    torch.testing.assert_close(found[1], torch.minimum(expected, y[1]), rtol=0, atol=1e-4)

@@ -138,3 +138,12 @@ def test_a_run_that_stops_continues(tmp_path: Path) -> None:
         second.step(0.0)
     for name, value in whole.prior().state_dict().items():
         assert torch.equal(value, second.prior().state_dict()[name])
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_exact_is_the_covariance_of_a_few_images_too(mirror: bool) -> None:
+    images = photos(300)
+    flat = (torch.cat([images, images.flip(-1)]) if mirror else images).flatten(1).double() / 255
+    estimate = fit(images, exact=True, mirror=mirror, floor=0.0)
+    assert estimate.rank == 192
+    torch.testing.assert_close(matrix(estimate), torch.cov(flat.T, correction=0), rtol=0, atol=2e-6)

@@ -1,4 +1,4 @@
-"""The command line: `restora demo | degrade | restore | train | priors`."""
+"""The command line: `restora demo | degrade | restore | bench | train | priors`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import torch
 
 from restora import __version__
-from restora.cli import degrade, demo, priors, restore, train
+from restora.cli import bench, degrade, demo, priors, restore, train
 from restora.cli.parser import Parser
 from restora.errors import OptionError, RestoraError
 
-COMMANDS = (demo, degrade, restore, train, priors)
+COMMANDS = (demo, degrade, restore, bench, train, priors)
 
 
 def build_parser() -> Parser:

@@ -118,21 +118,30 @@ class Degradation(nn.Module):
         factors: Tensor | None = None,
         tolerance: float = LMMSE_TOLERANCE,
     ) -> Tensor:
-        """E[x | y] when x ~ N(mean, C): mean + C A^T (A C A^T + sigma^2 I)^-1 (y - A mean).
+        """E[x | y] when x ~ N(mean, C): mean + C A^T (A C A^T + sigma^2 I)^-1 (y - A mean), and then `fit`.
 
         `covariance` is the operator C on images (B, C, H, W). `factors` (r, C, H, W), if C has the form
         F^T F + something small, are the rows of F and make it fast. Conjugate gradients, until what is
-        unexplained of y - A mean is `tolerance` of it.
+        unexplained of y - A mean is `tolerance` of it. Where A is not linear, its `tangent` stands for it.
         """
+        model, observed = self.tangent(mean, y)
 
         def system(u: Tensor) -> Tensor:
-            return self.A(covariance(self.A_adjoint(u))) + self.sigma**2 * u
+            return model.A(covariance(model.A_adjoint(u))) + model.sigma**2 * u
 
-        residual, inverse = y - self.A(mean), None
+        residual, inverse = observed - model.A(mean), None
         if factors is not None and len(factors):
-            inverse = deflation(self, system, factors.to(residual), residual)
+            inverse = deflation(model, system, factors.to(residual), residual)
         solution = conjugate_gradient(system, residual, tolerance, preconditioner=inverse)
-        return mean + covariance(self.A_adjoint(solution))
+        return self.fit(mean + covariance(model.A_adjoint(solution)), y)
+
+    def tangent(self, x: Tensor, y: Tensor) -> tuple[Degradation, Tensor]:
+        """The linear degradation with Gaussian noise closest to this one about x, and its observation."""
+        return self, y
+
+    def fit(self, x: Tensor, y: Tensor) -> Tensor:
+        """x moved to where it explains y, by as much as its `tangent` was wrong; x itself if A is linear."""
+        return x
 
     def fidelity(self, x: Tensor, y: Tensor, p: float = 2, weight: Tensor | None = None) -> Tensor:
         """d(y, A(x)) = sum_i weight_i |A x - y|_i^p, per image: (B,). Differentiable in x."""

@@ -11,15 +11,14 @@ over t: each component against N(y; t, sigma^2), by Gauss-Hermite quadrature of 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from restora.degradations.base import LMMSE_TOLERANCE, Degradation, Operator, Shape, as_tensor, option, shares
-from restora.degradations.linear import LinearDegradation
+from restora.degradations.base import Degradation, Shape, as_tensor, option, shares
 from restora.degradations.truncated import inverse_mills, truncated_mean
 from restora.errors import ShapeError
 from restora.image import LUMA, luma
@@ -89,23 +88,16 @@ class Grayscale(Degradation):
             mean = _given_maximum(x_hat, std, y)
         return torch.where(variance > 0, mean, x_hat)
 
-    def lmmse(
-        self,
-        mean: Tensor,
-        covariance: Operator,
-        y: Tensor,
-        factors: Tensor | None = None,
-        tolerance: float = LMMSE_TOLERANCE,
-    ) -> Tensor:
-        """As in the base. The maximum (`value`) is linearised: its channel stays that of `mean`."""
+    def tangent(self, x: Tensor, y: Tensor) -> tuple[Degradation, Tensor]:
+        """For the maximum, the channel that is the largest in x."""
         if self.linear:
-            return super().lmmse(mean, covariance, y, factors, tolerance)
-        largest = torch.zeros_like(mean).scatter(1, mean.argmax(1, keepdim=True), 1)
-        tangent = LinearDegradation(
-            lambda x: (largest * x).sum(1, keepdim=True), lambda u: largest * u, sigma=self.sigma
-        )
-        estimate = tangent.lmmse(mean, covariance, y, factors, tolerance)
-        return estimate if self.sigma > 0 else torch.where(largest > 0, y, torch.minimum(estimate, y))
+            return self, y
+        chosen = torch.zeros_like(x).scatter(1, x.argmax(1, keepdim=True), 1)
+        return ChosenChannel(chosen, sigma=self.sigma), y
+
+    def fit(self, x: Tensor, y: Tensor) -> Tensor:
+        """For the maximum, free of noise: no channel above it."""
+        return x if self.linear or self.sigma > 0 else torch.minimum(x, y)
 
     def observed_shape(self, image_shape: Shape) -> Shape:
         if len(image_shape) != 3 or image_shape[0] != 3:
@@ -118,6 +110,29 @@ class Grayscale(Degradation):
                 f"expected a grey image (1, H, W), got {tuple(observed_shape)}; convert it first"
             )
         return (3, *observed_shape[1:])
+
+
+@dataclass(eq=False)
+class ChosenChannel(Degradation):
+    """One channel of each pixel: y = sum_c chosen_c x_c + sigma e, A A^T = I.
+
+    `chosen`: (B, C, H, W), 1 in one channel of each pixel and 0 in the others.
+    """
+
+    chosen: Tensor = field(repr=False)
+
+    @property
+    def gram(self) -> float:
+        return 1.0
+
+    def A(self, x: Tensor) -> Tensor:
+        return (self.chosen * x).sum(1, keepdim=True)
+
+    def A_adjoint(self, y: Tensor) -> Tensor:
+        return self.chosen * y
+
+    def take(self, index: Tensor) -> ChosenChannel:
+        return replace(self, chosen=self.chosen[index.to(self.chosen.device)])
 
 
 def _given_maximum(m: Tensor, s: Tensor, t: Tensor) -> Tensor:

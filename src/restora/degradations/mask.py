@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from restora.degradations.base import LMMSE_TOLERANCE, Degradation, Operator, Shape
+from restora.degradations.base import Degradation, Shape
 from restora.errors import MaskError, OptionError, ShapeError
 from restora.random import Generators
 
@@ -69,16 +69,9 @@ class Mask(Degradation):
         """As in the base; whatever a user's picture holds in the missing pixels does not count."""
         return super().fidelity(x, self.A(y), p, weight)
 
-    def lmmse(
-        self,
-        mean: Tensor,
-        covariance: Operator,
-        y: Tensor,
-        factors: Tensor | None = None,
-        tolerance: float = LMMSE_TOLERANCE,
-    ) -> Tensor:
-        """As in the base; what a picture holds in the missing pixels would make the system inconsistent."""
-        return super().lmmse(mean, covariance, self.A(y), factors, tolerance)
+    def tangent(self, x: Tensor, y: Tensor) -> tuple[Degradation, Tensor]:
+        """What a picture holds in the missing pixels would make a linear system inconsistent."""
+        return self, self.A(y)
 
     def model_variance(self, x: Tensor, y: Tensor) -> Tensor:
         """As in the base, over the observed pixels alone."""

@@ -16,15 +16,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from restora.degradations.base import (
-    LMMSE_TOLERANCE,
-    Degradation,
-    Operator,
-    as_tensor,
-    option,
-    weighted_sum,
-)
-from restora.degradations.linear import LinearDegradation
+from restora.degradations.base import Degradation, as_tensor, option, weighted_sum
+from restora.degradations.noise import AdditiveNoise
 from restora.degradations.truncated import truncated_mean
 from restora.random import Generators, randn
 
@@ -82,20 +75,13 @@ class Quantize(Degradation):
         posterior = x_hat + variance / total * (mean - x_hat) if self.sigma > 0 else mean
         return torch.where(variance > 0, posterior, x_hat)
 
-    def lmmse(
-        self,
-        mean: Tensor,
-        covariance: Operator,
-        y: Tensor,
-        factors: Tensor | None = None,
-        tolerance: float = LMMSE_TOLERANCE,
-    ) -> Tensor:
-        """As in the base, the rounding taken for noise of variance step^2 / 12; then, without dither, held to
-        the cells."""
-        noise = (self.rounding_variance + self.sigma**2) ** 0.5
-        noisy = LinearDegradation(lambda x: x, lambda u: u, sigma=noise)
-        estimate = noisy.lmmse(mean, covariance, y, factors, tolerance)
-        return estimate if self.sigma > 0 else self._clip(estimate, y)
+    def tangent(self, x: Tensor, y: Tensor) -> tuple[Degradation, Tensor]:
+        """The rounding taken for noise of variance step^2 / 12."""
+        return AdditiveNoise((self.rounding_variance + self.sigma**2) ** 0.5), y
+
+    def fit(self, x: Tensor, y: Tensor) -> Tensor:
+        """Held to the cells, unless there is dither."""
+        return x if self.sigma > 0 else self._clip(x, y)
 
     @property
     def rounding_variance(self) -> float:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 
 class Prior(nn.Module):
@@ -22,6 +23,14 @@ class Prior(nn.Module):
         super().__init__()
         self.name = "unnamed"
         self.card: dict[str, Any] = {}
+
+    def pack(self) -> dict[str, Tensor]:
+        """The tensors that a file keeps: those of `state_dict`, in half precision."""
+        return {name: value.to(torch.float16) for name, value in self.state_dict().items()}
+
+    def unpack(self, tensors: dict[str, Tensor]) -> None:
+        """Take up what `pack` gave. RuntimeError or KeyError where it does not fit this prior."""
+        self.load_state_dict({name: value.float() for name, value in tensors.items()})
 
     def config(self) -> dict[str, Any]:
         """All that `from_config` needs, beside the weights, to build this prior again; JSON types only."""

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from restora.cosine import dct, idct
 from restora.errors import ShapeError
+from restora.priors import packing
 from restora.priors.base import Prior
 from restora.random import Generators, randn
 
@@ -65,6 +66,16 @@ class GaussianPrior(Prior):
     def sample(self, n: int, generator: Generators = None) -> Tensor:
         """n images drawn from the prior, (n, C, H, W), cut at 0 and 1."""
         return (self.mean + self.deviation(n, generator)).clamp(0, 1)
+
+    def pack(self) -> dict[str, Tensor]:
+        rest = {"mean": self.mean.to(torch.float16), "spread": self.spread.to(torch.float16)}
+        return {**rest, **packing.pack(self.factors)}
+
+    def unpack(self, tensors: dict[str, Tensor]) -> None:
+        factors = packing.unpack(tensors, self.mean.shape[-1])
+        self.load_state_dict(
+            {"mean": tensors["mean"].float(), "spread": tensors["spread"].float(), "factors": factors}
+        )
 
     def config(self) -> dict[str, Any]:
         return {"shape": list(self.image_shape), "rank": self.rank}

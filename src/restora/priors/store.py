@@ -1,6 +1,6 @@
 """Stored priors: a folder with `prior.safetensors`, and a card in the format of the Hugging Face hub.
 
-NAME/prior.safetensors   weights in half precision; the header says how to build the networks
+NAME/prior.safetensors   weights in half precision or less; the header says how to build the networks
 NAME/README.md           the card: facts in the YAML head, prose below
 NAME/samples.png         what the prior draws by itself
 """
@@ -55,7 +55,7 @@ def load(name: str | Path) -> Prior:
     header, tensors = _read(path)
     try:
         prior = priors.get(header["kind"]).from_config(header["config"])
-        prior.load_state_dict({key: value.float() for key, value in tensors.items()})
+        prior.unpack(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError, UnknownNameError) as error:
         reason = str(error).splitlines()[0]
         raise WeightsError(f"{path}: its weights do not match its header ({reason})") from error
@@ -64,17 +64,17 @@ def load(name: str | Path) -> Prior:
 
 
 def save(path: Path, prior: Prior, facts: dict[str, Any]) -> None:
-    """Write `path`/prior.safetensors in half precision, and its card; `facts` (JSON types) are `prior.card`.
+    """Write `path`/prior.safetensors, as the prior packs itself, and its card of `facts` (JSON types).
 
     Raises WeightsError for weights that are not finite in half precision, OutputError where it cannot write.
     """
     from restora.priors import card
 
     header = {"kind": prior.kind, "config": prior.config(), "card": facts}
-    half = {k: v.detach().cpu().to(torch.float16).contiguous() for k, v in prior.state_dict().items()}
-    if not all(value.isfinite().all() for value in half.values()):
+    packed = {name: value.detach().cpu().contiguous() for name, value in prior.pack().items()}
+    if not all(value.isfinite().all() for value in packed.values()):
         raise WeightsError(f"{path}: weights are not finite in half precision, so the prior was not written")
-    data = safetensors.torch.save(half, metadata={"restora.prior": json.dumps(header)})
+    data = safetensors.torch.save(packed, metadata={"restora.prior": json.dumps(header)})
     with atomic(path / WEIGHTS) as part:
         part.write_bytes(data)
     with atomic(path / "README.md") as part:

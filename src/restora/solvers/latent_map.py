@@ -51,6 +51,9 @@ class LatentMAP(Solver):
     window: int = _setting(0, "inpainting: pixels this near the hole weigh more (0: all weigh the same)")
     patience: int = _setting(30, "a latent stops after so many steps without progress (0: never)")
     tolerance: float = _setting(1e-3, "relative decrease of the objective that counts as progress")
+    precision: Literal["auto", "float32"] = _setting(
+        "auto", "arithmetic of the search; auto: bfloat16 where the processor multiplies it faster"
+    )
     finish: Literal["smooth", "blend", "project", "none"] = _setting(
         "smooth",
         "how G(z) is made to agree with y: by a smooth correction, by Poisson blending (inpainting only), "
@@ -182,10 +185,8 @@ class _Search:
         """Objective (N,), its gradient in z, and the images, of the active latents."""
         owner = self.owner[self.active]
         z = z.detach().requires_grad_()
-        with (
-            torch.enable_grad(),
-            torch.autocast(z.device.type, torch.bfloat16, enabled=fast_bfloat16(z.device)),
-        ):
+        half = self.solver.precision == "auto" and fast_bfloat16(z.device)
+        with torch.enable_grad(), torch.autocast(z.device.type, torch.bfloat16, enabled=half):
             x = self.prior.generate(z)
             weight = None if self.weight is None else self.weight.expand(len(self.y), -1, -1, -1)[owner]
             degradation = self.degradation.take(owner)

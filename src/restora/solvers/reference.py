@@ -66,6 +66,7 @@ class ReferenceMAP(Solver):
             schedule="constant",
             window=15 if isinstance(degradation, Mask) else 0,
             patience=0,
+            precision="float32",
             finish="blend" if isinstance(degradation, Mask) else "none",
         )
         yield from solver.steps(y, degradation, prior, generator)

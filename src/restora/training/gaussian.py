@@ -39,6 +39,7 @@ class GaussianConfig:
     size: int = option(64, "side of the images in pixels")
     channels: int = option(3, "3 for colour, 1 for grey")
     rank: int = option(512, "principal directions; at most one for ten images, the rest is stationary")
+    exact: bool = option(False, "all directions: the covariance itself, hundreds of MB at 64x64")
     images: int = option(0, "use so many of the images, evenly spaced (0: all)")
     passes: int = option(3, "passes over the images; more make the directions exact")
     floor: float = option(1e-4, "variance added to every pixel")
@@ -70,16 +71,18 @@ class GaussianTrainer:
             raise DataError(f"{len(images)} image; a covariance takes at least 2, and hundreds to be useful")
         self.config, self.images, self.device, self.images_seen = config, images, device, 0
         self.shape = tuple(images.shape[1:])
-        self.rank = min(config.rank, len(images) // IMAGES_A_DIRECTION, images[0].numel())
-        self.length = len(images) * (config.passes if self.rank else 1)
         coefficients = self._coefficients(images[:1])[0]
         groups, m = coefficients.shape
+        self.rank = min(config.rank, len(images) // IMAGES_A_DIRECTION, images[0].numel())
+        self.length = len(images) * (config.passes if self.rank else 1)
+        if config.exact:
+            self.rank, self.length = images[0].numel(), len(images)
         self.sum = coefficients.double() * 0
         self.second = self._by_frequency(coefficients[None]).double() * 0
-        columns = min(self.rank + OVERSAMPLING, m) if self.rank else 0
+        columns = min(self.rank + OVERSAMPLING, m) if self.rank and not config.exact else 0
         noise = torch.randn(groups, m, columns, generator=torch.Generator().manual_seed(config.seed))
         self.block = noise.to(device)
-        self.product = torch.zeros_like(self.block)
+        self.product = torch.zeros(groups, m, m if config.exact else columns, device=device)
         self.factors = coefficients.new_zeros(0, groups, m)
 
     def _coefficients(self, images: Tensor) -> Tensor:
@@ -109,7 +112,7 @@ class GaussianTrainer:
             self.sum += coefficients.sum(0)
             self.second += self._by_frequency(coefficients)
         rows = coefficients.transpose(0, 1)
-        self.product += rows.mT @ (rows @ self.block)
+        self.product += rows.mT @ (rows if self.config.exact else rows @ self.block)
         self.images_seen += len(batch)
         if place + len(batch) == len(self.images) and self.rank:
             self._end_pass()
@@ -123,15 +126,16 @@ class GaussianTrainer:
 
     def _end_pass(self) -> None:
         mean = self._mean().unsqueeze(-1)
-        block = self.block.double()
         second = self.product.double() / len(self.images)
+        block = torch.eye(len(mean[0])).to(second) if self.config.exact else self.block.double()
         product = second - mean @ (mean.mT @ block)
         if self.images_seen < self.length:
             self.block = torch.linalg.qr(product).Q.float()
             self.product.zero_()
-        else:
-            self.factors = _largest(*_nystrom(block, product, second.norm()), self.rank).float()
-            self.block, self.product = self.block[..., :0], self.product[..., :0]
+            return
+        found = _eigen(product) if self.config.exact else _nystrom(block, product, second.norm())
+        self.factors = _largest(*found, self.rank).float()
+        self.block, self.product = self.block[..., :0], self.product[..., :0]
 
     @torch.no_grad()
     def prior(self) -> GaussianPrior:
@@ -176,10 +180,16 @@ def _nystrom(block: Tensor, product: Tensor, scale: Tensor) -> tuple[Tensor, Ten
     shift = (10 * torch.finfo(torch.float32).eps * scale).clamp(min=1e-12)
     shifted = product + shift * block
     root = torch.linalg.cholesky(block.mT @ shifted, upper=True)
-    vectors, roots, _ = torch.linalg.svd(
-        torch.linalg.solve_triangular(root, shifted, upper=True, left=False), full_matrices=False
-    )
-    return (roots.square() - shift).clamp(min=0), vectors
+    half = torch.linalg.solve_triangular(root, shifted, upper=True, left=False)
+    values, vectors = _eigen(half.mT @ half)
+    vectors = half @ vectors * values.clamp(min=1e-30).rsqrt().unsqueeze(1)
+    return (values - shift).clamp(min=0), vectors
+
+
+def _eigen(matrices: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues (groups, k), cut at 0, and eigenvectors (groups, m, k) of symmetric matrices."""
+    values, vectors = torch.linalg.eigh((matrices + matrices.mT) / 2)
+    return values.clamp(min=0), vectors
 
 
 def _largest(values: Tensor, vectors: Tensor, rank: int) -> Tensor:

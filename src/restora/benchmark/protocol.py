@@ -1,0 +1,156 @@
+"""Protocols: how a clean image becomes an observation, and how a restoration of it is scored.
+
+clean   y = A(x) + e as floats, neither rounded nor clipped; scored on the 8-bit images
+deck    the terms of the table of Yeh et al. (ICASSP 2018), so that its numbers can be set beside others
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from restora import metrics
+from restora.degradations import Degradation, Mask, Quantize, degradations
+from restora.degradations.base import LMMSE_TOLERANCE, Operator
+from restora.errors import ShapeError
+from restora.registry import Registry
+
+TASKS = ("inpaint", "colorize", "superres", "denoise", "dequantize")
+"""The five published tasks."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One value an image, (B,): PSNR in dB, SSIM, and, where pixels are missing, the PSNR over those."""
+
+    psnr: Tensor
+    ssim: Tensor
+    hole_psnr: Tensor | None
+
+
+class Protocol:
+    """Tasks -> degradations -> observations -> scores. Images are (B, C, H, W)."""
+
+    name: str
+
+    def degradation(self, task: str, size: tuple[int, int]) -> Degradation:
+        """The registered task at its published setting, the defaults; for inpainting the central hole."""
+        cls = degradations.get(task)
+        return cls.center(size) if issubclass(cls, Mask) else cls()
+
+    def observe(self, degradation: Degradation, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """A(x) and its noise, one generator an image; floats, neither rounded nor clipped."""
+        return degradation(x, generators)
+
+    def prepare(self, x: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+        """The two batches as they are compared, with 1 the peak: here as 8-bit files hold them."""
+        return metrics.rounded(x, truth)
+
+    def unrestored(self, degradation: Degradation, y: Tensor, x: Tensor) -> Tensor:
+        """What the row `observed` shows: here x, what that method made of y."""
+        return x
+
+    def score(self, degradation: Degradation, x: Tensor, truth: Tensor) -> Scores:
+        a, b = self.prepare(x, truth)
+        hole = metrics.peak_ratio(a, b, 1 - degradation.mask) if isinstance(degradation, Mask) else None
+        return Scores(metrics.peak_ratio(a, b), metrics.similarity(a, b), hole)
+
+    def facts(self, task: str, size: tuple[int, int]) -> dict[str, object]:
+        """The settings of a task, for the record."""
+        degradation = self.degradation(task, size)
+        values = {entry.name: getattr(degradation, entry.name) for entry in fields(degradation)}
+        plain = {name: value for name, value in values.items() if not isinstance(value, Tensor)}
+        return plain | ({"hole": "center"} if isinstance(degradation, Mask) else {})
+
+
+class Clean(Protocol):
+    """PSNR and SSIM of the clipped, 8-bit rounded restoration; data range 1."""
+
+    name = "clean"
+
+
+class Deck(Protocol):
+    """Yeh et al.'s table: a quantiser that rounds down, and images scaled by their own range before scoring.
+
+    Noise is neither clipped nor rounded, x4 is the box average, the quantiser is floor(255 x / 55) 55 / 255,
+    half a step too dark. Restored and true image are each scaled to (x - min) / (max - min), over all pixels
+    and channels, which is what image writers of that time, such as scipy.misc.imsave, did; for an image whose
+    minimum is 0 it is the division by its maximum. On 128 CelebA faces the unrestored inputs then have 18.57
+    (noise), 20.63 (quantiser) and 21.79 dB (x4, pixels repeated); published are 18.81, 20.64, 21.33 to 21.77.
+    """
+
+    name = "deck"
+
+    def degradation(self, task: str, size: tuple[int, int]) -> Degradation:
+        degradation = super().degradation(task, size)
+        return _Floor() if isinstance(degradation, Quantize) else degradation
+
+    def prepare(self, x: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+        return own_range(x), own_range(truth)
+
+    def unrestored(self, degradation: Degradation, y: Tensor, x: Tensor) -> Tensor:
+        """The observation itself, not clipped; grey in all channels, and x4 enlarged by repeating pixels."""
+        return y.expand_as(x) if y.shape[-2:] == x.shape[-2:] else degradation.A_dagger(y)
+
+
+def own_range(x: Tensor) -> Tensor:
+    """(x - min) / (max - min) of each image of the batch, float64; a constant image becomes 0."""
+    flat = x.double().flatten(1)
+    low, high = flat.min(1, keepdim=True).values, flat.max(1, keepdim=True).values
+    scaled = torch.where(high > low, (flat - low) / (high - low).clamp(min=1e-12), 0)
+    return scaled.view_as(x)
+
+
+class _Floor(Quantize):
+    """The quantiser of Yeh et al.: the lower end of cells of 55 / 255, half a step below their middle."""
+
+    step = 55 / 255
+
+    def A(self, x: Tensor) -> Tensor:
+        return self._index(x) * self.step
+
+    def cell(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        index = self._index(y)
+        return index * self.step, ((index + 1) * self.step).clamp(max=1)
+
+    def lmmse(
+        self,
+        mean: Tensor,
+        covariance: Operator,
+        y: Tensor,
+        factors: Tensor | None = None,
+        tolerance: float = LMMSE_TOLERANCE,
+    ) -> Tensor:
+        return super().lmmse(mean, covariance, self._middle(y), factors, tolerance)
+
+    def model_variance(self, x: Tensor, y: Tensor) -> Tensor:
+        return super().model_variance(x, self._middle(y))
+
+    @property
+    def rounding_variance(self) -> float:
+        return self.step**2 / 12
+
+    def _index(self, x: Tensor) -> Tensor:
+        # A value of an 8-bit file that lies on a step must not fall below it by the rounding of floats.
+        return (x / self.step + 1e-5).floor().clamp(0, self.levels - 1)
+
+    def _middle(self, y: Tensor) -> Tensor:
+        low, high = self.cell(y)
+        return (low + high) / 2
+
+
+protocols: Registry[type[Protocol]] = Registry("protocol")
+protocols.register("clean", Clean)
+protocols.register("deck", Deck)
+
+
+def check_tasks(protocol: Protocol, tasks: Sequence[str], shape: tuple[int, int, int]) -> None:
+    """UnknownNameError for a name that is no task, ShapeError for one that images (C, H, W) do not allow."""
+    for task in tasks:
+        try:
+            protocol.degradation(task, shape[1:]).observed_shape(shape)
+        except ShapeError as error:
+            raise ShapeError(f"task {task!r} does not fit these images: {error}") from error

@@ -1,0 +1,160 @@
+"""Run the cells of a benchmark, batch by batch; one image that fails stops nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from restora.benchmark.data import Images
+from restora.benchmark.memory import peak_memory
+from restora.benchmark.method import Method
+from restora.benchmark.protocol import Protocol
+from restora.benchmark.store import CellFile, Store, number
+from restora.degradations import Degradation
+from restora.restore import restore
+
+
+@dataclass
+class Cell:
+    """One method on one task. `file` is None where the method has no answer to the task."""
+
+    task: str
+    method: Method
+    degradation: Degradation
+    file: CellFile | None
+    todo: list[int] = field(default_factory=list)
+    perceptual: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """What is known of the images, in their order: with `error` where the method failed."""
+        batches = self.file.batches if self.file else {}
+        return [row for _, batch in sorted(batches.items()) for row in batch["images"]]
+
+    @property
+    def good(self) -> list[dict[str, Any]]:
+        return [row for row in self.rows if "error" not in row]
+
+    @property
+    def failed(self) -> list[dict[str, Any]]:
+        return [row for row in self.rows if "error" in row]
+
+    @property
+    def peak_memory(self) -> int | None:
+        peaks = [batch["peak_memory"] for batch in (self.file.batches if self.file else {}).values()]
+        return max((peak for peak in peaks if peak is not None), default=None)
+
+
+class Benchmark:
+    """`cells` are all cells, task by task. `run` does what the folder does not hold yet.
+
+    The batches of a cell are always the same images, so that a run that was stopped gives what it would have.
+    """
+
+    def __init__(
+        self,
+        images: Images,
+        protocol: Protocol,
+        tasks: Sequence[str],
+        methods: Sequence[Method],
+        store: Store,
+        seed: int = 0,
+        batch_size: int = 64,
+        device: torch.device | None = None,
+    ):
+        self.images, self.protocol, self.store, self.seed = images, protocol, store, seed
+        self.batch_size, self.device = batch_size, device or torch.device("cpu")
+        self.cells = [self._cell(task, method) for task in tasks for method in methods]
+
+    def batch(self, place: int) -> range:
+        """The images of batch number `place`."""
+        return range(place * self.batch_size, min(len(self.images), (place + 1) * self.batch_size))
+
+    def run(self) -> Iterator[tuple[Cell, int, float]]:
+        """Do the cells; yields (cell, images, seconds) of each batch when it is kept."""
+        for cell in self.cells:
+            for place in list(cell.todo):
+                batch = self.batch(place)
+                results, seconds = self._restore(cell, batch)
+                peaks = [found.peak for found in results if isinstance(found, _Found)]
+                peak = max((peak for peak in peaks if peak is not None), default=None)
+                rows = [self._row(cell, i, found) for i, found in zip(batch, results, strict=True)]
+                assert cell.file is not None
+                cell.file.append({"batch": place, "peak_memory": peak, "images": rows})
+                cell.todo.remove(place)
+                yield cell, len(rows), seconds
+
+    def observe(self, cell: Cell, rows: range) -> Tensor:
+        """The observations of some images, the same for every method."""
+        truth = self.images.truth[rows.start : rows.stop]
+        return self.protocol.observe(cell.degradation, truth, self.images.noise(rows, self.seed))
+
+    def _cell(self, task: str, method: Method) -> Cell:
+        degradation = self.protocol.degradation(task, self.images.shape[1:])
+        if not method.solver.handles(degradation):
+            return Cell(task, method, degradation, None)
+        settings = {"task": self.protocol.facts(task, self.images.shape[1:]), **method.facts()}
+        file = self.store.cell(task, method.label, settings)
+        batches = range(-(-len(self.images) // self.batch_size))
+        todo = [place for place in batches if not _is_done(file.batches.get(place))]
+        return Cell(task, method, degradation, file, todo)
+
+    def _restore(self, cell: Cell, rows: range) -> tuple[list[_Found | Exception], float]:
+        """Each image, or what went wrong: if the batch does, its images are done one by one."""
+        start = time.monotonic()
+        try:
+            found: list[_Found | Exception] = list(self._restore_batch(cell, rows))
+        except Exception as error:  # whatever a method raises, it is the method's
+            found = [error]
+            if len(rows) > 1:
+                found = [one for i in rows for one in self._restore(cell, range(i, i + 1))[0]]
+        return found, time.monotonic() - start
+
+    def _restore_batch(self, cell: Cell, rows: range) -> list[_Found]:
+        y, seeds = self.observe(cell, rows), self.images.seeds(rows, self.seed)
+        method = cell.method
+        device = str(self.device)
+        with peak_memory(self.device) as peak:
+            start = time.monotonic()
+            result = restore(
+                y, cell.degradation, method=method.solver, prior=method.prior, seed=seeds, device=device
+            )
+            x, residual = result.image.cpu(), result.residual.cpu()
+            seconds = (time.monotonic() - start) / len(rows)
+        if method.name == "observed":
+            x = self.protocol.unrestored(cell.degradation, y, x)
+        return [_Found(x[k : k + 1], residual[k].item(), seconds, peak.bytes) for k in range(len(rows))]
+
+    def _row(self, cell: Cell, i: int, found: _Found | Exception) -> dict[str, Any]:
+        """Score image i, and keep its picture."""
+        name = self.images.names[i]
+        if isinstance(found, _Found) and not found.image.isfinite().all():
+            found = ArithmeticError("the result has NaN or infinite values")
+        if isinstance(found, Exception):
+            text = " ".join(str(found).split()) or type(found).__name__
+            return {"name": name, "error": text}
+        assert cell.file is not None
+        scores = self.protocol.score(cell.degradation, found.image, self.images.truth[i : i + 1])
+        cell.file.write_picture(name, found.image[0])
+        values = {"psnr": scores.psnr, "ssim": scores.ssim, "hole_psnr": scores.hole_psnr}
+        row = {key: number(value.item()) for key, value in values.items() if value is not None}
+        return {"name": name, **row, "residual": number(found.residual), "seconds": found.seconds}
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A restoration (1, 3, H, W), its residual, its share of the seconds of its batch, the batch's memory."""
+
+    image: Tensor
+    residual: float
+    seconds: float
+    peak: int | None
+
+
+def _is_done(batch: dict[str, Any] | None) -> bool:
+    return batch is not None and not any("error" in row for row in batch["images"])

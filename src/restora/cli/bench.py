@@ -1,0 +1,204 @@
+"""Compare methods on images of your own: tasks x methods, with quality, time and memory.
+
+DATA is clean pictures of one size. Every task damages them, every method restores them, and the result is
+scored against the truth: a table on stdout, and in DIR table.md, table.csv, results.json (every value of each
+image), figure.png (restorations side by side), scatter.png (quality against time) and the restored pictures.
+A run that was stopped goes on where it was, and tasks and methods can be added to what a folder has. The exit
+code is 0, or 1 if some images failed, or 2 if nothing could be done. Defaults are in parentheses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from restora.benchmark import figure, perceptual, table
+from restora.benchmark.data import read_images
+from restora.benchmark.environment import environment
+from restora.benchmark.method import LEFT_OUT, all_usable, named
+from restora.benchmark.protocol import TASKS, check_tasks, protocols
+from restora.benchmark.run import Benchmark, Cell
+from restora.benchmark.store import Store
+from restora.cli.report import tell
+from restora.degradations import degradations
+from restora.device import pick
+from restora.errors import OptionError
+from restora.solvers import solvers
+
+EXAMPLES = """protocols:
+  clean  observations are neither rounded nor clipped; results are scored as 8-bit images
+  deck   the terms of the table of Yeh et al. (ICASSP 2018), to set its numbers beside
+
+examples:
+  restora bench photos/ --limit 50 --tasks denoise,superres
+  restora bench faces.zip -o out --methods map,map@runs/my-prior,lmmse@runs/my-gaussian
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "restora bench DATA... [-o DIR] [options]"
+    parser.epilog = EXAMPLES
+    add = parser.add_argument
+    all_methods = f"(all but {', '.join(LEFT_OUT)}, of {', '.join(solvers.names())})"
+    shown = ", ".join(perceptual.columns.names())
+    add("data", nargs="+", type=Path, metavar="DATA", help="folders or zips of clean pictures of one size")
+    add(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("bench"),
+        metavar="DIR",
+        help="folder for the results (bench)",
+    )
+    add("--tasks", metavar="T,..", help=f"of {', '.join(degradations.names())} ({','.join(TASKS)})")
+    add("--methods", metavar="M,..", help=f"METHOD or METHOD@PRIOR, a name or folder {all_methods}")
+    add("--limit", type=int, metavar="N", help="take N evenly spaced files in name order (all)")
+    add("--protocol", default="clean", choices=protocols.names(), help="see below (clean)")
+    add("--perceptual", metavar="C,..", help=f"of {shown}, or none (those installed; identity if faces)")
+    add("--seed", type=int, default=0, metavar="N", help="of the noise and the random starts (0)")
+    add("--batch-size", type=int, default=64, metavar="N", help="pictures restored together (64)")
+    add("--device", default="auto", metavar="NAME", help="auto, cpu or cuda (auto)")
+    add("--overwrite", action="store_true", help="do again what an earlier run did")
+    add("--json", action="store_true", help="print results.json in place of the table")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.batch_size < 1:
+        raise OptionError(f"--batch-size must be at least 1, got {args.batch_size}")
+    device, protocol = pick(args.device), protocols.get(args.protocol)()
+    tasks = _names(args.tasks, "--tasks") or list(TASKS)
+    for task in tasks:
+        degradations.get(task)
+    wanted = _names(args.methods, "--methods")
+    for text in wanted or []:
+        solvers.get(text.partition("@")[0])
+    images = read_images(args.data, args.limit, args.output)
+    check_tasks(protocol, tasks, images.shape)
+    methods, left_out = (named(wanted, images.shape), []) if wanted else all_usable(images.shape)
+    columns = (
+        {}
+        if args.perceptual == "none"
+        else perceptual.choose(_names(args.perceptual, "--perceptual"), images.truth)
+    )
+    settings = {
+        "protocol": protocol.name,
+        "images": len(images),
+        "size": f"{images.shape[2]}x{images.shape[1]}",
+        "images sha256": images.digest(),
+        "names": images.names,
+        "seed": args.seed,
+        "batch size": args.batch_size,
+        "device": str(device),
+        **environment(device),
+    }
+    store = Store(args.output, settings, args.overwrite)
+    benchmark = Benchmark(images, protocol, tasks, methods, store, args.seed, args.batch_size, device)
+    for line in (*left_out, *images.errors):
+        tell(f"left out: {line}")
+    _fill(benchmark, perceptual.Perceptual(columns, images.truth, images.names))
+    _write(benchmark, columns, args.json)
+    failed = [(cell, row) for cell in benchmark.cells for row in cell.failed]
+    for cell, row in failed:
+        tell(f"failed: {cell.task}, {cell.method.label}: {row['name']}: {row['error']}")
+    return 1 if failed or images.errors else 0
+
+
+def _names(text: str | None, option: str) -> list[str] | None:
+    """The words of a comma-separated list, each once."""
+    if text is None:
+        return None
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise OptionError(f"{option}: expected names with commas between them, got {text!r}")
+    return words
+
+
+def _fill(benchmark: Benchmark, extra: perceptual.Perceptual) -> None:
+    """Run what is left to do, with progress on stderr: a bar, or a line a cell where that is no terminal."""
+    progress = _Progress(benchmark.cells, benchmark)
+    with progress.bar:
+        for cell, images, seconds in benchmark.run():
+            progress.advance(cell, images, seconds)
+            if not cell.todo:
+                progress.describe(f"{cell.task}, {cell.method.label}: perceptual columns")
+                start = time.monotonic()
+                extra.add(cell)
+                progress.finished(cell, time.monotonic() - start)
+        for cell in benchmark.cells:
+            progress.describe(f"{cell.task}, {cell.method.label}: perceptual columns")
+            extra.add(cell)
+
+
+class _Progress:
+    """Images done, and the time left: of each method at its own pace, as far as that is known."""
+
+    def __init__(self, cells: list[Cell], benchmark: Benchmark):
+        self.cells, self.benchmark, self.console = cells, benchmark, Console(stderr=True)
+        self.spent: dict[str, list[float]] = {}
+        self.perceptual = 0.0  # seconds an image
+        for cell in cells:
+            for row in cell.good:
+                self._note(cell, 1, row["seconds"])
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"))
+        hidden = not self.console.is_terminal
+        self.bar = Progress(*columns, console=self.console, disable=hidden, transient=True)
+        self.line = self.bar.add_task("starting", total=self._left_images() or 1)
+
+    def _note(self, cell: Cell, images: int, seconds: float) -> None:
+        total = self.spent.setdefault(cell.method.label, [0.0, 0.0])
+        total[0] += seconds
+        total[1] += images
+
+    def _left_images(self, label: str | None = None) -> int:
+        cells = [cell for cell in self.cells if label in (None, cell.method.label)]
+        return sum(len(self.benchmark.batch(number)) for cell in cells for number in cell.todo)
+
+    def seconds_left(self) -> float:
+        rates = {label: seconds / images for label, (seconds, images) in self.spent.items()}
+        usual = sum(rates.values()) / max(1, len(rates))
+        labels = {cell.method.label for cell in self.cells}
+        restoring = sum(self._left_images(label) * rates.get(label, usual) for label in labels)
+        unfinished = sum(bool(cell.todo) for cell in self.cells) * len(self.benchmark.images)
+        return restoring + unfinished * self.perceptual
+
+    def advance(self, cell: Cell, images: int, seconds: float) -> None:
+        self._note(cell, images, seconds)
+        self.bar.advance(self.line, images)
+        self.describe(f"{cell.task}, {cell.method.label}: {self._left()}")
+
+    def finished(self, cell: Cell, perceptual: float) -> None:
+        self.perceptual = perceptual / len(self.benchmark.images)
+        if not self.console.is_terminal:
+            summary = table.summarize(cell)
+            psnr = f"PSNR {summary.means['psnr']} dB" if cell.good else "all failed"
+            possible = [c for c in self.cells if c.file]
+            done = sum(not c.todo for c in possible)
+            tell(f"{done} of {len(possible)}: {cell.task}, {cell.method.label}: {psnr}; {self._left()}")
+
+    def describe(self, text: str) -> None:
+        self.bar.update(self.line, description=text)
+
+    def _left(self) -> str:
+        left = self.seconds_left()
+        return f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left"
+
+
+def _write(benchmark: Benchmark, columns: dict[str, Any], as_json: bool) -> None:
+    """The files, and the table or results.json on stdout."""
+    summaries = [table.summarize(cell) for cell in benchmark.cells]
+    store = benchmark.store
+    text = json.dumps(table.results(benchmark, summaries, columns), indent=1) + "\n"
+    markdown = table.to_markdown(benchmark, summaries, columns)
+    store.write_text("results.json", text)
+    store.write_text("table.csv", table.to_csv(summaries, columns))
+    store.write_text("table.md", markdown)
+    figure.sheet(store.folder / "figure.png", benchmark)
+    figure.scatter(store.folder / "scatter.png", summaries)
+    sys.stdout.write(text if as_json else f"{markdown}\nwritten to {store.folder}\n")

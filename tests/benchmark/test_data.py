@@ -1,0 +1,110 @@
+"""restora.benchmark.data: which files are taken, and what is said of those that do not fit."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+
+from restora import image
+from restora.benchmark.data import read_images
+from restora.errors import DataError, OptionError, ShapeError
+from restora.random import generators, seed_of
+
+
+def write(folder: Path, names: list[str], size: tuple[int, int] = (12, 12)) -> Path:
+    for i, name in enumerate(names):
+        image.write(folder / f"{name}.png", torch.full((3, *size), i / 100))
+    return folder
+
+
+def zipped(path: Path, folder: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in folder.iterdir():
+            archive.write(file, f"inner/{file.name}")
+    return path
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+@pytest.mark.parametrize(
+    ("limit", "expected"), [(None, range(10)), (1, [0]), (3, [0, 3, 6]), (4, [0, 2, 5, 7]), (10, range(10))]
+)
+def test_limit_is_evenly_spaced(tmp_path: Path, kind: str, limit: int | None, expected: list[int]) -> None:
+    source = write(tmp_path / "set", [f"n{i}" for i in range(10)])
+    if kind == "zip":
+        source = zipped(tmp_path / "set.zip", source)
+    images = read_images([source], limit)
+    assert images.names == [f"n{i}" for i in expected]
+    assert images.truth[:, 0, 0, 0].mul(255).round().tolist() == [round(2.55 * i) for i in expected]
+
+
+def test_several_sources_and_names_that_come_again(tmp_path: Path) -> None:
+    first, second = write(tmp_path / "one", ["a", "b"]), write(tmp_path / "two", ["a", "a-2"])
+    images = read_images([first, zipped(tmp_path / "two.zip", second)])
+    assert images.stems == ["a", "b", "a-2", "a"]
+    assert images.names == ["a", "b", "a-2", "a-3"]
+
+
+def test_noise_depends_on_the_stem_alone(tmp_path: Path) -> None:
+    source = write(tmp_path / "set", [f"n{i}" for i in range(6)])
+    few, all_ = read_images([source], 3), read_images([source])
+    assert few.names[1] == all_.names[2] == "n2"
+
+    def draw(images: object, i: int) -> torch.Tensor:
+        return torch.rand(3, generator=images.noise(range(i, i + 1), seed=4)[0])
+
+    assert torch.equal(draw(few, 1), draw(all_, 2))
+    assert torch.equal(draw(few, 1), torch.rand(3, generator=generators([seed_of("n2", 4)], 1)[0]))
+    assert few.seeds(range(1, 2), 4) == all_.seeds(range(2, 3), 4) != [seed_of("n2", 4)]
+
+
+def test_digest_tells_images_apart(tmp_path: Path) -> None:
+    source = write(tmp_path / "set", ["a", "b"])
+    before = read_images([source]).digest()
+    assert read_images([source]).digest() == before
+    write(source, ["b"])
+    assert read_images([source]).digest() != before
+
+
+def test_mixed_sizes_name_the_first_two(tmp_path: Path) -> None:
+    source = write(tmp_path / "set", ["a", "b", "d"])
+    write(source, ["c"], (12, 14))
+    message = r"one size, got .*a\.png with 12x12 and .*c\.png with 14x12; crop or scale them to one size"
+    with pytest.raises(ShapeError, match=message):
+        read_images([source])
+
+
+def test_fewer_than_the_limit(tmp_path: Path) -> None:
+    source = write(tmp_path / "set", ["a", "b"])
+    with pytest.raises(DataError, match=r"--limit 3: expected at least 3 images in .*, got 2; lower it"):
+        read_images([source], 3)
+    with pytest.raises(OptionError, match="at least 1, got 0"):
+        read_images([source], 0)
+
+
+def test_one_unreadable_is_left_out_and_none_readable_is_an_error(tmp_path: Path) -> None:
+    source = write(tmp_path / "set", ["a", "b"])
+    (source / "a.png").write_bytes(b"nothing")
+    images = read_images([source])
+    assert images.names == ["b"]
+    assert len(images.errors) == 1
+    assert "a.png: not an image" in images.errors[0]
+    (source / "b.png").write_bytes(b"nothing")
+    with pytest.raises(DataError, match=r"none of 2 images could be read; the first: .*a\.png"):
+        read_images([source])
+
+
+def test_what_is_in_the_output_folder_is_no_data(tmp_path: Path) -> None:
+    source = write(tmp_path / "set", ["a", "b"])
+    write(source / "bench" / "restored", ["c"])
+    assert read_images([source], output=source / "bench").names == ["a", "b"]
+    assert set(read_images([source]).names) == set("abc")
+    with pytest.raises(DataError, match="but those in the output folder"):
+        read_images([source / "bench"], output=source / "bench")
+
+
+def test_too_small_for_the_metrics(tmp_path: Path) -> None:
+    with pytest.raises(ShapeError, match="is 9x12; expected images of at least 11x11"):
+        read_images([write(tmp_path / "set", ["a"], (12, 9))])
