@@ -1,6 +1,7 @@
 """Priors: trained models of clean images. A new kind is one file here and one line below."""
 
 from restora.priors.base import Prior
+from restora.priors.dictionary import DictionaryPrior
 from restora.priors.gan import GANPrior
 from restora.priors.gaussian import GaussianPrior
 from restora.priors.store import load as load_prior
@@ -9,5 +10,6 @@ from restora.registry import Registry
 priors: Registry[type[Prior]] = Registry("kind of prior")
 priors.register("gan", GANPrior)
 priors.register("gaussian", GaussianPrior)
+priors.register("dictionary", DictionaryPrior)
 
-__all__ = ["GANPrior", "GaussianPrior", "Prior", "load_prior", "priors"]
+__all__ = ["DictionaryPrior", "GANPrior", "GaussianPrior", "Prior", "load_prior", "priors"]

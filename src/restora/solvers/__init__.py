@@ -2,13 +2,36 @@
 
 from restora.registry import Registry
 from restora.solvers.base import Solver, Step
+from restora.solvers.classical import Bicubic, Biharmonic, Observed
 from restora.solvers.latent_map import LatentMAP
 from restora.solvers.lmmse import LMMSE
+from restora.solvers.low_rank import LowRank
 from restora.solvers.reference import ReferenceMAP
+from restora.solvers.sparse import Sparse
+from restora.solvers.tv import TV
 
 solvers: Registry[type[Solver]] = Registry("method")
 solvers.register("map", LatentMAP)
 solvers.register("reference", ReferenceMAP)
 solvers.register("lmmse", LMMSE)
+solvers.register("tv", TV)
+solvers.register("lowrank", LowRank)
+solvers.register("sparse", Sparse)
+solvers.register("observed", Observed)
+solvers.register("bicubic", Bicubic)
+solvers.register("biharmonic", Biharmonic)
 
-__all__ = ["LMMSE", "LatentMAP", "ReferenceMAP", "Solver", "Step", "solvers"]
+__all__ = [
+    "LMMSE",
+    "TV",
+    "Bicubic",
+    "Biharmonic",
+    "LatentMAP",
+    "LowRank",
+    "Observed",
+    "ReferenceMAP",
+    "Solver",
+    "Sparse",
+    "Step",
+    "solvers",
+]

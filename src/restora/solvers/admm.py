@@ -1,0 +1,139 @@
+"""The one optimiser of the classical methods: the alternating direction method of multipliers.
+
+    x_hat = argmin_x |A x - y|^2 / (2 sigma^2) + (weight / sigma) R(x)
+
+split as x = z and multiplied by sigma^2, with the scaled multiplier u and the penalty rho:
+
+    x <- argmin_x |A x - y|^2 / 2 + rho/2 |x - z + u|^2     degradation.prox_l2, exact
+    z <- argmin_z weight sigma R(z) + rho/2 |z - x - u|^2   the proximal operator of R
+    u <- u + x - z
+
+weight / sigma, and not weight, is in front of R because the best factor falls about as 1 / sigma. An exact
+observation (sigma = 0) is a constraint: x is projected on what explains y, and weight is scaled by `NOMINAL`
+for sigma; where R is convex it then sets how fast the minimum is reached, and not where it is. Quantisation
+is noise of variance step^2 / 12 that keeps to its cell. Source: Afonso, Bioucas-Dias and Figueiredo, IEEE TIP
+2011; Boyd et al., Foundations and Trends in Machine Learning 2011.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Protocol, Self
+
+import torch
+from torch import Tensor
+
+from restora.degradations import Degradation, Grayscale, Quantize
+from restora.errors import OptionError
+from restora.priors.base import Prior
+from restora.solvers.base import Solver, Step
+
+NOMINAL = 0.1
+TUNED = -1
+STEPS = 20
+Settings = Mapping[str, Any]
+
+
+class Regularizer(Protocol):
+    """R in one run. An operator that is itself found by iteration keeps its state from call to call."""
+
+    def prox(self, v: Tensor, step: float) -> Tensor:
+        """argmin_z step R(z) + |z - v|^2 / 2, images (B, C, H, W)."""
+        ...
+
+    def value(self, x: Tensor) -> Tensor:
+        """R(x) of each image, (B,)."""
+        ...
+
+
+def tuned(help: str) -> Any:
+    """A field whose value, below 0, is the best one on held-out pictures for the task at hand."""
+    return field(default=TUNED, metadata={"help": f"{help}; below 0: the best for the task"})
+
+
+@dataclass(frozen=True)
+class ADMM(Solver):
+    """A classical method: a subclass gives R, and the settings that are best for each degradation, by class;
+    those of `Degradation` are for all others."""
+
+    best: ClassVar[Mapping[type[Degradation], Settings]]
+    positive: ClassVar[tuple[str, ...]] = ("weight", "penalty", "iterations")
+
+    weight: float = tuned("how much R counts, noise of standard deviation 1")
+    penalty: float = tuned("rho, how closely z follows x; a matter of speed where R is convex")
+    iterations: int = tuned("iterations")
+
+    def __post_init__(self) -> None:
+        for name in self.positive:
+            if getattr(self, name) == 0:
+                raise OptionError(f"{name} must be positive, or below 0 for the best, got 0")
+
+    def handles(self, degradation: Degradation) -> bool:
+        """No such R says anything of the colours of a grey picture."""
+        return not isinstance(degradation, Grayscale)
+
+    def settled(self, degradation: Degradation) -> Self:
+        """This solver with a value in the place of every one to be the best."""
+        row = next(self.best[cls] for cls in type(degradation).__mro__ if cls in self.best)
+        return replace(self, **{name: value for name, value in row.items() if getattr(self, name) < 0})
+
+    def regularizer(self, start: Tensor, prior: Prior | None) -> Regularizer:
+        """R for images like `start`; called on a settled solver."""
+        raise NotImplementedError
+
+    def start(self, y: Tensor, degradation: Degradation) -> Tensor:
+        """The first z, (B, C, H, W): A^dagger y where it is a formula, else y, if that is an image."""
+        same = degradation.image_shape(tuple(y.shape[1:])) == tuple(y.shape[1:])
+        return y if same and degradation.gram is None else degradation.A_dagger(y)
+
+    def steps(
+        self,
+        y: Tensor,
+        degradation: Degradation,
+        prior: Prior | None,
+        generator: Sequence[torch.Generator],
+    ) -> Iterator[Step]:
+        solver, start = self.settled(degradation), self.start(y, degradation)
+        yield from admm(y, degradation, solver.regularizer(start, prior), start, solver)
+
+
+def admm(
+    y: Tensor, degradation: Degradation, regularizer: Regularizer, start: Tensor, settings: ADMM
+) -> Iterator[Step]:
+    """About `STEPS` steps, evenly spaced, with the objective times sigma^2 as their loss.
+
+    Of an exact observation the restoration is x, which explains it; of a noisy one z, which is regular.
+    """
+    factor, total = settings.weight * deviation(degradation), settings.iterations
+    every = max(1, total // STEPS)
+    z, u = start, torch.zeros_like(start)
+    for i in range(1, total + 1):
+        x = explain(z - u, y, degradation, settings.penalty)
+        z = regularizer.prox(x + u, factor / settings.penalty)
+        u = u + x - z
+        if i % every == 0 or i == total:
+            found = z if degradation.sigma > 0 else x
+            yield Step(i, total, found, misfit(found, y, degradation) + factor * regularizer.value(found))
+
+
+def deviation(degradation: Degradation) -> float:
+    """sigma: of the noise, and of the rounding; `NOMINAL` where the observation is exact."""
+    rounding = degradation.rounding_variance if isinstance(degradation, Quantize) else 0.0
+    return math.sqrt(degradation.sigma**2 + rounding) or NOMINAL
+
+
+def explain(v: Tensor, y: Tensor, degradation: Degradation, penalty: float) -> Tensor:
+    """argmin_x d(y, A(x)) + penalty/2 |x - v|^2, d as in `misfit`."""
+    if not isinstance(degradation, Quantize):
+        return degradation.prox_l2(v, y, 1 / penalty if degradation.sigma > 0 else math.inf)
+    x = (degradation.A(y) + penalty * v) / (1 + penalty)
+    return x if degradation.sigma > 0 else torch.clamp(x, *degradation.cell(y))
+
+
+def misfit(x: Tensor, y: Tensor, degradation: Degradation) -> Tensor:
+    """d(y, A(x)) = |A x - y|^2 / 2, of a quantiser |x - y|^2 / 2 in the cell of y; each image, (B,)."""
+    if isinstance(degradation, Quantize):
+        return (x - degradation.A(y)).square().flatten(1).sum(1) / 2
+    return degradation.fidelity(x, y) / 2

@@ -1,0 +1,82 @@
+"""Sparse coding: every patch of an image is a few atoms of a dictionary.
+
+    prox(v) = (sum_i P_i^T P_i)^-1 sum_i P_i^T D alpha_i
+    alpha_i = argmin |alpha|_0   with   |P_i v - D alpha|^2 <= n step^2
+
+P_i cuts out the patch at place i, n is its size: a patch gets just as many atoms, by orthogonal matching
+pursuit, as leave no more than noise of deviation `step`, and the overlapping patches are averaged. For added
+noise a single iteration is the method of Elad and Aharon, IEEE TIP 2006, with a dictionary learnt before; the
+other tasks have the same operator inside ADMM. It is not convex, and starts at total variation's result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from restora.degradations import AdditiveNoise, Blur, Degradation, Downsample, Mask, Quantize
+from restora.errors import OptionError
+from restora.priors.base import Prior
+from restora.priors.dictionary import DictionaryPrior
+from restora.solvers.admm import ADMM, Regularizer, Settings, tuned
+from restora.solvers.tv import tv_start
+
+
+@dataclass(frozen=True)
+class Sparse(ADMM):
+    """Patches that are sparse in a learnt dictionary."""
+
+    needs: ClassVar[type[Prior] | None] = DictionaryPrior
+    best: ClassVar[Mapping[type[Degradation], Settings]] = {
+        Mask: {"weight": 0.1, "penalty": 1.0, "iterations": 3, "stride": 2},
+        Downsample: {"weight": 0.3, "penalty": 1.0, "iterations": 20, "stride": 2},
+        AdditiveNoise: {"weight": 1.03, "penalty": 1.0, "iterations": 1, "stride": 1},
+        Quantize: {"weight": 1.4, "penalty": 1.0, "iterations": 8, "stride": 2},
+        Blur: {"weight": 0.1, "penalty": 0.05, "iterations": 5, "stride": 2},
+        Degradation: {"weight": 0.1, "penalty": 0.05, "iterations": 5, "stride": 2},
+    }
+
+    positive: ClassVar[tuple[str, ...]] = (*ADMM.positive, "stride")
+
+    stride: int = tuned("pixels from one patch to the next")
+    sparsity: int = field(default=8, metadata={"help": "atoms of a patch, at most"})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.sparsity < 1:
+            raise OptionError(f"sparsity must be at least 1, got {self.sparsity}")
+
+    def start(self, y: Tensor, degradation: Degradation) -> Tensor:
+        return tv_start(y, degradation)
+
+    def regularizer(self, start: Tensor, prior: Prior | None) -> Regularizer:
+        assert isinstance(prior, DictionaryPrior)
+        return SparsePatches(prior, self.sparsity, self.stride)
+
+
+class SparsePatches:
+    """R: the number of atoms that the patches take, as of the last `prox`."""
+
+    def __init__(self, prior: DictionaryPrior, sparsity: int, stride: int):
+        self.prior, self.sparsity, self.stride = prior, sparsity, stride
+        self.used = torch.zeros(())
+
+    def value(self, x: Tensor) -> Tensor:
+        return self.used
+
+    def prox(self, v: Tensor, step: float) -> Tensor:
+        """`step`: the standard deviation of what the atoms may leave."""
+        p, (height, width) = self.prior.patch, v.shape[-2:]
+        padding = [max(p - size, 0) + -max(size - p, 0) % self.stride for size in (width, height)]
+        padded = F.pad(v, (0, padding[0], 0, padding[1]), mode="replicate")
+        patches = F.unfold(padded, p, stride=self.stride).mT
+        coded, atoms = self.prior.code(patches.flatten(0, 1), self.sparsity, step)
+        self.used = atoms.view(len(v), -1).sum(1).to(v)
+        parts = torch.stack([coded, torch.ones_like(coded)]).view(2 * len(v), *patches.shape[1:])
+        total, count = F.fold(parts.mT, padded.shape[-2:], p, stride=self.stride).chunk(2)
+        return (total / count)[..., :height, :width]
