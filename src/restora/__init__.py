@@ -12,29 +12,33 @@ from restora.degradations import (
     degradations,
 )
 from restora.errors import RestoraError
-from restora.priors import GANPrior, GaussianPrior, Prior, load_prior, priors
+from restora.priors import DictionaryPrior, GANPrior, GaussianPrior, Prior, load_prior, priors
 from restora.restore import Restoration, restore, stream
-from restora.solvers import LMMSE, LatentMAP, Solver, Step, solvers
+from restora.solvers import LMMSE, TV, LatentMAP, LowRank, Solver, Sparse, Step, solvers
 
 __version__ = "0.1.0"
 
 __all__ = [
     "LMMSE",
+    "TV",
     "AdditiveNoise",
     "Blur",
     "Degradation",
+    "DictionaryPrior",
     "Downsample",
     "GANPrior",
     "GaussianPrior",
     "Grayscale",
     "LatentMAP",
     "LinearDegradation",
+    "LowRank",
     "Mask",
     "Prior",
     "Quantize",
     "RestoraError",
     "Restoration",
     "Solver",
+    "Sparse",
     "Step",
     "degradations",
     "load_prior",

@@ -14,7 +14,7 @@ from restora import random
 from restora.degradations import Degradation, degradations
 from restora.device import pick
 from restora.errors import PairingError, ShapeError
-from restora.priors import GANPrior, GaussianPrior, Prior, load_prior
+from restora.priors import Prior, load_prior
 from restora.solvers import Solver, Step, solvers
 
 DEFAULT_PRIOR = "faces64-dcgan"
@@ -129,10 +129,10 @@ def _load(prior: Named) -> Prior | None:
 
 
 def auto(prior: Prior | None) -> str:
-    if isinstance(prior, GANPrior):
-        return "map"
-    if isinstance(prior, GaussianPrior):
-        return "lmmse"
+    """The first method that is registered for this kind of prior."""
+    for name, cls in solvers:
+        if cls.needs is not None and isinstance(prior, cls.needs):
+            return name
     raise PairingError(f"no method is known for a {type(prior).__name__}; give one with --method")
 
 

@@ -8,7 +8,7 @@ TEXT = """# {name}
 
 {summary}
 
-{kind} for {width}x{height} images with {channels} channels, in half precision. What it draws by itself:
+{kind} for {width}x{height} images with {channels} channels. What it draws by itself:
 
 ![samples](samples.png)
 
