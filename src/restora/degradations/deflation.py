@@ -31,12 +31,16 @@ def deflation(degradation: Degradation, system: Operator, factors: Tensor, like:
     def across(weights: Tensor) -> Tensor:
         return degradation.A((weights @ F).view(-1, *factors.shape[1:]))
 
-    tau = _average(degradation, system, along, factors, len(like)).view(-1, *[1] * (like.ndim - 1))
-    gram = _gram(degradation, factors, len(like)) + tau.view(-1, 1, 1) * torch.eye(len(F)).to(F)
+    count = 1 if _is_shared(degradation) else len(like)
+    tau = _average(degradation, system, along, factors, count).view(-1, *[1] * (like.ndim - 1))
+    gram = _gram(degradation, factors, count) + tau.view(-1, 1, 1) * torch.eye(len(F)).to(F)
     root = torch.linalg.cholesky(gram)
 
     def inverse(u: Tensor) -> Tensor:
-        weights = torch.cholesky_solve(along(u).unsqueeze(-1), root).squeeze(-1)
+        if len(root) == 1:  # one system, many right sides
+            weights = torch.cholesky_solve(along(u).T, root[0]).T
+        else:
+            weights = torch.cholesky_solve(along(u).unsqueeze(-1), root).squeeze(-1)
         return (u - across(weights)) / tau
 
     return inverse
@@ -53,9 +57,13 @@ def _average(
     return (total / norm).clamp(min=torch.finfo(u.dtype).eps)
 
 
-def _gram(degradation: Degradation, factors: Tensor, batch: int) -> Tensor:
-    """B^T B, (1, r, r) where all images share A, else (B, r, r)."""
+def _is_shared(degradation: Degradation) -> bool:
+    """Whether all images of the batch have the same A."""
+    return degradation.take(torch.zeros(2, dtype=torch.long)) is degradation
+
+
+def _gram(degradation: Degradation, factors: Tensor, count: int) -> Tensor:
+    """B^T B, (count, r, r): of the first image, or of each."""
     first = torch.zeros(len(factors), dtype=torch.long, device=factors.device)
-    count = 1 if degradation.take(first) is degradation else batch
     observed = (degradation.take(first + i).A(factors).flatten(1) for i in range(count))
     return torch.stack([B @ B.T for B in observed])
