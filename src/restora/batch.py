@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from restora import image, random
+from restora.degradations import Degradation
 from restora.errors import RestoraError, ShapeError
 from restora.files import Item
 from restora.priors import Prior
@@ -77,14 +78,24 @@ def _load(item: Item, task: Task, prior: Prior | None) -> Loaded | None:
         picture = image.read(item.path)
         fields = _fields(item, picture, task, prior)
         degradation = task.degradation([fields])
-        if prior is not None:
-            channels = degradation.observed_shape(prior.image_shape)[0]
-            picture = image.Picture(image.convert(picture.pixels, channels), picture.bits)
+        channels = _channels(picture, degradation, prior)
+        picture = image.Picture(image.convert(picture.pixels, channels), picture.bits)
         check_shapes(picture.pixels[None], degradation, prior)
         return Loaded(item, picture, fields)
     except RestoraError as error:
         item.fail(error)
         return None
+
+
+def _channels(picture: image.Picture, degradation: Degradation, prior: Prior | None) -> int:
+    """How many an observation has: what the prior's images give, else its own, or 1 if it must be grey."""
+    if prior is not None:
+        return degradation.observed_shape(prior.image_shape)[0]
+    try:
+        degradation.image_shape(tuple(picture.pixels.shape))
+    except ShapeError:
+        return 1
+    return len(picture.pixels)
 
 
 def _fields(item: Item, picture: image.Picture, task: Task, prior: Prior | None) -> dict[str, Tensor]:

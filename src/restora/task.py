@@ -49,10 +49,13 @@ class Task:
     def check(self, prior: Prior) -> None:
         """ShapeError if no observation of the prior's images can be made with these options."""
         try:
-            size = prior.image_shape[1:]
-            self.degradation([self._stand_ins(size)]).observed_shape(prior.image_shape)
+            self.example(prior.image_shape[1:]).observed_shape(prior.image_shape)
         except ShapeError as error:
             raise ShapeError(f"task {self.name!r} does not fit prior {prior.name!r}: {error}") from error
+
+    def example(self, size: tuple[int, ...] = (64, 64)) -> Degradation:
+        """This degradation of images of (height, width) `size`, with stand-ins for the pictures it takes."""
+        return self.degradation([self._stand_ins(size)])
 
     def pictures(self, path: Path, size: tuple[int, int]) -> dict[str, Tensor]:
         """The per-image fields for the picture at `path`, of (height, width) `size`: {} but for masks."""

@@ -140,6 +140,10 @@ def test_table(bench: Command, tmp_path: Path, brightness: None) -> None:
     assert done.out == f"{table}\nwritten to {tmp_path / 'out'}\n"
     assert "# 6 images, protocol clean\n" in table
     assert "bright: mean of the restoration less that of the truth." in table
+    overview = [line for line in table.partition("## inpaint")[0].splitlines() if line.startswith("|")]
+    assert [cell.strip() for cell in overview[0].strip("|").split("|")] == ["method", "inpaint", "colorize"]
+    assert [line.split()[1] for line in overview[2:]] == ["copy", "moody"]
+    assert overview[2].split()[-2] == "—"
     inpaint, colorize = table.partition("## inpaint")[2].split("## colorize")
     header, rule, copy, _ = [line for line in inpaint.splitlines() if line.startswith("|")]
     titles = [cell.strip() for cell in header.strip("|").split("|")]
@@ -297,8 +301,9 @@ def test_a_method_that_fails_on_one_image(bench: Command, data: Path, tmp_path: 
     assert [row["name"] for row in moody["images"]] == list("abdef")
     without = [row["psnr"] for row in copy["images"] if row["name"] != "c"]
     assert [row["psnr"] for row in moody["images"]] == without
-    row = next(line for line in done.out.splitlines() if line.startswith("| moody"))
-    assert row.strip("| ").endswith("1 of 6")
+    overview, row = (line.strip("| ") for line in done.out.splitlines() if line.startswith("| moody"))
+    assert overview.endswith("(1 of 6 failed)")
+    assert row.endswith("1 of 6")
     kept = (tmp_path / "out" / "cells" / "dequantize" / "copy.jsonl").read_bytes()
     assert bench(*words).code == 1  # what failed is tried again, and nothing else
     assert (tmp_path / "out" / "cells" / "dequantize" / "copy.jsonl").read_bytes() == kept

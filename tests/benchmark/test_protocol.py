@@ -28,11 +28,21 @@ def test_every_task_has_an_observation(protocol: Clean, task: str) -> None:
     assert tuple(y.shape[1:]) == degradation.observed_shape(SHAPE)
 
 
-def test_noise_is_not_clipped() -> None:
-    protocol = Clean()
+def test_the_deck_keeps_noise_as_it_is() -> None:
+    protocol = Deck()
     y = protocol.observe(protocol.degradation("denoise", SHAPE[1:]), torch.ones(1, *SHAPE), generators(0, 1))
     assert y.max() > 1.1
     assert y.std().item() == pytest.approx(0.1, rel=0.1)
+
+
+def test_clean_observations_are_those_of_a_file() -> None:
+    protocol = Clean()
+    degradation = protocol.degradation("denoise", SHAPE[1:])
+    y = protocol.observe(degradation, torch.ones(1, *SHAPE), generators(0, 1))
+    assert y.max() == 1
+    assert torch.equal(y * 255, (y * 255).round())
+    unclipped = degradation(torch.ones(1, *SHAPE), generators(0, 1))
+    assert (y - unclipped.clamp(0, 1)).abs().max() <= 0.5 / 255 + 1e-6
 
 
 def test_clean_scores_are_those_of_the_metrics() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from restora.priors.packing import LEADING, pack, unpack
+from restora.priors.packing import FINE, LEADING, pack, unpack
 
 
 def rows(count: int, mirrored: bool, width: int) -> Tensor:
@@ -19,7 +19,7 @@ def rows(count: int, mirrored: bool, width: int) -> Tensor:
 
 @pytest.mark.parametrize("width", [1, 5, 8])
 @pytest.mark.parametrize("mirrored", [False, True])
-@pytest.mark.parametrize("count", [0, 7, LEADING + 20])
+@pytest.mark.parametrize("count", [0, 7, LEADING + 20, FINE + 9])
 def test_rows_come_back(count: int, mirrored: bool, width: int) -> None:
     before = rows(count, mirrored, width)
     packed = pack(before)
@@ -27,8 +27,9 @@ def test_rows_come_back(count: int, mirrored: bool, width: int) -> None:
     assert after.shape == before.shape
     error = (after - before).flatten(1).norm(dim=1) / before.flatten(1).norm(dim=1).clamp(min=1e-9)
     assert (error[:LEADING] < 1e-3).all()
-    assert (error[LEADING:] < 2e-2).all()
-    assert len(packed["codes"]) == max(count - LEADING, 0)
+    assert (error[LEADING:FINE] < 2e-2).all()
+    assert (error[FINE:] < 0.3).all()
+    assert len(packed["coarse"]) == max(count - FINE, 0)
 
 
 def test_mirrored_rows_take_half() -> None:
@@ -37,5 +38,5 @@ def test_mirrored_rows_take_half() -> None:
 
 
 def test_a_row_of_zeros() -> None:
-    nothing = torch.zeros(LEADING + 1, 1, 2, 2)
+    nothing = torch.zeros(FINE + 1, 1, 2, 2)
     assert torch.equal(unpack(pack(nothing), 2), nothing)

@@ -1,6 +1,6 @@
 """Protocols: how a clean image becomes an observation, and how a restoration of it is scored.
 
-clean   y = A(x) + e as floats, neither rounded nor clipped; scored on the 8-bit images
+clean   y = A(x) + e as an 8-bit file holds it, which is what people have; scored on the 8-bit images
 deck    the terms of the table of Yeh et al. (ICASSP 2018), so that its numbers can be set beside others
 """
 
@@ -15,6 +15,7 @@ from torch import Tensor
 from restora import metrics
 from restora.degradations import Degradation, Mask, Quantize, degradations
 from restora.errors import ShapeError
+from restora.image import to_uint8
 from restora.registry import Registry
 
 TASKS = ("inpaint", "colorize", "superres", "denoise", "dequantize")
@@ -66,9 +67,12 @@ class Protocol:
 
 
 class Clean(Protocol):
-    """PSNR and SSIM of the clipped, 8-bit rounded restoration; data range 1."""
+    """Observations are clipped and rounded to 8 bits, as are restorations for PSNR and SSIM; data range 1."""
 
     name = "clean"
+
+    def observe(self, degradation: Degradation, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        return to_uint8(super().observe(degradation, x, generators)).to(x) / 255
 
 
 class Deck(Protocol):

@@ -101,8 +101,8 @@ class Heading:
 
 
 def to_markdown(benchmark: Benchmark, summaries: Sequence[Summary], columns: dict[str, type[Column]]) -> str:
-    """The table as people read it, aligned also in a terminal: a part for each task."""
-    parts = [_head(benchmark)]
+    """The table as people read it, aligned also in a terminal: all tasks, then a part for each."""
+    parts = [_head(benchmark), f"PSNR dB / SSIM:\n\n{_overview(summaries)}"]
     for task in dict.fromkeys(s.cell.task for s in summaries):
         rows = [s for s in summaries if s.cell.task == task]
         wanted = [h for h in _headings(columns) if h.is_wanted(rows)]
@@ -110,6 +110,22 @@ def to_markdown(benchmark: Benchmark, summaries: Sequence[Summary], columns: dic
         parts.append(f"## {task}\n\n{_aligned(lines)}")
     notes = [f"{cls.title}: {cls.meaning}." for cls in columns.values()]
     return "\n\n".join([*parts, *notes]) + "\n"
+
+
+def _overview(summaries: Sequence[Summary]) -> str:
+    """Methods down, tasks across."""
+    tasks = list(dict.fromkeys(s.cell.task for s in summaries))
+    methods = list(dict.fromkeys(s.cell.method.label for s in summaries))
+    found = {(s.cell.task, s.cell.method.label): s for s in summaries}
+    rows = [[method, *(_quality(found[task, method]) for task in tasks)] for method in methods]
+    return _aligned([["method", *tasks], *rows])
+
+
+def _quality(s: Summary) -> str:
+    if "psnr" not in s.means:
+        return "failed" if s.is_possible else DASH
+    failed = f" ({_failed(s)} failed)" if s.cell.failed else ""
+    return f"{s.means['psnr'].value:.2f} / {s.means['ssim'].value:.3f}{failed}"
 
 
 def _head(benchmark: Benchmark) -> str:

@@ -33,7 +33,7 @@ from restora.errors import OptionError
 from restora.solvers import solvers
 
 EXAMPLES = """protocols:
-  clean  observations are neither rounded nor clipped; results are scored as 8-bit images
+  clean  observations and results are those of 8-bit files
   deck   the terms of the table of Yeh et al. (ICASSP 2018), to set its numbers beside
 
 examples:

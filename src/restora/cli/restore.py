@@ -21,7 +21,7 @@ from restora.errors import OptionError
 from restora.files import Item
 from restora.manifest import Manifest
 from restora.priors import Prior, store
-from restora.restore import DEFAULT_PRIOR, choose
+from restora.restore import DEFAULT_PRIOR, check_task, choose
 from restora.solvers import Step
 from restora.trace import Trace
 
@@ -56,9 +56,10 @@ def run(args: argparse.Namespace) -> int:
             raise OptionError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(args, name)}")
     task, device = make_task(args), str(pick(args.device))
     method, _, prior = choose(args.method, args.prior)
+    solver = make_solver(method, args.settings).for_samples(args.samples)
+    check_task(method, solver, task.example())
     if prior is not None:
         task.check(prior)
-    solver = make_solver(method, args.settings).for_samples(args.samples)
     wanted = {"samples": args.samples, "trace": args.trace}
     items = files.collect(args.inputs, args.output, args.seed, **wanted, partners=task.partners)
     settings = {
