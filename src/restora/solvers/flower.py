@@ -10,7 +10,7 @@ t = 1 / (1 + sigma / s), and its restoration is D_t(t y).
 Were images Gaussian, a run of `refine=sample` would be an exact draw from the posterior, at any N. A run of
 `refine=mean` has the exact mean and is sharper, but varies too little: where y says nothing, an x ~ N(0, 1)
 has the variance 0.45 after 20 steps, 0.50 after 500. With `covariance=isotropic` both are approximate.
-Source: Pourya, El Rawas and Unser, "Flower: A Flow-Matching Solver for Inverse Problems", 2025.
+Source: Pourya, El Rawas and Unser, "Flower: A Flow-Matching Solver for Inverse Problems", ICLR 2026.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Flower(Solver):
         metadata={"help": "each step takes the mean of p(x | w, y), sharper, or a draw, of the right spread"},
     )
     tolerance: float = field(
-        default=1e-3, metadata={"help": "part of y - A x_hat that the linear solve may leave unexplained"}
+        default=1e-2, metadata={"help": "part of y - A x_hat that the linear solve may leave unexplained"}
     )
 
     def __post_init__(self) -> None:
