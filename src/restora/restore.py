@@ -100,6 +100,7 @@ def stream(
         history=torch.stack(history),
         seconds=time.monotonic() - start,
         method=name,
+        std=last.std,
         settings=dict(vars(solver)),
     )
 

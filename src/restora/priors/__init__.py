@@ -2,6 +2,7 @@
 
 from restora.priors.base import Prior
 from restora.priors.dictionary import DictionaryPrior
+from restora.priors.flow import FlowPrior
 from restora.priors.gan import GANPrior
 from restora.priors.gaussian import GaussianPrior
 from restora.priors.store import load as load_prior
@@ -11,5 +12,6 @@ priors: Registry[type[Prior]] = Registry("kind of prior")
 priors.register("gan", GANPrior)
 priors.register("gaussian", GaussianPrior)
 priors.register("dictionary", DictionaryPrior)
+priors.register("flow", FlowPrior)
 
-__all__ = ["DictionaryPrior", "GANPrior", "GaussianPrior", "Prior", "load_prior", "priors"]
+__all__ = ["DictionaryPrior", "FlowPrior", "GANPrior", "GaussianPrior", "Prior", "load_prior", "priors"]

@@ -3,6 +3,7 @@
 from restora.registry import Registry
 from restora.solvers.base import Solver, Step
 from restora.solvers.classical import Bicubic, Biharmonic, Observed
+from restora.solvers.flower import Flower
 from restora.solvers.latent_map import LatentMAP
 from restora.solvers.lmmse import LMMSE
 from restora.solvers.low_rank import LowRank
@@ -14,6 +15,7 @@ solvers: Registry[type[Solver]] = Registry("method")
 solvers.register("map", LatentMAP)
 solvers.register("reference", ReferenceMAP)
 solvers.register("lmmse", LMMSE)
+solvers.register("flower", Flower)
 solvers.register("tv", TV)
 solvers.register("lowrank", LowRank)
 solvers.register("sparse", Sparse)
@@ -26,6 +28,7 @@ __all__ = [
     "TV",
     "Bicubic",
     "Biharmonic",
+    "Flower",
     "LatentMAP",
     "LowRank",
     "Observed",

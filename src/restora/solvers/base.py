@@ -19,7 +19,8 @@ class Step:
     """Where a solver stands: step `i` of `total`, the present restoration x (B, C, H, W), its loss (B,).
 
     The last step of a solver that finds several restorations holds them all, best first, in
-    `samples` (B, K, C, H, W); x is then samples[:, 0].
+    `samples` (B, K, C, H, W); x is then samples[:, 0]. One that draws from the posterior gives the
+    standard deviation of its draws, `std` (B, C, H, W).
     """
 
     i: int
@@ -27,6 +28,7 @@ class Step:
     x: Tensor
     loss: Tensor
     samples: Tensor | None = None
+    std: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,147 @@
+"""A flow as a prior: a network that removes noise of every level carries noise to images.
+
+    w_t = t x + (1 - t) s e,   e ~ N(0, I),   s = 1/2,   t from 0 (noise) to 1 (images, in [0, 1])
+    D_t(w) = E[x | w_t = w],   v_t(w) = (D_t(w) - w) / (1 - t),   dw/dt = v_t(w)
+
+This is flow matching with independent coupling (Lipman et al., ICLR 2023), halved: 2 w - t is its path for
+images in [-1, 1] and noise of variance 1. What a network N is asked for is its `form`, D = skip + scale N:
+
+    residual   N([2 L - 1, (w - t L) / sqrt(t^2 c^2 + (1 - t)^2 s^2)], t),  skip = L_t(w),  scale = c_t
+    velocity   N(2 w - t, t),  skip = w + (1 - t) / 2,  scale = (1 - t) / 2
+    denoiser   N(w, t),  skip = 0,  scale = 1
+
+L_t is the linear denoiser of a Gaussian prior and c_t its error (`restora.priors.wiener`): a residual network
+starts from the best linear answer at every level, and learns, in units of its error, only what is missing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, get_args
+
+import torch
+from torch import Tensor, nn
+
+from restora.device import fast_bfloat16
+from restora.errors import OptionError, WeightsError
+from restora.networks.unet import UNet
+from restora.priors.base import Prior
+from restora.priors.gaussian import GaussianPrior
+from restora.priors.wiener import Wiener
+from restora.random import Generators, randn
+
+SCALE = 0.5
+Form = Literal["residual", "velocity", "denoiser"]
+
+
+class Preconditioned(NamedTuple):
+    """What the network sees (B, K, H, W), and what its answer N stands for: D = skip + scale N."""
+
+    input: Tensor
+    skip: Tensor
+    scale: Tensor
+
+
+class FlowPrior(Prior):
+    """network: (images (B, K, H, W), t (B,)) -> (B, C, H, W) in the range of its `form`; any `nn.Module`.
+
+    A velocity network of the usual convention, trained on images in [-1, 1], is the form "velocity". The form
+    "residual" needs `gaussian`; the others may have it, for solvers that use its covariance. Without it,
+    give `image_shape` (C, H, W). The network is put into evaluation mode and frozen; a U-Net runs in bf16
+    where the processor has it. Raises OptionError for parts that do not fit.
+    """
+
+    kind = "flow"
+    default = "faces64"
+
+    def __init__(
+        self,
+        network: nn.Module,
+        gaussian: GaussianPrior | None = None,
+        form: Form | None = None,
+        image_shape: tuple[int, int, int] | None = None,
+    ):
+        super().__init__()
+        self.form: Form = form or ("residual" if gaussian else "velocity")
+        if self.form not in get_args(Form):
+            raise OptionError(f"form must be one of {', '.join(get_args(Form))}, got {form!r}")
+        if self.form == "residual" and gaussian is None:
+            raise OptionError("a FlowPrior of the form 'residual' needs a GaussianPrior; give gaussian=...")
+        shape = image_shape or (gaussian.image_shape if gaussian else None)
+        if shape is None:
+            raise OptionError("a FlowPrior without a GaussianPrior needs image_shape=(C, H, W)")
+        self.image_shape = shape
+        self.network, self.gaussian = network, gaussian
+        self.wiener = Wiener(gaussian, SCALE) if gaussian else None
+        self.eval().requires_grad_(False)
+
+    def precondition(self, w: Tensor, t: Tensor) -> Preconditioned:
+        """What the network is given at w (B, C, H, W) and t (B,), and what becomes of its answer."""
+        t_ = t.view(-1, 1, 1, 1)
+        if self.form == "denoiser":
+            return Preconditioned(w, torch.zeros_like(w), torch.ones_like(t_))
+        left = 1 - t_
+        if self.form == "velocity":
+            return Preconditioned(2 * w - t_, w + left / 2, left / 2)
+        assert self.wiener is not None
+        with torch.autocast(w.device.type, enabled=False):
+            L, error = self.wiener(w, t)
+        c = error.view(-1, 1, 1, 1)
+        deviation = ((t_ * c).square() + (left * SCALE).square()).sqrt()
+        return Preconditioned(torch.cat([2 * L - 1, (w - t_ * L) / deviation], 1), L, c)
+
+    def denoise(self, w: Tensor, t: Tensor | float) -> Tensor:
+        """D_t(w) = E[x | w_t = w], (B, C, H, W), for w (B, C, H, W) and t in [0, 1]: a number or (B,)."""
+        t = torch.as_tensor(t, dtype=w.dtype, device=w.device).expand(len(w))
+        parts = self.precondition(w, t)
+        half = isinstance(self.network, UNet) and w.dtype == torch.float32 and fast_bfloat16(w.device)
+        with torch.autocast(w.device.type, torch.bfloat16, enabled=half):
+            answer = self.network(parts.input, t)
+        return parts.skip + parts.scale * answer.to(w.dtype)
+
+    def velocity(self, w: Tensor, t: Tensor | float) -> Tensor:
+        """v_t(w) = dw/dt of the flow, (B, C, H, W), for t < 1."""
+        left = 1 - torch.as_tensor(t, dtype=w.dtype, device=w.device).view(-1, 1, 1, 1)
+        return (self.denoise(w, t) - w) / left
+
+    @torch.no_grad()
+    def sample(self, n: int, generator: Generators = None, steps: int = 20) -> Tensor:
+        """n images drawn from the prior, (n, C, H, W) in [0, 1]: the flow from noise by Heun's method, at
+        1 - t = (1 - i / steps)^2, 2 steps - 1 evaluations of the network; the last step is Euler's."""
+        like = next(self.network.parameters(), self.gaussian.mean if self.gaussian else torch.empty(0))
+        w = SCALE * randn((n, *self.image_shape), generator, like=like)
+        for i in range(steps):
+            t, dt = 1 - (1 - i / steps) ** 2, (2 * (steps - i) - 1) / steps**2
+            v = self.velocity(w, t)
+            if i + 1 < steps:
+                v = (v + self.velocity(w + dt * v, t + dt)) / 2
+            w = w + dt * v
+        return w.clamp(0, 1)
+
+    def pack(self) -> dict[str, Tensor]:
+        """The network in half precision, and the Gaussian as it packs itself."""
+        packed = {f"network.{k}": v.to(torch.float16) for k, v in self.network.state_dict().items()}
+        parts = self.gaussian.pack() if self.gaussian else {}
+        return packed | {f"gaussian.{k}": v for k, v in parts.items()}
+
+    def unpack(self, tensors: dict[str, Tensor]) -> None:
+        def of(part: str) -> dict[str, Tensor]:
+            return {k.removeprefix(part): v for k, v in tensors.items() if k.startswith(part)}
+
+        self.network.load_state_dict({k: v.float() for k, v in of("network.").items()})
+        if self.gaussian is not None:
+            self.gaussian.unpack(of("gaussian."))
+            self.wiener = Wiener(self.gaussian, SCALE)
+
+    def config(self) -> dict[str, Any]:
+        if not isinstance(self.network, UNet):
+            raise WeightsError("only a FlowPrior of restora's own UNet can be stored")
+        gaussian = self.gaussian.config() if self.gaussian else None
+        shape = list(self.image_shape)
+        return {"network": self.network.config, "gaussian": gaussian, "form": self.form, "shape": shape}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> FlowPrior:
+        network = UNet(**config["network"]).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        gaussian = GaussianPrior.from_config(config["gaussian"]) if config["gaussian"] else None
+        channels, height, width = config["shape"]
+        return cls(network, gaussian, config["form"], (channels, height, width))

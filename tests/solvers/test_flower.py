@@ -1,0 +1,193 @@
+"""Flower on a flow of Gaussian images, whose posterior is known: every mean and every covariance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import restora
+from restora.degradations import AdditiveNoise, Blur, Degradation, Downsample, Grayscale, Mask, Quantize
+from restora.errors import OptionError, PairingError
+from restora.priors import FlowPrior, GANPrior, GaussianPrior
+from restora.random import generators
+from restora.solvers import Flower, Step
+
+SHAPE, SIZE, RUNS = (3, 8, 8), 192, 400
+BUILD: dict[str, Callable[[], Degradation]] = {
+    "mask": lambda: Mask.center((8, 8), sigma=0.02),
+    "masks": lambda: Mask(torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(3)) < 0.5),
+    "grayscale": lambda: Grayscale(),
+    "downsample": lambda: Downsample(4),
+    "denoise": lambda: AdditiveNoise(0.1),
+    "blur": lambda: Blur(width=1.0, sigma=0.02),
+}
+
+
+class Zero(nn.Module):
+    """What the linear denoiser leaves to a network where images are Gaussian: nothing."""
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        return x[:, :3] * 0
+
+
+def flow(rank: int = 0) -> FlowPrior:
+    """A smooth field with correlated channels; or a few directions above a white rest."""
+    generator = torch.Generator().manual_seed(0)
+    frequency = torch.arange(8.0)[:, None] + torch.arange(8.0)[None]
+    spread = (0.2 * torch.eye(3) + 0.1)[..., None, None] / (1 + frequency) ** 2
+    spread = spread + 0.03 * torch.eye(3)[..., None, None]
+    if rank:
+        spread = 0.05 * torch.eye(3)[:, :, None, None].expand(-1, -1, 8, 8)
+    directions = torch.linalg.qr(torch.randn(SIZE, max(rank, 1), generator=generator)).Q.T[:rank]
+    factors = (torch.linspace(1, 0.2, rank)[:, None] * directions).view(rank, *SHAPE)
+    mean = 0.3 + 0.4 * torch.rand(SHAPE, generator=generator)
+    return FlowPrior(Zero(), GaussianPrior(mean, factors, spread)).double()
+
+
+def matrix(operator: Callable[[Tensor], Tensor]) -> Tensor:
+    return operator(torch.eye(SIZE).double().view(SIZE, *SHAPE)).flatten(1).T
+
+
+def posterior(prior: FlowPrior, degradation: Degradation, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (d,) and covariance (d, d) of x given y (1, ...)."""
+    gaussian = prior.gaussian
+    assert gaussian is not None
+    A = matrix(degradation.take(torch.zeros(SIZE, dtype=torch.long)).A)
+    S, mean = matrix(gaussian.covariance), gaussian.mean.flatten()
+    inner = A @ S @ A.T + degradation.sigma**2 * torch.eye(len(A)).double()
+    gain = S @ A.T @ torch.linalg.pinv(inner, 1e-12)
+    return mean + gain @ (y.flatten() - A @ mean), S - gain @ A @ S
+
+
+def observe(prior: FlowPrior, degradation: Degradation) -> Tensor:
+    assert prior.gaussian is not None
+    return degradation(prior.gaussian.mean + prior.gaussian.deviation(2, generators(7, 2)), generators(8, 2))
+
+
+def solve(prior: FlowPrior, degradation: Degradation, y: Tensor, **settings: Any) -> Step:
+    *_, step = Flower(**settings).steps(y, degradation, prior, generators(1, len(y)))
+    return step
+
+
+def draws_of(step: Step) -> Tensor:
+    """The runs of the first image, (runs, d)."""
+    assert step.samples is not None
+    return step.samples[0, 1:].flatten(1)
+
+
+@pytest.mark.parametrize("rank", [0, 5])
+@pytest.mark.parametrize("name", BUILD)
+def test_samples_have_the_posterior_mean_and_covariance(name: str, rank: int) -> None:
+    prior, degradation = flow(rank), BUILD[name]()
+    y = observe(prior, degradation)
+    first = degradation.take(torch.tensor([0]))
+    draws = draws_of(solve(prior, first, y[:1], iterations=4, runs=RUNS, refine="sample"))
+    mean, covariance = posterior(prior, first, y[:1])
+    std = covariance.diagonal().clamp(min=0).sqrt()
+    assert ((draws.mean(0) - mean).abs() < 5 * std / RUNS**0.5 + 2e-3).all()
+    errors = draws - mean
+    noise = ((std[:, None] * std[None]) ** 2 + covariance**2).div(RUNS).sqrt()
+    assert ((errors.T @ errors / RUNS - covariance).abs() < 6 * noise + 1e-4).all()
+
+
+@pytest.mark.parametrize("name", BUILD)
+def test_the_mean_of_many_runs_is_the_posterior_mean(name: str) -> None:
+    prior, degradation = flow(), BUILD[name]()
+    y = observe(prior, degradation)
+    step = solve(prior, degradation, y, iterations=8, runs=50)
+    for i in range(2):
+        mean, covariance = posterior(prior, degradation.take(torch.tensor([i])), y[i : i + 1])
+        std = covariance.diagonal().clamp(min=0).sqrt()
+        assert ((step.x[i].flatten() - mean).abs() < 5 * std / 50**0.5 + 2e-3).all()
+
+
+def test_runs_of_means_vary_too_little_by_a_known_factor() -> None:
+    white = torch.eye(3)[:, :, None, None].expand(-1, -1, 8, 8)
+    prior = FlowPrior(Zero(), GaussianPrior(torch.zeros(SHAPE), torch.zeros(0, *SHAPE), white))
+    degradation = Mask.center((8, 8))
+    for refine, expected in (("mean", 0.45), ("sample", 1.0)):
+        step = solve(prior, degradation, torch.zeros(1, *SHAPE), runs=200, refine=refine)
+        hidden = draws_of(step).view(-1, *SHAPE)[:, :, 2:6, 2:6]
+        assert hidden.var(0).mean().item() == pytest.approx(expected, rel=0.06)
+        assert step.std is not None
+        torch.testing.assert_close(step.std[0, :, 2:6, 2:6], hidden.std(0))
+        assert step.std[0, :, 0].max() < 1e-2
+
+
+def test_denoising_takes_one_evaluation() -> None:
+    prior, degradation = flow(5), AdditiveNoise(0.1)
+    y = observe(prior, degradation)
+    (step,) = Flower().steps(y, degradation, prior, generators(0, 2))
+    mean, _ = posterior(prior, degradation, y[1:])
+    torch.testing.assert_close(step.x[1].flatten(), mean, rtol=0, atol=1e-5)
+    several = solve(prior, degradation, y, runs=2, iterations=3)
+    torch.testing.assert_close(several.x, step.x)
+    nothing = solve(prior, AdditiveNoise(0.0), y)
+    torch.testing.assert_close(nothing.x, y, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("covariance", ["prior", "isotropic"])
+@pytest.mark.parametrize("name", BUILD)
+def test_the_observation_is_explained(name: str, covariance: str) -> None:
+    prior, degradation = flow(), BUILD[name]()
+    y = observe(prior, degradation)
+    step = solve(prior, degradation, y, runs=3, covariance=covariance)
+    mean, _ = posterior(prior, degradation.take(torch.tensor([0])), y[:1])
+    blind = (prior.gaussian.mean.flatten() - mean).norm()  # type: ignore[union-attr]
+    assert (step.x[0].flatten() - mean).norm() < 0.6 * blind
+    if degradation.sigma == 0:
+        assert degradation.fidelity(step.x, y).max() < 1e-3
+
+
+@pytest.mark.parametrize("covariance", ["prior", "isotropic"])
+def test_dequantised_values_stay_in_their_cells(covariance: str) -> None:
+    prior, degradation = flow(), Quantize(5)
+    assert prior.gaussian is not None
+    truth = prior.gaussian.sample(2, generators(5, 2))
+    y = degradation(truth)
+    step = solve(prior, degradation, y, covariance=covariance)
+    assert degradation.fidelity(step.x, y).max() < 1e-12
+    assert (step.x - truth).square().mean() < 0.8 * (y - truth).square().mean()
+
+
+@pytest.mark.parametrize("settings", [{}, {"refine": "sample"}, {"covariance": "isotropic"}])
+def test_through_restore(settings: dict[str, str]) -> None:
+    prior, degradation = flow(5).float(), BUILD["masks"]()
+    y = observe(flow(5), degradation).float()
+    method = Flower(iterations=3, **settings)  # type: ignore[arg-type]
+    result = restora.restore(y, degradation, prior=prior, method=method, samples=3, seed=4)
+    assert (result.method, result.samples.shape) == ("flower", (2, 3, *SHAPE))
+    assert result.std is not None
+    assert result.std.shape == (2, *SHAPE)
+    one = degradation.take(torch.tensor([1]))
+    alone = restora.restore(y[1:], one, prior=prior, method=method, samples=3, seed=5)
+    torch.testing.assert_close(alone.samples[0], result.samples[1], rtol=0, atol=2e-3)
+    assert (result.samples[:, 1] - result.samples[:, 2]).abs().max() > 1e-2
+    single = restora.restore(y, degradation, prior=prior, samples=1)
+    assert (single.method, single.std, len(single.history)) == ("flower", None, 20)
+
+
+def test_any_network_will_do() -> None:
+    prior = FlowPrior(Zero(), form="denoiser", image_shape=SHAPE)
+    y = torch.rand(1, *SHAPE)
+    with pytest.raises(PairingError, match=r"has no Gaussian.*covariance=isotropic"):
+        restora.restore(y, Mask.center((8, 8)), prior=prior)
+    method = Flower(iterations=2, covariance="isotropic")
+    found = restora.restore(y, Mask.center((8, 8)), prior=prior, method=method).image
+    torch.testing.assert_close(found, Mask.center((8, 8)).A(y))
+
+
+def test_refusals(prior: GANPrior) -> None:
+    y = torch.rand(1, *SHAPE)
+    with pytest.raises(PairingError, match="refine=sample is for linear tasks alone, not for Quantize"):
+        restora.restore(y, Quantize(5), prior=flow(), method=Flower(refine="sample"))
+    with pytest.raises(PairingError, match="solver 'flower' needs a FlowPrior"):
+        restora.restore(y, AdditiveNoise(), prior=prior, method="flower")
+    wrong: list[dict[str, Any]] = [{"iterations": 0}, {"runs": 0}, {"tolerance": 0.0}, {"refine": "x"}]
+    for settings in [*wrong, {"covariance": "x"}]:
+        with pytest.raises(OptionError, match=next(iter(settings))):
+            Flower(**settings)
