@@ -12,6 +12,7 @@ from restora.benchmark.protocol import TASKS, Clean, Deck, check_tasks, own_rang
 from restora.degradations import Mask, Quantize, degradations
 from restora.errors import ShapeError, UnknownNameError
 from restora.random import generators
+from restora.restore import restore
 
 SHAPE = (3, 16, 16)
 
@@ -120,6 +121,13 @@ def test_deck_lmmse_aims_at_the_middle_of_the_cell() -> None:
     found = degradation.lmmse(mean, lambda u: 1e3 * u, y)
     low, high = degradation.cell(y)
     assert torch.allclose(found, (low + high) / 2, atol=1e-3)
+
+
+def test_deck_tv_aims_at_the_middle_of_the_cell() -> None:
+    degradation = Deck().degradation("dequantize", SHAPE[1:])
+    y = torch.full((1, *SHAPE), 110 / 255)
+    found = restore(y, degradation, method="tv").image
+    torch.testing.assert_close(found, torch.full_like(y, (110 + 27.5) / 255), rtol=0, atol=1e-4)
 
 
 def test_deck_shows_the_observation_itself() -> None:

@@ -128,12 +128,17 @@ def explain(v: Tensor, y: Tensor, degradation: Degradation, penalty: float) -> T
     """argmin_x d(y, A(x)) + penalty/2 |x - v|^2, d as in `misfit`."""
     if not isinstance(degradation, Quantize):
         return degradation.prox_l2(v, y, 1 / penalty if degradation.sigma > 0 else math.inf)
-    x = (degradation.A(y) + penalty * v) / (1 + penalty)
+    x = (centre(y, degradation) + penalty * v) / (1 + penalty)
     return x if degradation.sigma > 0 else torch.clamp(x, *degradation.cell(y))
 
 
 def misfit(x: Tensor, y: Tensor, degradation: Degradation) -> Tensor:
-    """d(y, A(x)) = |A x - y|^2 / 2, of a quantiser |x - y|^2 / 2 in the cell of y; each image, (B,)."""
+    """d(y, A(x)) = |A x - y|^2 / 2, of a quantiser |x - centre|^2 / 2 in the cell of y; each image, (B,)."""
     if isinstance(degradation, Quantize):
-        return (x - degradation.A(y)).square().flatten(1).sum(1) / 2
+        return (x - centre(y, degradation)).square().flatten(1).sum(1) / 2
     return degradation.fidelity(x, y) / 2
+
+
+def centre(y: Tensor, quantizer: Quantize) -> Tensor:
+    """The values that the levels of y stand for: the levels, or the middles of cells that lie beside them."""
+    return quantizer.tangent(y, quantizer.A(y))[1]
