@@ -22,7 +22,7 @@ from restora.priors.dictionary import DictionaryPrior, centre, omp
 from restora.priors.store import save
 from restora.training.checkpoint import check_settings
 from restora.training.data import Batches
-from restora.training.gan import CPU, option
+from restora.training.settings import CPU, option
 
 FORGET = 2.0
 RARE = 1e-3

@@ -28,8 +28,8 @@ from restora.priors.gaussian import GaussianPrior
 from restora.random import seed_of
 from restora.training.checkpoint import check_settings, cpu_state
 from restora.training.data import Batches, load
-from restora.training.gan import CPU, option
 from restora.training.gaussian import GaussianConfig, GaussianTrainer
+from restora.training.settings import CPU, option
 
 LATEST = 0.999  # t beyond it would divide by nothing
 SIGMA = 0.1

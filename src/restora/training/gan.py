@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,7 @@ from restora.figure import grid
 from restora.networks.dcgan import Discriminator, Generator
 from restora.training.checkpoint import check_settings, cpu_state
 from restora.training.data import Batches
-
-CPU = torch.device("cpu")
-
-
-def option(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"help": text})
+from restora.training.settings import CPU, option
 
 
 @dataclass(frozen=True)

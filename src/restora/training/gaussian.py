@@ -26,7 +26,7 @@ from restora.figure import grid
 from restora.priors.gaussian import GaussianPrior
 from restora.priors.store import save
 from restora.training.checkpoint import check_settings
-from restora.training.gan import CPU, option
+from restora.training.settings import CPU, option
 
 OVERSAMPLING = 64
 IMAGES_A_DIRECTION = 10
