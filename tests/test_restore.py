@@ -121,6 +121,14 @@ def test_method_without_a_prior(y: Tensor, prior: Prior, monkeypatch: pytest.Mon
         restora.restore(y[0], Downsample(), method="mean")
 
 
+def test_method_whose_kind_of_prior_does_not_ship(y: Tensor) -> None:
+    class Needy(Mean):
+        needs = OtherPrior
+
+    with pytest.raises(PairingError, match="method 'Needy' needs a OtherPrior, and none ships; train one"):
+        restora.restore(y, Downsample(), method=Needy())
+
+
 def test_method_that_cannot_do_the_task(y: Tensor) -> None:
     class Never(Mean):
         def handles(self, degradation: Degradation) -> bool:

@@ -14,7 +14,7 @@ from restora import random
 from restora.degradations import Degradation, degradations
 from restora.device import pick
 from restora.errors import PairingError, ShapeError
-from restora.priors import Prior, load_prior
+from restora.priors import Prior, load_prior, store
 from restora.solvers import Solver, Step, solvers
 
 DEFAULT_PRIOR = "faces64-dcgan"
@@ -120,9 +120,16 @@ def choose(method: str | Solver, prior: Named = None) -> tuple[str, Solver, Prio
         return name, solver, None
     if solver.needs is None and isinstance(method, str):
         raise PairingError(f"method {name!r} uses no prior; leave the prior out, or try --method auto")
-    model = _load(prior or (solver.needs.default if solver.needs else None))
+    model = _load(prior or (_shipped(name, solver.needs) if solver.needs else None))
     solver.check(name, model)
     return name, solver, model
+
+
+def _shipped(method: str, kind: type[Prior]) -> str:
+    """The name of the prior of this kind that ships; PairingError where none does."""
+    if kind.default in store.names():
+        return kind.default
+    raise PairingError(f"method {method!r} needs a {kind.__name__}, and none ships; train one and name it")
 
 
 def _load(prior: Named) -> Prior | None:
