@@ -127,7 +127,7 @@ def test_divergence_is_seen() -> None:
 def test_other_settings_and_data_are_refused_on_resume() -> None:
     state = FlowTrainer(CONFIG, images()).state()
     with pytest.raises(TrainingError, match="blocks"):
-        FlowTrainer(FlowConfig(**SETTINGS | {"blocks": 2}), images()).restore(state)
+        FlowTrainer(FlowConfig(**SETTINGS | {"blocks": 1}), images()).restore(state)
     with pytest.raises(TrainingError, match="data"):
         FlowTrainer(CONFIG, images(39)).restore(state)
 

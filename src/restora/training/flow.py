@@ -43,13 +43,13 @@ class FlowConfig:
     size: int = option(64, "side of the images in pixels")
     channels: int = option(3, "3 for colour, 1 for grey")
     width: int = option(64, "channels of the network at half resolution")
-    blocks: int = option(1, "residual blocks a resolution; 11 M parameters with 1, 16 M with 2")
+    blocks: int = option(2, "residual blocks a resolution, down and up again; 14 M parameters with 2")
     precondition: Literal["gaussian", "none"] = option(
         "gaussian", "learn what a Gaussian prior of the images leaves, or the velocity itself"
     )
     rank: int = option(1024, "principal directions of that Gaussian prior, at most one for ten images")
     batch: int = option(32, "images a step")
-    rate: float = option(3e-4, "learning rate")
+    rate: float = option(1e-3, "learning rate")
     warmup: int = option(10_000, "images over which the rate rises from 0")
     decay_from: float = option(0.0, "part of the budget after which the rate falls to 0, as a cosine")
     average_images: int = option(50_000, "half-life of the averaged network, in images")
@@ -101,7 +101,7 @@ class FlowTrainer:
         inputs = config.channels * (2 if config.form == "residual" else 1)
         network: Any = UNet(inputs, config.channels, config.width, blocks=config.blocks)
         self.network = network.to(device, memory_format=torch.channels_last).train()
-        self.adam = torch.optim.AdamW(self.network.parameters(), config.rate, weight_decay=0.01)
+        self.adam = torch.optim.AdamW(self.network.parameters(), config.rate, (0.9, 0.99), weight_decay=0.01)
         self._prior: FlowPrior | None = None
         if config.init:
             self._begin_from(config.init)

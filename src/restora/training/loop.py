@@ -72,7 +72,7 @@ def run(
     budget: Budget,
     resume: bool = False,
     facts: dict[str, Any] | None = None,
-    every: float = 180.0,
+    every: float = 300.0,
 ) -> Generator[Report]:
     """Train until the budget is spent; checkpoint every `every` seconds and at the end; then export
     the prior with `facts` on its card.
