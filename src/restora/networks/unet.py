@@ -1,15 +1,15 @@
 """A U-Net for images and a level of noise, shaped for processors: few operations beside its convolutions.
 
 The picture is folded 2x2 into channels (pixel unshuffle), so that the widest layers work at half resolution;
-residual blocks at 1/2, 1/4, ...; what the way down found at a resolution is added on the way up; self-attention
-at 1/8 and below. Blocks are normalised over channels alone, which memory in channels_last order does in one
-pass, and the level enters by scale and shift between their convolutions. At equal time this trains further
-than blocks with two group norms and concatenated skips, the form of Ho et al., NeurIPS 2020, which it starts
-from; layer norm and plain skips are those of Chen et al., "Simple Baselines for Image Restoration", ECCV 2022.
+residual blocks at 1/2, 1/4, ...; what the way down found at a resolution is added on the way up; attention at
+1/8 and below. Blocks are normalised over channels alone, which memory in channels_last order does in one
+pass, and the level enters by scale and shift between their convolutions. Sources: Ho et al., NeurIPS 2020;
+for layer norm and plain skips Chen et al., "Simple Baselines for Image Restoration", ECCV 2022.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -51,16 +51,16 @@ class UNet(nn.Module):
         self.embed = nn.Sequential(Waves(width), *hidden)
         self.first = nn.Conv2d(4 * inputs, width, 3, padding=1)
 
-        def stage(i: int) -> nn.ModuleList:
+        def stage(i: int) -> Stage:
             attends = [attention and i >= FIRST_ATTENTION and k == blocks - 1 for k in range(blocks)]
-            return nn.ModuleList(Block(channels[i], levels, a) for a in attends)
+            return Stage(Block(channels[i], levels, a) for a in attends)
 
         self.down = nn.ModuleList(stage(i) for i in range(len(channels)))
         self.coarser = nn.ModuleList(
-            nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in zip(channels, channels[1:], strict=False)
+            nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in itertools.pairwise(channels)
         )
         self.finer = nn.ModuleList(
-            nn.Conv2d(coarse, 4 * fine, 1) for fine, coarse in zip(channels, channels[1:], strict=False)
+            nn.Conv2d(coarse, 4 * fine, 1) for fine, coarse in itertools.pairwise(channels)
         )
         self.up = nn.ModuleList(stage(i) for i in range(len(channels)))
         self.norm, self.last = Norm(width), zero(nn.Conv2d(width, 4 * outputs, 3, padding=1))
@@ -71,16 +71,22 @@ class UNet(nn.Module):
         e, x = self.embed(level), self.first(channels_last(F.pixel_unshuffle(x, 2)))
         skips = []
         for i, stage in enumerate(self.down):
-            x = self.coarser[i - 1](x) if i else x
-            for block in stage:
-                x = block(x, e)
+            x = stage(self.coarser[i - 1](x) if i else x, e)
             skips.append(x)
         for i in reversed(range(len(self.up))):
             if i + 1 < len(self.up):
                 x = skips[i] + channels_last(F.pixel_shuffle(self.finer[i](x), 2))
-            for block in self.up[i]:
-                x = block(x, e)
+            x = self.up[i](x, e)
         return F.pixel_shuffle(self.last(F.silu(self.norm(x))), 2)[..., :height, :width]
+
+
+class Stage(nn.ModuleList):
+    """The blocks of one resolution."""
+
+    def forward(self, x: Tensor, e: Tensor) -> Tensor:
+        for block in self:
+            x = block(x, e)
+        return x
 
 
 class Waves(nn.Module):
@@ -106,7 +112,7 @@ class Norm(nn.LayerNorm):
 
 
 class Block(nn.Module):
-    """norm, convolution, scale and shift by the level, SiLU, convolution, about a skip; then self-attention."""
+    """norm, convolution, scale and shift by the level, SiLU, convolution, about a skip; then attention."""
 
     def __init__(self, channels: int, levels: int, attention: bool):
         super().__init__()

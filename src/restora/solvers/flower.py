@@ -28,6 +28,7 @@ from restora.priors.base import Prior
 from restora.priors.flow import SCALE, FlowPrior
 from restora.random import randn
 from restora.solvers.base import Solver, Step
+from restora.solvers.conditioning import Conditioner, Covariance
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Flower(Solver):
     runs: int = field(
         default=1, metadata={"help": "runs an image; their mean is the restoration, their spread its std"}
     )
-    covariance: Literal["prior", "isotropic"] = field(
+    covariance: Covariance = field(
         default="prior", metadata={"help": "of the estimate's error: from the prior's Gaussian, or nu^2 I"}
     )
     refine: Literal["mean", "sample"] = field(
@@ -73,7 +74,7 @@ class Flower(Solver):
         generator: Sequence[torch.Generator],
     ) -> Iterator[Step]:
         assert isinstance(prior, FlowPrior)
-        self._check(degradation, prior)
+        self._check(degradation)
         denoised = None
         if isinstance(degradation, AdditiveNoise):
             t = 1 / (1 + degradation.sigma / SCALE)
@@ -83,49 +84,26 @@ class Flower(Solver):
                 return
         rows = torch.arange(len(y), device=y.device).repeat_interleave(self.runs)
         streams = [g for g in generator for _ in range(self.runs)]
-        observed, model = y[rows], degradation.take(rows)
+        observed = y[rows]
+        conditioner = Conditioner(prior, degradation.take(rows), self.covariance, self.tolerance)
         x, total = y.new_zeros(len(rows), *prior.image_shape), self.iterations
         for i in range(total):
             t = i / total
             w = t * x + (1 - t) * SCALE * randn(x.shape, streams, like=x)
-            x = self._refined(prior.denoise(w, t), t, observed, model, prior, streams)
+            x_hat = prior.denoise(w, t)
+            if self.refine == "sample":
+                x = conditioner.draw(x_hat, t, observed, streams)
+            else:
+                x = conditioner.mean(x_hat, t, observed)
             if i + 1 < total:
                 mean = self._by_image(x).mean(1)
                 yield Step(i + 1, total, mean, degradation.fidelity(mean, y))
         yield self._last(self._by_image(x), denoised, y, degradation)
 
-    def _check(self, degradation: Degradation, prior: FlowPrior) -> None:
-        if self.covariance == "prior" and prior.wiener is None:
-            raise PairingError(
-                f"prior {prior.name!r} has no Gaussian to take a covariance from; use covariance=isotropic"
-            )
+    def _check(self, degradation: Degradation) -> None:
         if self.refine == "sample" and not degradation.linear:
             name = type(degradation).__name__
             raise PairingError(f"refine=sample is for linear tasks alone, not for {name}; use refine=mean")
-
-    def _refined(
-        self,
-        x_hat: Tensor,
-        t: float,
-        y: Tensor,
-        degradation: Degradation,
-        prior: FlowPrior,
-        streams: Sequence[torch.Generator],
-    ) -> Tensor:
-        """E[x | y] for x ~ N(x_hat, C_t); or a draw, which is E[x | y] about draws of x and of the noise."""
-        sample = self.refine == "sample"
-        if sample:
-            y = y - degradation.sigma * randn(y.shape, streams, like=y)
-        if self.covariance == "isotropic":
-            variance = ((1 - t) * SCALE) ** 2 / (t**2 + (1 - t) ** 2)
-            if sample:
-                x_hat = x_hat + variance**0.5 * randn(x_hat.shape, streams, like=x_hat)
-            return degradation.condition(x_hat, variance, y)
-        assert prior.wiener is not None
-        C = prior.wiener.covariance(x_hat.new_tensor([t]))
-        if sample:
-            x_hat = x_hat + C.draw(streams, x_hat)
-        return degradation.lmmse(x_hat, C, y, C.factors(prior.image_shape), self.tolerance)
 
     def _by_image(self, x: Tensor) -> Tensor:
         """(B runs, C, H, W) -> (B, runs, C, H, W)."""
