@@ -54,7 +54,7 @@ def test_closed_form(rank: int, isotropic: bool, orthogonal: bool) -> None:
         expected = prior.mean.flatten() + t * gain @ (w[i] - t * prior.mean).flatten()
         torch.testing.assert_close(found[i].flatten(), expected, rtol=0, atol=1e-6)
         assert error[i].item() == pytest.approx(math.sqrt(remaining.trace() / SIZE), rel=1e-6)
-        operator = wiener.covariance(T[i : i + 1])
+        operator = wiener.covariance(t)
         matrix = operator(torch.eye(SIZE).double().view(SIZE, *SHAPE)).flatten(1)
         torch.testing.assert_close(matrix, remaining, rtol=0, atol=1e-6)
 
@@ -74,23 +74,31 @@ def test_directions_over_a_coloured_rest() -> None:
 
 def test_draws_have_the_covariance() -> None:
     wiener, count = Wiener(prior_of(6, isotropic=False), SCALE), 20_000
-    operator = wiener.covariance(T[1:2])
-    like = torch.zeros(count, *SHAPE).double()
-    draws = operator.draw(torch.Generator().manual_seed(1), like).flatten(1)
+    operator = wiener.covariance(0.3)
+    draws = operator.draw(count, torch.Generator().manual_seed(1)).flatten(1)
     expected = operator(torch.eye(SIZE).double().view(SIZE, *SHAPE)).flatten(1)
     std = expected.diagonal().sqrt()
     noise = ((std[:, None] * std[None]) ** 2 + expected**2).div(count).sqrt()
     assert ((draws.T @ draws / count - expected) / noise).abs().max() < 6
-    alone = operator.draw(generators(6, 1), like[:1])
-    torch.testing.assert_close(operator.draw(generators(5, 3), like[:3])[1:2], alone)
+    alone = operator.draw(1, generators(6, 1))
+    torch.testing.assert_close(operator.draw(3, generators(5, 3))[1:2], alone)
 
 
-def test_strong_directions_are_the_factors() -> None:
-    wiener = Wiener(prior_of(6, isotropic=True), SCALE)
-    early, late = (wiener.covariance(T[i : i + 1]) for i in (0, 3))
-    assert (len(early.factors(SHAPE)), len(late.factors(SHAPE))) == (6, 0)
-    rows = early.factors(SHAPE).flatten(1)
-    torch.testing.assert_close(rows.norm(dim=1).square(), early.along[0])
+def test_at_first_it_is_the_covariance_of_images() -> None:
+    prior = prior_of(6, isotropic=False)
+    x = torch.eye(SIZE).double().view(SIZE, *SHAPE)
+    found = Wiener(prior, SCALE).covariance(0.0)(x)
+    torch.testing.assert_close(found, prior.covariance(x), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("t", [0.3, 0.9])
+def test_covariance_over_a_coloured_rest(t: float) -> None:
+    """Approximate, but close."""
+    prior, x = prior_of(6, isotropic=False), torch.eye(SIZE).double().view(SIZE, *SHAPE)
+    found = Wiener(prior, SCALE).covariance(t)(x).flatten(1)
+    expected = dense(prior, t)[1]
+    assert (found - expected).norm() < 0.2 * expected.norm()
+    assert found.trace().item() == pytest.approx(expected.trace().item(), rel=0.02)
 
 
 def test_finite_without_noise() -> None:

@@ -19,8 +19,9 @@ from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 import torch
 from torch import Tensor, nn
 
+from restora.covariance import Covariance
 from restora.degradations.conjugate_gradient import conjugate_gradient
-from restora.degradations.deflation import deflation
+from restora.degradations.observed import Observed
 from restora.errors import OptionError
 from restora.random import Generators, randn
 
@@ -115,24 +116,23 @@ class Degradation(nn.Module):
         mean: Tensor,
         covariance: Operator,
         y: Tensor,
-        factors: Tensor | None = None,
+        seen: Observed | None = None,
         tolerance: float = LMMSE_TOLERANCE,
     ) -> Tensor:
         """E[x | y] when x ~ N(mean, C): mean + C A^T (A C A^T + sigma^2 I)^-1 (y - A mean), and then `fit`.
 
-        `covariance` is the operator C on images (B, C, H, W). `factors` (r, C, H, W), if C has the form
-        F^T F + something small, are the rows of F and make it fast. Conjugate gradients, until what is
-        unexplained of y - A mean is `tolerance` of it. Where A is not linear, its `tangent` stands for it.
+        `covariance` is the operator C on images (B, C, H, W); where it is a `Covariance`, its directions make
+        it fast, and `seen` saves looking at them again. Conjugate gradients, until what is unexplained of
+        y - A mean is `tolerance` of it. Where A is not linear, its `tangent` stands for it.
         """
         model, observed = self.tangent(mean, y)
-
-        def system(u: Tensor) -> Tensor:
-            return model.A(covariance(model.A_adjoint(u))) + model.sigma**2 * u
-
-        residual, inverse = observed - model.A(mean), None
-        if factors is not None and len(factors):
-            inverse = deflation(model, system, factors.to(residual), residual)
-        solution = conjugate_gradient(system, residual, tolerance, preconditioner=inverse)
+        residual = observed - model.A(mean)
+        if isinstance(covariance, Covariance):
+            seen = seen or Observed(model, covariance.directions, len(y))
+            solution = seen.solve(covariance, residual, tolerance)
+        else:
+            system = lambda u: model.A(covariance(model.A_adjoint(u))) + model.sigma**2 * u  # noqa: E731
+            solution = conjugate_gradient(system, residual, tolerance)
         return self.fit(mean + covariance(model.A_adjoint(solution)), y)
 
     def tangent(self, x: Tensor, y: Tensor) -> tuple[Degradation, Tensor]:

@@ -2,9 +2,7 @@
 
     x ~ N(mean, S),   S = F^T F + T^T diag_k(L_k L_k^T) T
 
-F has r rows: directions times their standard deviations. T is the cosine transform of rows and columns, and
-L_k mixes the channels at frequency k: the rest, which no few directions describe, is a smooth field in which
-luma and chroma have their own spectra and vary together. S is positive semi-definite by its form, and both
+F has r rows, directions times their standard deviations; the rest is stationary (`restora.covariance`). Both
 parts have the unit of a standard deviation, not of a variance, so that half precision does them no harm.
 """
 
@@ -15,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from restora.cosine import dct, idct
+from restora.covariance import Covariance
 from restora.errors import ShapeError
 from restora.priors import packing
 from restora.priors.base import Prior
-from restora.random import Generators, randn
+from restora.random import Generators
 
 
 class GaussianPrior(Prior):
@@ -49,19 +47,14 @@ class GaussianPrior(Prior):
     def rank(self) -> int:
         return len(self.factors)
 
-    def covariance(self, x: Tensor) -> Tensor:
-        """S x of x (B, C, H, W), in the dtype of x; 4 r C H W operations an image, and two transforms."""
-        F, L = self.factors.flatten(1).to(x), self.spread.to(x)
-        spectrum = torch.einsum("ikhw,jkhw->ijhw", L, L)
-        rest = idct(torch.einsum("ijhw,bjhw->bihw", spectrum, dct(x)))
-        return rest + (x.flatten(1) @ F.T @ F).view_as(x)
+    @property
+    def covariance(self) -> Covariance:
+        """S, an operator on images (B, C, H, W)."""
+        return Covariance(self.factors, self.mean.new_ones(self.rank), self.spread)
 
     def deviation(self, n: int, generator: Generators = None) -> Tensor:
         """n draws from N(0, S), (n, C, H, W)."""
-        noise = randn((n, self.rank + self.mean.numel()), generator, like=self.mean)
-        along, rest = noise[:, : self.rank], noise[:, self.rank :].view(n, *self.image_shape)
-        mixed = torch.einsum("ijhw,bjhw->bihw", self.spread, rest)
-        return (along @ self.factors.flatten(1)).view_as(rest) + idct(mixed)
+        return self.covariance.draw(n, generator)
 
     def sample(self, n: int, generator: Generators = None) -> Tensor:
         """n images drawn from the prior, (n, C, H, W), cut at 0 and 1."""

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from restora.cosine import dct, idct
+from restora.covariance import Covariance
 from restora.priors.gaussian import GaussianPrior
-from restora.random import Generators, randn
 
 LEAST = 1e-3
 Gain = Callable[[Tensor, Tensor, Tensor], Tensor]  # of variances, n^2 and t
@@ -44,21 +44,6 @@ class Spectral:
         rest = idct(torch.einsum("ijhw,bjhw->bihw", self.mixing, self.across * spectrum))
         return self._add(rest, self.along * weights - rest.flatten(1) @ self.directions.T)
 
-    def draw(self, generator: Generators, like: Tensor) -> Tensor:
-        """As many draws from N(0, this operator) as there are images in `like` (B, C, H, W)."""
-        rank = len(self.directions)
-        noise = randn((len(like), rank + like[0].numel()), generator, like=like)
-        spectrum = self.across.sqrt() * noise[:, rank:].view_as(like)
-        rest = idct(torch.einsum("ijhw,bjhw->bihw", self.mixing, spectrum))
-        along = self.along.sqrt() * noise[:, :rank]
-        return self._add(rest, along - rest.flatten(1) @ self.directions.T)
-
-    def factors(self, shape: tuple[int, ...]) -> Tensor:
-        """The directions that stand out from the rest, with their lengths, (k, *shape)."""
-        along = self.along.mean(0)
-        strong = along > 4 * self.across.mean()
-        return (self.directions[strong] * along[strong].sqrt().unsqueeze(1)).view(-1, *shape)
-
     def _add(self, x: Tensor, weights: Tensor) -> Tensor:
         return x + (weights @ self.directions).view_as(x)
 
@@ -74,6 +59,7 @@ class Wiener(nn.Module):
     variances: Tensor
     mixing: Tensor
     powers: Tensor
+    squares: Tensor
 
     def __init__(self, gaussian: GaussianPrior, scale: float = 0.5):
         super().__init__()
@@ -85,10 +71,10 @@ class Wiener(nn.Module):
         parts = {"mean": gaussian.mean, "directions": directions, "mixing": mixing, "powers": powers}
         for name, value in parts.items():
             self.register_buffer(name, value.to(gaussian.mean).contiguous(), persistent=False)
-        rows = self.directions.view(-1, *gaussian.image_shape)
-        spectrum = torch.einsum("jihw,bjhw->bihw", self.mixing, dct(rows))
-        within = (spectrum.square() * self.powers).flatten(1).sum(1)
-        self.register_buffer("variances", variances + within, persistent=False)
+        spectrum = torch.einsum("jihw,bjhw->bihw", self.mixing, dct(self._rows()))
+        self.register_buffer("squares", spectrum.square().flatten(1), persistent=False)
+        within = self.squares @ self.powers.flatten()
+        self.register_buffer("variances", variances.to(within) + within, persistent=False)
         self.share = 1 - (within.sum() / self.powers.sum().clamp(min=1e-30)).item()
 
     def forward(self, w: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,9 +84,17 @@ class Wiener(nn.Module):
         centred = w - t_[..., None, None] * self.mean
         return self.mean + gain(centred), self._error(noise, t_)
 
-    def covariance(self, t: Tensor) -> Spectral:
-        """C_t as an operator, for t (B,), or (1,) for all images alike."""
-        return self._operator(_remaining, self._noise(t), t.view(-1, 1))
+    def covariance(self, t: float) -> Covariance:
+        """C_t in the form of S: exact along each direction and at each frequency of the rest, it neglects
+        what couples them; at t = 0 it is S."""
+        level = self.mean.new_tensor([t])
+        noise, t_ = self._noise(level), level.view(-1, 1)
+        powers = _remaining(self.powers, noise[..., None, None], t_[..., None, None])[0]
+        along = _remaining(self.variances, noise, t_)[0] - self.squares @ powers.flatten()
+        return Covariance(self._rows(), along.clamp(min=0), self.mixing * powers.sqrt())
+
+    def _rows(self) -> Tensor:
+        return self.directions.view(-1, *self.mean.shape)
 
     def _noise(self, t: Tensor) -> Tensor:
         """n^2, (B, 1)."""

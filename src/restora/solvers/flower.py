@@ -85,7 +85,8 @@ class Flower(Solver):
         rows = torch.arange(len(y), device=y.device).repeat_interleave(self.runs)
         streams = [g for g in generator for _ in range(self.runs)]
         observed = y[rows]
-        conditioner = Conditioner(prior, degradation.take(rows), self.covariance, self.tolerance)
+        model = degradation.take(rows)
+        conditioner = Conditioner(prior, model, self.covariance, self.tolerance, self.runs)
         x, total = y.new_zeros(len(rows), *prior.image_shape), self.iterations
         for i in range(total):
             t = i / total

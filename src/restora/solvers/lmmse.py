@@ -58,7 +58,7 @@ class LMMSE(Solver):
             name = type(degradation).__name__
             raise PairingError(f"LMMSE draws samples for linear tasks alone, not for {name}; use --samples 1")
         mean = prior.mean.to(y).expand(len(y), -1, -1, -1)
-        best = degradation.lmmse(mean, prior.covariance, y, prior.factors, self.tolerance)
+        best = degradation.lmmse(mean, prior.covariance, y, tolerance=self.tolerance)
         samples = best.unsqueeze(1)
         if self.samples > 1:
             rows = torch.arange(len(y), device=y.device).split(1)
@@ -75,4 +75,4 @@ class LMMSE(Solver):
         count = self.samples - 1
         start = (prior.mean + prior.deviation(count, generator)).to(y)
         observed = y - degradation.sigma * randn((count, *y.shape[1:]), generator, like=y)
-        return degradation.lmmse(start, prior.covariance, observed, prior.factors, self.tolerance)
+        return degradation.lmmse(start, prior.covariance, observed, tolerance=self.tolerance)

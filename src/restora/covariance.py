@@ -1,0 +1,51 @@
+"""The covariance of images as a few directions and a stationary rest, an operator on (B, C, H, W).
+
+    C = U^T diag(g) U + R,   R = T^T diag_k(L_k L_k^T) T
+
+U has r rows, the directions; T is the cosine transform of rows and columns, and L_k mixes the channels at
+frequency k: the rest, which no few directions describe, is a smooth field in which luma and chroma have their
+own spectra and vary together. Both parts are positive semi-definite by their form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from restora.cosine import dct, idct
+from restora.random import Generators, randn
+
+
+@dataclass(frozen=True)
+class Covariance:
+    """directions: U, (r, C, H, W), r may be 0. weights: g, (r,). spread: L, (C, C, H, W), for one channel the
+    standard deviations of the cosine coefficients. All of one dtype and device."""
+
+    directions: Tensor
+    weights: Tensor
+    spread: Tensor
+
+    @cached_property
+    def spectrum(self) -> Tensor:
+        """L_k L_k^T, (C, C, H, W)."""
+        return torch.einsum("ikhw,jkhw->ijhw", self.spread, self.spread)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """C x of x (B, C, H, W); 2 r C H W multiplications an image, and two transforms."""
+        U = self.directions.flatten(1)
+        return self.rest(x) + (self.weights * (x.flatten(1) @ U.T) @ U).view_as(x)
+
+    def rest(self, x: Tensor) -> Tensor:
+        """R x of x (B, C, H, W)."""
+        return idct(torch.einsum("ijhw,bjhw->bihw", self.spectrum, dct(x)))
+
+    def draw(self, n: int, generator: Generators = None) -> Tensor:
+        """n draws from N(0, C), (n, C, H, W)."""
+        rank, shape = len(self.weights), self.spread.shape[1:]
+        noise = randn((n, rank + shape.numel()), generator, like=self.spread)
+        mixed = torch.einsum("ijhw,bjhw->bihw", self.spread, noise[:, rank:].view(n, *shape))
+        along = noise[:, :rank] * self.weights.sqrt() @ self.directions.flatten(1)
+        return along.view_as(mixed) + idct(mixed)
