@@ -91,7 +91,7 @@ def test_a_resumed_run_is_the_run_itself(tmp_path: Path, monkeypatch: pytest.Mon
         first.step(0.0)
     checkpoint.save(tmp_path / "c", first.state())
     second = FlowTrainer(CONFIG, images())
-    monkeypatch.setattr("restora.training.flow.GaussianTrainer", None)  # it is in the checkpoint
+    monkeypatch.setattr("restora.training.network.GaussianTrainer", None)  # it is in the checkpoint
     second.restore(checkpoint.load(tmp_path / "c"))
     for _ in range(3):
         second.step(0.0)

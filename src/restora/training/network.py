@@ -1,0 +1,229 @@
+"""What the trainings of a U-Net have in common: settings, start, rate of learning, average, state.
+
+The network stands about a Gaussian of the images, which is fitted before the first step or comes from the
+prior that the run starts from. Everything runs channels_last, and in bf16 where the processor has it.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from restora.device import fast_bfloat16
+from restora.errors import DataError, OptionError, TrainingError
+from restora.networks.unet import UNet
+from restora.priors import Prior, store
+from restora.priors.gaussian import GaussianPrior
+from restora.random import seed_of
+from restora.training.checkpoint import check_settings, cpu_state
+from restora.training.data import Batches, load
+from restora.training.gaussian import GaussianConfig, GaussianTrainer
+from restora.training.settings import CPU, option
+
+HELD_OUT = 64
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Settings that these trainings share."""
+
+    size: int = option(64, "side of the images in pixels")
+    channels: int = option(3, "3 for colour, 1 for grey")
+    width: int = option(64, "channels of the network at half resolution")
+    blocks: int = option(2, "residual blocks a resolution, down and up again; 14 M parameters with 2")
+    rank: int = option(1024, "principal directions of the Gaussian prior, at most one for ten images")
+    batch: int = option(32, "images a step")
+    rate: float = option(1e-3, "learning rate")
+    warmup: int = option(10_000, "images over which the rate rises from 0")
+    decay_from: float = option(0.0, "part of the budget after which the rate falls to 0, as a cosine")
+    average_images: int = option(50_000, "half-life of the averaged network, in images")
+    shift: int = option(0, "images are moved by up to this many pixels")
+    mirror: bool = option(True, "mirror half of the images")
+    seed: int = option(0, "of the weights, the order and the noise")
+    validation: str = option("", "folder or zip of images to validate on; else the last 64 are held out")
+    init: str = option("", "start from this flow prior, by name or folder, and keep its Gaussian prior")
+
+    def __post_init__(self) -> None:
+        if self.channels not in (1, 3):
+            raise OptionError(f"--channels must be 1 or 3, got {self.channels}")
+        if self.width < 2 or self.width % 2:
+            raise OptionError(f"--width must be an even number of at least 2, got {self.width}")
+        least = {"size": 2, "blocks": 1, "rank": 0, "batch": 1, "warmup": 0, "average_images": 1, "shift": 0}
+        for name, low in {**least, "seed": 0}.items():
+            if not low <= getattr(self, name) < 2**40:
+                raise OptionError(
+                    f"--{name.replace('_', '-')} must be at least {low}, got {getattr(self, name)}"
+                )
+        for name in ("rate", "decay_from"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise OptionError(
+                    f"--{name.replace('_', '-')} must be from 0 to 1, got {getattr(self, name)}"
+                )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.channels, self.size, self.size
+
+
+class NetworkTrainer:
+    """The loop's trainer, but for the prior, its loss and its quality, which a subclass says.
+
+    `prior` holds the average of the network, as `network`, and the Gaussian, as `gaussian`; it is made when
+    it is first asked for, and the images wait for it.
+    """
+
+    needs_budget = True
+    kind: ClassVar[str]  # of the prior
+
+    def __init__(self, config: Any, images: Tensor, device: torch.device = CPU):
+        self.config, self.device, self.images_seen, self.count = config, device, 0, len(images)
+        images, self.validation = split(images, config)
+        if len(images) < config.batch:
+            raise DataError(f"{len(images)} images to train on; it takes at least {config.batch}, one batch")
+        self.batches = Batches(images, config.batch, config.seed, config.shift, config.mirror)
+        torch.manual_seed(config.seed)
+        network: Any = UNet(self.inputs, config.channels, config.width, blocks=config.blocks)
+        self.network = network.to(device, memory_format=torch.channels_last).train()
+        self.adam = torch.optim.AdamW(self.network.parameters(), config.rate, (0.9, 0.99), weight_decay=0.01)
+        self._gaussian: GaussianPrior | None = None
+        self._prior: Any = None
+        if config.init:
+            self._begin_from(config.init)
+
+    @property
+    def inputs(self) -> int:
+        """Channels that the network sees."""
+        return 2 * self.config.channels
+
+    def build(self, network: UNet, gaussian: GaussianPrior) -> Prior:
+        """The prior of this network and this Gaussian."""
+        raise NotImplementedError
+
+    def loss(self, network: torch.nn.Module, x: Tensor, generator: torch.Generator) -> Tensor:
+        """The loss of images x (B, C, H, W) in [0, 1]."""
+        raise NotImplementedError
+
+    def quality(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Of the average, on validation images x: PSNR in dB, (B,), and the loss."""
+        raise NotImplementedError
+
+    def is_start(self, prior: Any) -> bool:
+        """Whether a run can begin from a prior of the right shape and network."""
+        raise NotImplementedError
+
+    def _begin_from(self, name: str) -> None:
+        prior: Any = store.load(name)
+        same = isinstance(getattr(prior, "network", None), UNet) and prior.image_shape == self.config.shape
+        if not same or not self.is_start(prior):
+            raise OptionError(
+                f"--init {name}: not a prior that a {self.kind} prior for images of this --size and "
+                "--channels can start from"
+            )
+        if prior.gaussian is None or prior.network.config != self.network.config:
+            raise OptionError(f"--init {name}: it was made with other --width, --blocks or --precondition")
+        self.network.load_state_dict(prior.network.state_dict())
+        self._gaussian = prior.gaussian
+
+    @property
+    def prior(self) -> Any:
+        """The average of the network, with the Gaussian of the images."""
+        if self._prior is None:
+            gaussian = self._gaussian or self._fit()
+            self._prior = self.build(copy.deepcopy(self.network), gaussian.to(self.device)).to(self.device)
+        return self._prior
+
+    def _fit(self) -> GaussianPrior:
+        config = self.config
+        settings = GaussianConfig(
+            size=config.size, channels=config.channels, rank=config.rank, mirror=config.mirror
+        )
+        trainer = GaussianTrainer(settings, self.batches.images, self.device)
+        while trainer.images_seen < trainer.length:
+            trainer.step(0.0)
+        return trainer.prior()
+
+    def step(self, done: float) -> dict[str, float]:
+        config, step = self.config, self.images_seen // self.config.batch
+        average = self.prior.network
+        self.adam.param_groups[0]["lr"] = config.rate * self._share_of_rate(done)
+        x = self.batches[step].to(self.device) / 2 + 0.5
+        seed = seed_of(f"{self.kind} step {step}", config.seed)
+        loss = self.loss(self.network, x, torch.Generator().manual_seed(seed))
+        self.adam.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.adam.step()
+        self._update(average)
+        self.images_seen += config.batch
+        return {"loss": loss.item()}
+
+    def autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=fast_bfloat16(self.device))
+
+    def _share_of_rate(self, done: float) -> float:
+        config = self.config
+        rise = min(1.0, (self.images_seen + config.batch) / max(config.warmup, 1))
+        past = max(0.0, done - config.decay_from) / max(1 - config.decay_from, 1e-9)
+        return rise * 0.5 * (1 + math.cos(math.pi * past))
+
+    @torch.no_grad()
+    def _update(self, average: UNet) -> None:
+        # The half-life grows with the run, so that the average soon forgets the first images.
+        half_life = min(self.config.average_images, 0.05 * self.images_seen + self.config.batch)
+        keep = 0.5 ** (self.config.batch / half_life)
+        for mean, now in zip(average.parameters(), self.network.parameters(), strict=True):
+            mean.lerp_(now, 1 - keep)
+
+    @torch.no_grad()
+    def check(self) -> dict[str, float]:
+        """Means of `quality` over the validation images. TrainingError if the loss is not finite."""
+        generator = torch.Generator().manual_seed(0)
+        values, losses = [], []
+        for part in self.validation.split(HELD_OUT):
+            found, loss = self.quality(part.to(self.device) / 255, generator)
+            values.append(found)
+            losses.append(loss.expand(len(part)))
+        mean, loss = torch.cat(values).mean().item(), torch.cat(losses).mean().item()
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"training diverged at {self.images_seen} images: the network is not finite any more. "
+                "The last good checkpoint is kept; start again from it with --init and a lower --rate"
+            )
+        return {"validation_psnr": round(mean, 3), "validation_loss": round(loss, 5)}
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "config": {**asdict(self.config), "data": self.count},
+            "images_seen": self.images_seen,
+            "network": cpu_state(self.network),
+            "average": cpu_state(self.prior.network),
+            "gaussian": cpu_state(self.prior.gaussian),
+            "adam": self.adam.state_dict(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        check_settings({**asdict(self.config), "data": self.count}, state["config"])
+        self.images_seen = state["images_seen"]
+        self._gaussian, self._prior = GaussianPrior(**state["gaussian"]), None
+        self.prior.network.load_state_dict(state["average"])
+        self.network.load_state_dict(state["network"])
+        self.adam.load_state_dict(state["adam"])
+
+    def export(self, folder: Path, facts: dict[str, Any]) -> None:
+        own = {"training_images": len(self.batches.images), **self.check()}
+        store.save(folder, self.prior, {**facts, **own})
+
+
+def split(images: Tensor, config: NetworkConfig) -> tuple[Tensor, Tensor]:
+    """Images to train on, and to validate on, uint8 (N, C, H, W)."""
+    if config.validation:
+        found, _ = load([config.validation], config.size, config.channels)
+        return images, found[:: -(-len(found) // (4 * HELD_OUT))]
+    held = min(HELD_OUT, max(len(images) // 10, 1))
+    return images[:-held], images[-held:]
