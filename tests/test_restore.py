@@ -131,7 +131,7 @@ def test_method_whose_kind_of_prior_does_not_ship(y: Tensor) -> None:
 
 def test_method_that_cannot_do_the_task(y: Tensor) -> None:
     class Never(Mean):
-        def handles(self, degradation: Degradation) -> bool:
+        def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
             return False
 
     with pytest.raises(PairingError, match="method 'Never' has no answer to task 'superres'"):

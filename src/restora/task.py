@@ -54,13 +54,13 @@ class Task:
             raise ShapeError(f"task {self.name!r} does not fit prior {prior.name!r}: {error}") from error
 
     def example(self, size: tuple[int, ...] = (64, 64)) -> Degradation:
-        """This degradation of images of (height, width) `size`, with stand-ins for the pictures it takes."""
-        return self.degradation([self._stand_ins(size)])
+        """This degradation of images of (height, width) `size`, with stand-ins for the masks of files."""
+        return self.degradation([self._center(size) if self.hole else self._stand_ins(size)])
 
     def pictures(self, path: Path, size: tuple[int, int]) -> dict[str, Tensor]:
         """The per-image fields for the picture at `path`, of (height, width) `size`: {} but for masks."""
         if self.hole:
-            return {"mask": Mask.center(size).mask}
+            return self._center(size)
         return {name: self._mask(file, path, size) for name, file in self.partners(path).items()}
 
     def partners(self, path: Path) -> dict[str, Path]:
@@ -83,6 +83,9 @@ class Task:
 
     def _sources(self) -> dict[str, Path]:
         return {f.name: self.options[f.name] for f in self._picture_fields() if f.name in self.options}
+
+    def _center(self, size: tuple[int, ...]) -> dict[str, Tensor]:
+        return {"mask": Mask.center((size[0], size[1])).mask}
 
     def _stand_ins(self, size: tuple[int, ...]) -> dict[str, Tensor]:
         return {f.name: torch.ones(1, 1, *size) for f in self._picture_fields()}

@@ -7,13 +7,13 @@ deck    the terms of the table of Yeh et al. (ICASSP 2018), so that its numbers 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from restora import metrics
-from restora.degradations import Degradation, Mask, Quantize, degradations
+from restora.degradations import Degradation, Mask, Quantize, named
 from restora.errors import ShapeError
 from restora.image import to_uint8
 from restora.registry import Registry
@@ -38,8 +38,7 @@ class Protocol:
 
     def degradation(self, task: str, size: tuple[int, int]) -> Degradation:
         """The registered task at its published setting, the defaults; for inpainting the central hole."""
-        cls = degradations.get(task)
-        return cls.center(size) if issubclass(cls, Mask) else cls()
+        return named.build(task, size)
 
     def observe(self, degradation: Degradation, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         """A(x) and its noise, one generator an image; floats, neither rounded nor clipped."""
@@ -60,10 +59,7 @@ class Protocol:
 
     def facts(self, task: str, size: tuple[int, int]) -> dict[str, object]:
         """The settings of a task, for the record."""
-        degradation = self.degradation(task, size)
-        values = {entry.name: getattr(degradation, entry.name) for entry in fields(degradation)}
-        plain = {name: value for name, value in values.items() if not isinstance(value, Tensor)}
-        return plain | ({"hole": "center"} if isinstance(degradation, Mask) else {})
+        return named.options(self.degradation(task, size))
 
 
 class Clean(Protocol):

@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     task, device = make_task(args), str(pick(args.device))
     method, _, prior = choose(args.method, args.prior)
     solver = make_solver(method, args.settings).for_samples(args.samples)
-    check_task(method, solver, task.example())
+    check_task(method, solver, task.example(prior.image_shape[1:]) if prior else task.example(), prior)
     if prior is not None:
         task.check(prior)
     wanted = {"samples": args.samples, "trace": args.trace}

@@ -2,6 +2,7 @@
 
 from restora.priors.base import Prior
 from restora.priors.dictionary import DictionaryPrior
+from restora.priors.direct import DirectPrior
 from restora.priors.flow import FlowPrior
 from restora.priors.gan import GANPrior
 from restora.priors.gaussian import GaussianPrior
@@ -13,5 +14,15 @@ priors.register("gan", GANPrior)
 priors.register("gaussian", GaussianPrior)
 priors.register("dictionary", DictionaryPrior)
 priors.register("flow", FlowPrior)
+priors.register("direct", DirectPrior)
 
-__all__ = ["DictionaryPrior", "FlowPrior", "GANPrior", "GaussianPrior", "Prior", "load_prior", "priors"]
+__all__ = [
+    "DictionaryPrior",
+    "DirectPrior",
+    "FlowPrior",
+    "GANPrior",
+    "GaussianPrior",
+    "Prior",
+    "load_prior",
+    "priors",
+]

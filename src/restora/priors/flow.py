@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from restora.device import fast_bfloat16
 from restora.errors import OptionError, WeightsError
 from restora.networks.unet import UNet
+from restora.priors import packing
 from restora.priors.base import Prior
 from restora.priors.gaussian import GaussianPrior
 from restora.priors.wiener import Wiener
@@ -39,6 +40,13 @@ class Preconditioned(NamedTuple):
     input: Tensor
     skip: Tensor
     scale: Tensor
+
+
+def evaluate(network: nn.Module, x: Tensor, t: Tensor) -> Tensor:
+    """network(x, t), in the dtype of x; inside a U-Net in bf16 where the processor has it."""
+    half = isinstance(network, UNet) and x.dtype == torch.float32 and fast_bfloat16(x.device)
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=half):
+        return network(x, t).to(x.dtype)
 
 
 class FlowPrior(Prior):
@@ -93,10 +101,7 @@ class FlowPrior(Prior):
         """D_t(w) = E[x | w_t = w], (B, C, H, W), for w (B, C, H, W) and t in [0, 1]: a number or (B,)."""
         t = torch.as_tensor(t, dtype=w.dtype, device=w.device).expand(len(w))
         parts = self.precondition(w, t)
-        half = isinstance(self.network, UNet) and w.dtype == torch.float32 and fast_bfloat16(w.device)
-        with torch.autocast(w.device.type, torch.bfloat16, enabled=half):
-            answer = self.network(parts.input, t)
-        return parts.skip + parts.scale * answer.to(w.dtype)
+        return parts.skip + parts.scale * evaluate(self.network, parts.input, t)
 
     def velocity(self, w: Tensor, t: Tensor | float) -> Tensor:
         """v_t(w) = dw/dt of the flow, (B, C, H, W), for t < 1."""
@@ -119,17 +124,13 @@ class FlowPrior(Prior):
 
     def pack(self) -> dict[str, Tensor]:
         """The network in half precision, and the Gaussian as it packs itself."""
-        packed = {f"network.{k}": v.to(torch.float16) for k, v in self.network.state_dict().items()}
-        parts = self.gaussian.pack() if self.gaussian else {}
-        return packed | {f"gaussian.{k}": v for k, v in parts.items()}
+        gaussian = self.gaussian.pack() if self.gaussian else {}
+        return packing.join(network=packing.halves(self.network), gaussian=gaussian)
 
     def unpack(self, tensors: dict[str, Tensor]) -> None:
-        def of(part: str) -> dict[str, Tensor]:
-            return {k.removeprefix(part): v for k, v in tensors.items() if k.startswith(part)}
-
-        self.network.load_state_dict({k: v.float() for k, v in of("network.").items()})
+        self.network.load_state_dict(packing.floats(packing.part(tensors, "network")))
         if self.gaussian is not None:
-            self.gaussian.unpack(of("gaussian."))
+            self.gaussian.unpack(packing.part(tensors, "gaussian"))
             self.wiener = Wiener(self.gaussian, SCALE)
 
     def config(self) -> dict[str, Any]:

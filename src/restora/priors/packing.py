@@ -1,4 +1,4 @@
-"""Principal directions in an eighth of the bytes.
+"""The tensors of a file: parts by name, and principal directions in an eighth of the bytes.
 
 A direction of images and their mirror images is itself even or odd, so its left half is enough. The leading
 ones are kept in half precision, the next in 8 bits and the others in 4, with a scale each: an error turns a
@@ -8,7 +8,7 @@ direction a little, and the smaller its variance the less that does.
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 LEADING = 128
 FINE = 1560
@@ -45,6 +45,24 @@ def unpack(packed: dict[str, Tensor], width: int) -> Tensor:
         return rows
     mirrored = rows[..., : width // 2].flip(-1) * packed["parity"].view(-1, 1, 1, 1)
     return torch.cat([rows, mirrored], -1)
+
+
+def join(**parts: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of several parts of a prior under one roof, as PART.NAME."""
+    return {f"{part}.{name}": value for part, tensors in parts.items() for name, value in tensors.items()}
+
+
+def part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    """The tensors of one part."""
+    return {k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")}
+
+
+def halves(module: nn.Module) -> dict[str, Tensor]:
+    return {name: value.to(torch.float16) for name, value in module.state_dict().items()}
+
+
+def floats(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.float() for name, value in tensors.items()}
 
 
 def _nibbles(codes: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from restora.registry import Registry
 from restora.solvers.base import Solver, Step
 from restora.solvers.classical import Bicubic, Biharmonic, Observed
+from restora.solvers.direct import Direct
 from restora.solvers.flower import Flower
 from restora.solvers.latent_map import LatentMAP
 from restora.solvers.lmmse import LMMSE
@@ -16,6 +17,7 @@ solvers.register("map", LatentMAP)
 solvers.register("reference", ReferenceMAP)
 solvers.register("lmmse", LMMSE)
 solvers.register("flower", Flower)
+solvers.register("direct", Direct)
 solvers.register("tv", TV)
 solvers.register("lowrank", LowRank)
 solvers.register("sparse", Sparse)
@@ -28,6 +30,7 @@ __all__ = [
     "TV",
     "Bicubic",
     "Biharmonic",
+    "Direct",
     "Flower",
     "LatentMAP",
     "LowRank",

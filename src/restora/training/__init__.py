@@ -4,6 +4,7 @@ from typing import Any
 
 from restora.registry import Registry
 from restora.training.dictionary import DictionaryTrainer
+from restora.training.direct import DirectTrainer
 from restora.training.flow import FlowTrainer
 from restora.training.gan import DCGANTrainer
 from restora.training.gaussian import GaussianTrainer
@@ -12,7 +13,16 @@ from restora.training.loop import Trainer
 trainings: Registry[Any] = Registry("kind of training")
 trainings.register("dcgan", DCGANTrainer)
 trainings.register("flow", FlowTrainer)
+trainings.register("direct", DirectTrainer)
 trainings.register("gaussian", GaussianTrainer)
 trainings.register("dictionary", DictionaryTrainer)
 
-__all__ = ["DCGANTrainer", "DictionaryTrainer", "FlowTrainer", "GaussianTrainer", "Trainer", "trainings"]
+__all__ = [
+    "DCGANTrainer",
+    "DictionaryTrainer",
+    "DirectTrainer",
+    "FlowTrainer",
+    "GaussianTrainer",
+    "Trainer",
+    "trainings",
+]

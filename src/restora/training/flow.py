@@ -43,7 +43,7 @@ class FlowTrainer(NetworkTrainer):
     """A flow-matching network, preconditioned on a Gaussian prior."""
 
     Config = FlowConfig
-    kind = "flow"
+    kind, starts = "flow", "a flow prior of this --precondition"
 
     @property
     def inputs(self) -> int:

@@ -47,7 +47,7 @@ class NetworkConfig:
     mirror: bool = option(True, "mirror half of the images")
     seed: int = option(0, "of the weights, the order and the noise")
     validation: str = option("", "folder or zip of images to validate on; else the last 64 are held out")
-    init: str = option("", "start from this flow prior, by name or folder, and keep its Gaussian prior")
+    init: str = option("", "start from this prior, by name or folder, and keep its Gaussian prior")
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
@@ -80,6 +80,7 @@ class NetworkTrainer:
 
     needs_budget = True
     kind: ClassVar[str]  # of the prior
+    starts: ClassVar[str]  # what `is_start` accepts
 
     def __init__(self, config: Any, images: Tensor, device: torch.device = CPU):
         self.config, self.device, self.images_seen, self.count = config, device, 0, len(images)
@@ -122,11 +123,10 @@ class NetworkTrainer:
         same = isinstance(getattr(prior, "network", None), UNet) and prior.image_shape == self.config.shape
         if not same or not self.is_start(prior):
             raise OptionError(
-                f"--init {name}: not a prior that a {self.kind} prior for images of this --size and "
-                "--channels can start from"
+                f"--init {name}: expected {self.starts} for images of this --size and --channels"
             )
         if prior.gaussian is None or prior.network.config != self.network.config:
-            raise OptionError(f"--init {name}: it was made with other --width, --blocks or --precondition")
+            raise OptionError(f"--init {name}: it was made with other --width or --blocks")
         self.network.load_state_dict(prior.network.state_dict())
         self._gaussian = prior.gaussian
 
@@ -186,16 +186,16 @@ class NetworkTrainer:
         generator = torch.Generator().manual_seed(0)
         values, losses = [], []
         for part in self.validation.split(HELD_OUT):
-            found, loss = self.quality(part.to(self.device) / 255, generator)
-            values.append(found)
-            losses.append(loss.expand(len(part)))
-        mean, loss = torch.cat(values).mean().item(), torch.cat(losses).mean().item()
+            quality, value = self.quality(part.to(self.device) / 255, generator)
+            values.append(quality)
+            losses.append(value.expand(len(part)))
+        found, loss = torch.cat(values).mean().item(), torch.cat(losses).mean().item()
         if not math.isfinite(loss):
             raise TrainingError(
                 f"training diverged at {self.images_seen} images: the network is not finite any more. "
                 "The last good checkpoint is kept; start again from it with --init and a lower --rate"
             )
-        return {"validation_psnr": round(mean, 3), "validation_loss": round(loss, 5)}
+        return {"validation_psnr": round(found, 3), "validation_loss": round(loss, 5)}
 
     def state(self) -> dict[str, Any]:
         return {

@@ -1,0 +1,48 @@
+"""A network trained for this very task: the restoration is its answer, x_hat = h(y).
+
+No method that has one prior for all tasks is likely to come closer to the truth in the mean, and this one can
+do nothing else: see `restora.priors.direct`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from restora.degradations import Degradation, named
+from restora.priors.base import Prior
+from restora.priors.direct import DirectPrior
+from restora.solvers.base import Solver, Step
+
+
+@dataclass(frozen=True)
+class Direct(Solver):
+    """One evaluation of a network; for the task it was trained for, and no other."""
+
+    needs: ClassVar[type[Prior] | None] = DirectPrior
+
+    def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
+        return isinstance(prior, DirectPrior) and named.same(degradation, prior.degradation)
+
+    def refusal(self, degradation: Degradation, prior: Prior | None) -> str:
+        assert isinstance(prior, DirectPrior)
+        expected, came = named.describe(prior.degradation), named.describe(degradation)
+        return (
+            f"with prior {prior.name!r} does {expected} alone, and this is {came}; "
+            "train one for it with 'restora train direct', or take a method for all tasks"
+        )
+
+    def steps(
+        self,
+        y: Tensor,
+        degradation: Degradation,
+        prior: Prior | None,
+        generator: Sequence[torch.Generator],
+    ) -> Iterator[Step]:
+        assert isinstance(prior, DirectPrior)
+        x = prior.restore(y)
+        yield Step(1, 1, x, degradation.fidelity(x, y))

@@ -1,0 +1,121 @@
+"""Supervised training of a network for one task, in units of the error of the best linear estimate.
+
+    loss = E |N(input, t) - (x - L(y)) / c|^2,   y = A(x) + e, new noise every time, as an 8-bit file holds it
+
+input, L, c and t are those of `restora.priors.direct`. c and e are measured on training images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from restora.degradations import degradations, named
+from restora.errors import OptionError
+from restora.figure import grid
+from restora.image import to_uint8
+from restora.metrics import psnr
+from restora.networks.unet import UNet
+from restora.priors.direct import DirectPrior, Units
+from restora.priors.flow import SCALE, FlowPrior
+from restora.priors.gaussian import GaussianPrior
+from restora.priors.wiener import Wiener
+from restora.random import generators, seed_of
+from restora.training.gain import Gain
+from restora.training.network import NetworkConfig, NetworkTrainer
+from restora.training.settings import option
+
+MEASURED = 512
+
+
+@dataclass(frozen=True)
+class DirectConfig(NetworkConfig):
+    """Settings of `restora train direct`."""
+
+    task: str = option(
+        "", f"what it is to undo: {', '.join(degradations.names())}; of a hole, the central one"
+    )
+    options: str = option("", "options of the task, NAME=VALUE,...; else its defaults")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.task:
+            raise OptionError(f"--task is needed: one of {', '.join(degradations.names())}")
+        degradation = named.build(self.task, self.shape[1:], named.parse(self.task, self.options))
+        degradation.observed_shape(self.shape)
+
+
+class DirectTrainer(NetworkTrainer):
+    """A network for one task alone: the reference for methods that serve all."""
+
+    Config = DirectConfig
+    kind, starts = "direct", "a preconditioned flow prior, or a direct one,"
+    gain: Gain
+
+    def build(self, network: UNet, gaussian: GaussianPrior) -> DirectPrior:
+        config = self.config
+        prior = DirectPrior(network, gaussian, config.task, named.parse(config.task, config.options))
+        self.gain = Gain(gaussian, prior.degradation.to(self.device))
+        prior.units = self._measure(prior)
+        return prior
+
+    @torch.no_grad()
+    def _measure(self, prior: DirectPrior) -> Units:
+        images, errors = self.batches.images, []
+        every = -(-len(images) // MEASURED)
+        generator = torch.Generator().manual_seed(seed_of("direct units", self.config.seed))
+        for part in images[::every].split(self.config.batch):
+            x = part.to(self.device) / 255
+            y = observe(prior, x, generator)
+            pair = torch.stack([self.gain(y) - x, prior.lift(y) - x]).square()
+            errors.append(pair.flatten(2).mean(2))
+        linear, lift = torch.cat(errors, 1).mean(1).sqrt().tolist()
+        return Units(linear, lift, level(Wiener(prior.gaussian, SCALE), linear))
+
+    def is_start(self, prior: Any) -> bool:
+        return isinstance(prior, DirectPrior) or (isinstance(prior, FlowPrior) and prior.form == "residual")
+
+    def loss(self, network: torch.nn.Module, x: Tensor, generator: torch.Generator) -> Tensor:
+        y = observe(self.prior, x, generator)
+        L = self.gain(y)
+        inputs = self.prior.precondition(y, L)
+        with self.autocast():
+            answer = network(*inputs)
+        return (answer.float() - (x - L) / self.prior.units.linear).square().mean()
+
+    def quality(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        y = observe(self.prior, x, generator)
+        L = self.gain(y)
+        found = self.prior.restore(y, L)
+        return psnr(found, x), ((found - x) / self.prior.units.linear).square().mean()
+
+    @torch.no_grad()
+    def picture(self) -> Tensor:
+        """Validation images: linear estimate, restoration, truth, a row each."""
+        x = self.validation[:8].to(self.device) / 255
+        y = observe(self.prior, x, generators(self.config.seed, len(x)))
+        L = self.gain(y)
+        return grid(torch.cat([L, self.prior.restore(y, L), x]).clamp(0, 1).cpu(), len(x))
+
+    def export(self, folder: Path, facts: dict[str, Any]) -> None:
+        task = {"task": named.describe(self.prior.degradation), **self.prior.units._asdict()}
+        super().export(folder, {**facts, **task})
+
+
+def observe(prior: DirectPrior, x: Tensor, generator: Any) -> Tensor:
+    """Observations of x (B, C, H, W) as files of 8 bits hold them."""
+    return to_uint8(prior.degradation(x, generator)).to(x) / 255
+
+
+def level(wiener: Wiener, error: float) -> float:
+    """t at which the linear denoiser has this error, by bisection; 0 or 1 beyond what it has."""
+    low, high = 0.0, 1.0
+    w = wiener.mean[None]
+    for _ in range(20):
+        t = (low + high) / 2
+        low, high = (t, high) if wiener(w, w.new_tensor([t]))[1].item() > error else (low, t)
+    return (low + high) / 2
