@@ -30,11 +30,11 @@ class Gain:
         self.mean, self.degradation = gaussian.mean, degradation
         shape = degradation.observed_shape(gaussian.image_shape)
         model, _ = degradation.tangent(self.mean[None], self.mean.new_zeros(1, *shape))
-        m, d = math.prod(shape), self.mean.numel()
+        covariance, m, d = gaussian.covariance, math.prod(shape), self.mean.numel()
         across, system = self.mean.new_empty(m, d), self.mean.new_empty(m, m)
         for rows in torch.arange(m, device=self.mean.device).split(PART):
             units = torch.nn.functional.one_hot(rows, m).to(self.mean).view(-1, *shape)
-            spread = gaussian.covariance(model.A_adjoint(units))
+            spread = covariance(model.A_adjoint(units))
             across[rows], system[rows] = spread.flatten(1), model.A(spread).flatten(1)
         diagonal = system.diagonal()
         diagonal += model.sigma**2 + JITTER * diagonal.mean()
