@@ -8,7 +8,7 @@ TEXT = """# {name}
 
 {summary}
 
-{kind} for {width}x{height} images with {channels} channels. What it draws by itself:
+{kind} for {width}x{height} images with {channels} channels. {pictures}:
 
 ![samples](samples.png)
 
@@ -21,7 +21,8 @@ Use it with `restora restore ... --prior {name}`.
 
 
 def text(name: str, kind: str, image_shape: tuple[int, int, int], facts: dict[str, Any]) -> str:
-    """Markdown of the card. `facts` may have `summary` and `license`; everything else goes into a table."""
+    """Markdown of the card. `facts` may have `summary`, `license`, and `pictures`, what samples.png shows;
+    everything else goes into a table."""
     from huggingface_hub import ModelCardData
 
     head = ModelCardData(
@@ -31,12 +32,15 @@ def text(name: str, kind: str, image_shape: tuple[int, int, int], facts: dict[st
         model_name=name,
     )
     rows = [
-        f"| {key.replace('_', ' ')} | {_cell(value)} |" for key, value in facts.items() if key != "summary"
+        f"| {key.replace('_', ' ')} | {_cell(value)} |"
+        for key, value in facts.items()
+        if key not in ("summary", "pictures")
     ]
     body = TEXT.format(
         name=name,
         summary=facts.get("summary", "A prior trained with restora."),
         kind=kind,
+        pictures=facts.get("pictures", "What it draws by itself"),
         channels=image_shape[0],
         height=image_shape[1],
         width=image_shape[2],

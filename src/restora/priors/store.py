@@ -2,7 +2,7 @@
 
 NAME/prior.safetensors   weights in half precision or less; the header says how to build the networks
 NAME/README.md           the card: facts in the YAML head, prose below
-NAME/samples.png         what the prior draws by itself
+NAME/samples.png         what the prior draws by itself, or what its card says
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from restora.priors.direct import DirectPrior, Units
 from restora.priors.flow import SCALE, FlowPrior
 from restora.priors.gaussian import GaussianPrior
 from restora.priors.wiener import Wiener
-from restora.random import generators, seed_of
+from restora.random import Generators, generators, seed_of
 from restora.training.gain import Gain
 from restora.training.network import NetworkConfig, NetworkTrainer
 from restora.training.settings import option
@@ -102,11 +102,16 @@ class DirectTrainer(NetworkTrainer):
         return grid(torch.cat([L, self.prior.restore(y, L), x]).clamp(0, 1).cpu(), len(x))
 
     def export(self, folder: Path, facts: dict[str, Any]) -> None:
-        task = {"task": named.describe(self.prior.degradation), **self.prior.units._asdict()}
-        super().export(folder, {**facts, **task})
+        task = named.describe(self.prior.degradation)
+        told = {
+            "summary": f"A network for {task} alone.",
+            "pictures": "Of images that were held out, the linear estimate, the restoration and the truth",
+            "task": task,
+        }
+        super().export(folder, {**facts, **told, **self.prior.units._asdict()})
 
 
-def observe(prior: DirectPrior, x: Tensor, generator: Any) -> Tensor:
+def observe(prior: DirectPrior, x: Tensor, generator: Generators) -> Tensor:
     """Observations of x (B, C, H, W) as files of 8 bits hold them."""
     return to_uint8(prior.degradation(x, generator)).to(x) / 255
 
