@@ -102,6 +102,10 @@ class Wiener(nn.Module):
         """C_t as an operator, for t (B,), or (1,) for all images alike."""
         return self._operator(_remaining, self._noise(t), t.view(-1, 1))
 
+    def error(self, t: Tensor) -> Tensor:
+        """c_t, (B,), for t (B,)."""
+        return self._error(self._noise(t), t.view(-1, 1))
+
     def _noise(self, t: Tensor) -> Tensor:
         """n^2, (B, 1)."""
         return ((1 - t) * self.scale).clamp(min=LEAST).square().view(-1, 1)
