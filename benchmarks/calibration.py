@@ -2,8 +2,8 @@
 
     python benchmarks/calibration.py ../shared/faces/val --prior faces64-gaussian --limit 32 -o calibration
 
-Every task damages the images as in the protocol `clean`, and draws its restorations from the posterior. DIR gets
-calibration.md, calibration.csv and calibration.png. See restora.benchmark.calibration for what is measured.
+Every task damages the images as in the protocol `clean`, and restorations are drawn from the posterior.
+calibration.md, calibration.csv and calibration.png come into DIR; see restora.benchmark.calibration.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from restora.files import make_folder
 from restora.image import atomic
 from restora.priors import Prior
 from restora.random import generators
-from restora.restore import choose
+from restora.restore import check_task, choose
 from restora.solvers import Solver
 
 
@@ -64,6 +64,8 @@ def main() -> None:
     solver = solver.for_samples(args.runs + 1) if args.as_set else solver.for_uncertainty(args.runs)
     tasks, found = args.tasks.split(","), {}
     check_tasks(Clean(), tasks, images.shape)
+    for task in tasks:
+        check_task(name, solver, Clean().degradation(task, images.shape[1:]), prior)
     make_folder(args.output)
     for task in tasks:
         start = time.perf_counter()

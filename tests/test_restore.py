@@ -105,6 +105,8 @@ def test_solver_of_one_s_own(y: Tensor, prior: Prior) -> None:
     result = restore(y, prior, method=Mean())
     assert torch.equal(result.image, y.repeat_interleave(4, 2).repeat_interleave(4, 3))
     assert result.method == "Mean"
+    with pytest.raises(PairingError, match=r"Mean draws nothing .* expected a method that draws"):
+        restore(y, prior, method=Mean(), uncertainty=True)
     with pytest.raises(OptionError, match="Mean finds one restoration an image"):
         restore(y, prior, method=Mean(), samples=2)
 
@@ -131,7 +133,7 @@ def test_method_whose_kind_of_prior_does_not_ship(y: Tensor) -> None:
 
 def test_method_that_cannot_do_the_task(y: Tensor) -> None:
     class Never(Mean):
-        def handles(self, degradation: Degradation) -> bool:
+        def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
             return False
 
     with pytest.raises(PairingError, match="method 'Never' has no answer to task 'superres'"):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from restora import random
-from restora.degradations import Degradation, degradations
+from restora.degradations import Degradation, task_name
 from restora.device import pick
 from restora.errors import PairingError, ShapeError
 from restora.priors import Prior, load_prior, store
@@ -99,7 +99,7 @@ def stream(
     solver = solver.for_samples(samples)
     if uncertainty:
         solver = solver.for_uncertainty(samples)
-    check_task(name, solver, degradation)
+    check_task(name, solver, degradation, model)
     check_shapes(y, degradation, model)
     y, degradation, model = y.to(place), degradation.to(place), model.to(place) if model else None
     history, last = [], None
@@ -160,12 +160,10 @@ def auto(prior: Prior | None) -> str:
     raise PairingError(f"no method is known for a {type(prior).__name__}; give one with --method")
 
 
-def check_task(name: str, solver: Solver, degradation: Degradation) -> None:
-    """PairingError unless the solver called `name` can do with such a degradation."""
-    if not solver.handles(degradation):
-        raise PairingError(
-            f"method {name!r} has no answer to task {task_name(degradation)!r}; try --method auto"
-        )
+def check_task(name: str, solver: Solver, degradation: Degradation, prior: Prior | None) -> None:
+    """PairingError unless the solver called `name` can do with such a degradation and this prior."""
+    if not solver.handles(degradation, prior):
+        raise PairingError(f"method {name!r} {solver.refusal(degradation, prior)}")
 
 
 def check_shapes(y: Tensor, degradation: Degradation, prior: Prior | None) -> None:
@@ -184,11 +182,6 @@ def check_shapes(y: Tensor, degradation: Degradation, prior: Prior | None) -> No
         f"images, so {task_name(degradation)} needs {describe(expected)}. "
         "Crop or scale it to that size"
     )
-
-
-def task_name(degradation: Degradation) -> str:
-    """The task that the degradation is registered as, or the name of its class."""
-    return next((name for name, cls in degradations if cls is type(degradation)), type(degradation).__name__)
 
 
 def describe(shape: Sequence[int]) -> str:

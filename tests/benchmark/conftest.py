@@ -24,7 +24,7 @@ SIZE = 16
 class Copy(Solver):
     """What was observed, as an image; no answer to colorize."""
 
-    def handles(self, degradation: Degradation) -> bool:
+    def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
         return not isinstance(degradation, Grayscale)
 
     def steps(

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from restora.figure import write_figure
 
 KNOWN = 1e-3  # full scale 1
 TENTHS = 10
+TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def to_csv(found: Mapping[str, Calibration]) -> str:
 
 def to_markdown(found: Mapping[str, Calibration]) -> str:
     """Two tables with a line a task: over all values, and the ratio in each tenth."""
-    head = ("task", "values", "known", "predicted", "actual", "ratio", "missing pixels")
+    head: Sequence[str] = ("task", "values", "known", "predicted", "actual", "ratio", "missing pixels")
     lines, tenths = [_line(head), _line(["---:"] * len(head))], []
     for task, calibration in found.items():
         groups = {g.name: g for g in calibration.groups()}
@@ -116,6 +117,7 @@ def _line(cells: Iterable[str]) -> str:
 def plot(path: Path, found: Mapping[str, Calibration]) -> None:
     """Actual against predicted error of each tenth, a curve a task; on the diagonal they are equal."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullLocator
 
     figure = Figure((5.2, 5), dpi=110, layout="constrained")
     axis, values = figure.subplots(), []
@@ -128,6 +130,10 @@ def plot(path: Path, found: Mapping[str, Calibration]) -> None:
     axis.plot(ends, ends, color="grey", linestyle="--", label="equal")
     axis.set(xlabel="predicted standard deviation, full scale = 1", ylabel="actual error, root mean square")
     axis.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal")
-    axis.grid(alpha=0.3, which="both")
+    axis.set(xticks=(ticks := [v for v in TICKS if ends[0] < v < ends[1]]), yticks=ticks)
+    for line in (axis.xaxis, axis.yaxis):
+        line.set_major_formatter("{x:g}")
+        line.set_minor_locator(NullLocator())
+    axis.grid(alpha=0.3)
     axis.legend()
     write_figure(path, figure)

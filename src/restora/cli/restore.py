@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     solver = make_solver(method, args.settings).for_samples(args.samples)
     if args.uncertainty:
         solver = solver.for_uncertainty(args.samples)
-    check_task(method, solver, task.example())
+    check_task(method, solver, task.example(), prior)
     if prior is not None:
         task.check(prior)
     wanted = {"samples": args.samples, "trace": args.trace, "uncertainty": args.uncertainty}

@@ -18,6 +18,12 @@ degradations.register("denoise", AdditiveNoise)
 degradations.register("dequantize", Quantize)
 degradations.register("deblur", Blur)
 
+
+def task_name(degradation: Degradation) -> str:
+    """The task that the degradation is registered as, or the name of its class."""
+    return next((name for name, cls in degradations if cls is type(degradation)), type(degradation).__name__)
+
+
 __all__ = [
     "AdditiveNoise",
     "Blur",
@@ -29,4 +35,5 @@ __all__ = [
     "Quantize",
     "degradations",
     "option",
+    "task_name",
 ]

@@ -29,6 +29,11 @@ def inverse_mills(u: Tensor) -> Tensor:
     return math.sqrt(2 / math.pi) / torch.special.erfcx(-u / math.sqrt(2))
 
 
+def normal_cdf(u: Tensor) -> Tensor:
+    """Phi(u), exact in the left tail too."""
+    return torch.special.erfc(-u / math.sqrt(2)) / 2
+
+
 def truncated_mean(mean: Tensor, std: Tensor, low: Tensor, high: Tensor) -> Tensor:
     """E[x | low < x < high] for x ~ N(mean, std^2), std > 0; always within [low, high].
 
@@ -53,9 +58,9 @@ def truncated_draw(mean: Tensor, std: Tensor, low: Tensor, high: Tensor, noise: 
     a, b = (lo - m) / s, (hi - m) / s
     mirror = b > -a
     a, b = torch.where(mirror, -b, a), torch.where(mirror, -a, b)
-    share = torch.special.ndtr(torch.where(mirror, -n, n))
-    below = torch.special.ndtr(a)
-    x = torch.special.ndtri((below + share * (torch.special.ndtr(b) - below)).clamp(max=1 - 2**-53))
+    share = normal_cdf(torch.where(mirror, -n, n))
+    below = normal_cdf(a)
+    x = torch.special.ndtri((below + share * (normal_cdf(b) - below)).clamp(max=1 - 2**-53))
     tail = b < TAIL
     x[tail] = _tail_draw(a[tail], b[tail], share[tail])
     x = m + s * torch.where(mirror, -x, x)

@@ -70,7 +70,7 @@ class ADMM(Solver):
             if getattr(self, name) == 0:
                 raise OptionError(f"{name} must be positive, or below 0 for the best, got 0")
 
-    def handles(self, degradation: Degradation) -> bool:
+    def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
         """No such R says anything of the colours of a grey picture."""
         return not isinstance(degradation, Grayscale)
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from restora.degradations.base import Degradation
+from restora.degradations import Degradation, task_name
 from restora.errors import OptionError, PairingError
 from restora.priors.base import Prior
 
@@ -66,9 +66,13 @@ class Solver:
             "expected a method that draws, such as lmmse or flower: use one, or leave --uncertainty out"
         )
 
-    def handles(self, degradation: Degradation) -> bool:
-        """Whether this solver has an answer to such a degradation at all."""
+    def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
+        """Whether this solver, with this prior, has an answer to such a degradation at all."""
         return True
+
+    def refusal(self, degradation: Degradation, prior: Prior | None) -> str:
+        """What follows the name of the method where it does not."""
+        return f"has no answer to task {task_name(degradation)!r}; try --method auto"
 
     def check(self, name: str, prior: Prior | None) -> None:
         """Raise PairingError if this solver cannot work with `prior`."""

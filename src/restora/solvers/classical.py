@@ -48,7 +48,7 @@ class Observed(Reference):
 class Bicubic(Reference):
     """Bicubic enlargement (Keys 1981, a = -1/2), for super-resolution."""
 
-    def handles(self, degradation: Degradation) -> bool:
+    def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
         return isinstance(degradation, Downsample)
 
     def image(self, y: Tensor, degradation: Degradation) -> Tensor:
@@ -60,7 +60,7 @@ class Bicubic(Reference):
 class Biharmonic(Reference):
     """The smoothest fill of a hole, Laplacian^2 x = 0 (Damelin and Hoang 2018); scikit-image's."""
 
-    def handles(self, degradation: Degradation) -> bool:
+    def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
         return isinstance(degradation, Mask)
 
     def image(self, y: Tensor, degradation: Degradation) -> Tensor:

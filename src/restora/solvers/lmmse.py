@@ -4,8 +4,7 @@
 
 Quantisation counts as noise of variance step^2 / 12, and the result is then cut to the cells. A sample of the
 posterior is the same formula about a draw x_0 ~ N(mean, S) instead of the mean, with a draw of the noise
-taken from y (Papandreou and Yuille, NIPS 2010). The standard deviation is that of such samples about x_hat;
-for quantisation it is approximate, as x_hat is.
+taken from y (Papandreou and Yuille, NIPS 2010). The standard deviation is that of such samples about x_hat.
 """
 
 from __future__ import annotations
@@ -50,6 +49,14 @@ class LMMSE(Solver):
         """`count` draws beside the mean."""
         return replace(self, samples=max(self.samples, 1 + (count if count > 1 else DRAWS)))
 
+    def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
+        """Draws are exact for a linear A; behind a quantiser, those of faces spread by half of the error."""
+        return self.samples == 1 or degradation.linear
+
+    def refusal(self, degradation: Degradation, prior: Prior | None) -> str:
+        name = type(degradation).__name__
+        return f"draws samples for linear tasks alone, not for {name}; use --samples 1 and no --uncertainty"
+
     def steps(
         self,
         y: Tensor,
@@ -77,5 +84,5 @@ class LMMSE(Solver):
         """(samples - 1, C, H, W) from the posterior of one observation (1, ...)."""
         count = self.samples - 1
         x, y = (prior.mean + prior.deviation(count, generator)).to(y), y.expand(count, *y.shape[1:])
-        model, observed = degradation.perturb(x, y, generator)
-        return degradation.fit(model.lmmse(x, prior.covariance, observed, prior.factors, self.tolerance), y)
+        _, observed = degradation.perturb(x, y, generator)
+        return degradation.lmmse(x, prior.covariance, observed, prior.factors, self.tolerance)
