@@ -21,7 +21,7 @@ from restora import image
 from restora.cli import main
 from restora.degradations import degradations
 from restora.networks.dcgan import Discriminator, Generator
-from restora.priors import GANPrior, load_prior, store
+from restora.priors import GANPrior, GaussianPrior, load_prior, store
 from restora.random import seed_of
 from restora.restore import restore
 from restora.solvers import LatentMAP
@@ -141,6 +141,62 @@ def test_trace_is_an_animation(clean: Path, tmp_path: Path, denoise: Command) ->
         assert picture.format == "WEBP"
         assert len(list(ImageSequence.Iterator(picture))) > 1
     assert manifest(tmp_path / "out")["files"][str(clean / "a.png")]["outputs"] == ["a.png", "a-trace.webp"]
+
+
+@pytest.fixture
+def uncertain(restora: Command, tmp_path: Path) -> Command:
+    """A quick `restora restore --task inpaint` with a Gaussian prior."""
+    spread = 0.1 * torch.eye(3)[..., None, None].expand(-1, -1, 8, 8).contiguous()
+    prior = GaussianPrior(torch.full((3, 8, 8), 0.5), torch.zeros(0, 3, 8, 8), spread)
+    store.save(tmp_path / "gaussian", prior, {})
+    usual = ("--task", "inpaint", "--hole", "center", "--prior", tmp_path / "gaussian", "--device", "cpu")
+    return lambda *words: restora("restore", *words, "-o", tmp_path / "out", *usual)
+
+
+def test_uncertainty(clean: Path, tmp_path: Path, uncertain: Command) -> None:
+    out = tmp_path / "out"
+    assert uncertain(clean / "a.png", "--uncertainty", "--set", "samples=201").code == 0
+    assert listing(out) == ["a-std.png", "a-std.tiff", "a.png", "restora.json"]
+    std = image.read(out / "a-std.tiff")
+    assert (std.bits, std.size, len(std.pixels)) == (16, (8, 8), 3)
+    hole = std.pixels[:, 2:6, 2:6]
+    assert hole.mean().item() == pytest.approx(0.1, rel=0.03)
+    assert std.pixels.sum().item() == pytest.approx(hole.sum().item(), abs=0.02)
+    entry = manifest(out)["files"][str(clean / "a.png")]
+    assert entry["outputs"] == ["a.png", "a-std.png", "a-std.tiff"]
+    assert entry["std"] == pytest.approx(std.pixels.square().mean().sqrt().item(), abs=1e-4)
+
+
+def test_uncertainty_in_a_second_run(clean: Path, tmp_path: Path, uncertain: Command) -> None:
+    out, words = tmp_path / "out", (clean, "--samples", 3, "--set", "samples=9")
+    assert uncertain(*words).out == f"5 written to {out}\n"
+    assert uncertain(*words, "--uncertainty").out == f"5 written to {out}\n"
+    assert listing(out) == sorted(
+        [f"{s}{k}" for s in "abcde" for k in (".png", "-2.png", "-3.png", "-std.png", "-std.tiff")]
+        + ["restora.json"]
+    )
+    assert uncertain(*words, "--uncertainty").out.startswith("0 written")
+    (out / "c-std.tiff").unlink()
+    assert uncertain(*words, "--uncertainty").out.startswith("1 written")
+    assert "samples: 9 there, 8 now" in uncertain(clean, "--samples", 3, "--set", "samples=8").error()
+
+
+def test_uncertainty_that_there_is_not(
+    clean: Path, tmp_path: Path, restora: Command, uncertain: Command
+) -> None:
+    words = ("restore", clean, "-o", tmp_path / "out", "--uncertainty")
+    for method in ("map", "tv"):
+        error = restora(*words, "--task", "denoise", "--method", method).error()
+        assert "draws nothing from the posterior, so that its uncertainty is not known" in error
+        assert "use one, or leave --uncertainty out" in error
+    gaussian = ("--prior", tmp_path / "gaussian")
+    assert "not for Quantize" in restora(*words, "--task", "dequantize", *gaussian).error()
+    assert (
+        "not for Quantize" in restora(*words[:-1], "--samples", 2, "--task", "dequantize", *gaussian).error()
+    )
+    image.write(clean / "a-std.png", torch.rand(3, 8, 8))
+    assert "would both be written" in uncertain(clean, "--uncertainty").error()
+    assert not (tmp_path / "out").exists()
 
 
 def test_relative_paths_spaces_and_letters(

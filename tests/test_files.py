@@ -99,6 +99,17 @@ def test_second_sample_of_one_and_result_of_another(tmp_path: Path) -> None:
         collect([tmp_path], tmp_path / "out", 0, samples=2)
 
 
+def test_standard_deviation_of_one_and_result_of_another(tmp_path: Path) -> None:
+    touch(tmp_path / "a.png", tmp_path / "a-std.png")
+    (item, _) = collect([tmp_path / "a.png", tmp_path / "a-std.png"], tmp_path / "out", 0)
+    assert item.maps == []
+    (item,) = collect([tmp_path / "a.png"], Path("out"), 0, samples=2, trace=True, uncertainty=True)
+    assert [path.name for path in item.maps] == ["a-std.png", "a-std.tiff"]
+    assert item.outputs == [*item.pictures, *item.maps, Path("out/a-trace.webp")]
+    with pytest.raises(OutputError, match=r"would both be written to .*a-std\.png"):
+        collect([tmp_path], tmp_path / "out", 0, uncertainty=True)
+
+
 def test_result_over_an_input(tmp_path: Path) -> None:
     touch(tmp_path / "a.png", tmp_path / "masks" / "a.png")
     with pytest.raises(OutputError, match=r"a\.png: this input would be overwritten"):

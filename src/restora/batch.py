@@ -11,6 +11,7 @@ from torch import Tensor
 from restora import image, random
 from restora.degradations import Degradation
 from restora.errors import RestoraError, ShapeError
+from restora.figure import std_map
 from restora.files import Item
 from restora.priors import Prior
 from restora.restore import Restoration, check_shapes, stream
@@ -141,12 +142,24 @@ def _write(x: Loaded, result: Restoration, i: int) -> None:
     try:
         for path, sample in zip(x.item.pictures, result.samples[i], strict=True):
             image.write(path, sample, x.picture.bits)
+        if x.item.maps:
+            assert result.std is not None  # the method was set for it
+            _write_maps(x.item, result.std[i])
     except RestoraError as error:
         x.item.fail(error)
         return
+    known = {} if result.std is None else {"std": round(result.std[i].square().mean().sqrt().item(), 6)}
     x.item.done(
-        outputs=[path.name for path in x.item.pictures],
+        outputs=[path.name for path in (*x.item.pictures, *x.item.maps)],
         seconds=round(result.seconds / len(result.image), 4),
         residual=round(result.residual[i].item(), 6),
         loss=round(result.history[-1, i].item(), 4),
+        **known,
     )
+
+
+def _write_maps(item: Item, std: Tensor) -> None:
+    """The standard deviation (C, H, W) as a picture for people, and in 16 bits for scripts."""
+    picture, numbers = item.maps
+    std_map(picture, std)
+    image.write(numbers, std, bits=16)

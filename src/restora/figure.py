@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from restora.image import atomic
+
+STD_SCALES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 def grid(images: Tensor, columns: int, gap: int = 2) -> Tensor:
@@ -36,7 +40,7 @@ def contact_sheet(path: Path, rows: Sequence[tuple[str, Sequence[Panel]]], colum
     """Write a PNG with a row a label, every panel stretched to one size, and a heading a column."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(2.0 * len(columns), 2.32 * len(rows) + 0.2), layout="constrained")
+    figure = Figure((2.0 * len(columns), 2.32 * len(rows) + 0.2), dpi=110, layout="constrained")
     axes = figure.subplots(len(rows), len(columns), squeeze=False)
     for i, (label, panels) in enumerate(rows):
         for j, panel in enumerate(panels):
@@ -47,7 +51,39 @@ def contact_sheet(path: Path, rows: Sequence[tuple[str, Sequence[Panel]]], colum
             if i == 0:
                 axis.set_title(columns[j])
         axes[i][0].set_ylabel(label)
+    write_figure(path, figure)
+
+
+def std_map(path: Path, std: Tensor) -> None:
+    """Write a PNG of a standard deviation (C, H, W), full scale 1: the root mean square over the channels of
+    each pixel, every pixel a square of colour, and a colour bar from 0 to the next of `STD_SCALES`.
+
+    The scale is one of a few, so that the pictures of a run can be compared; a value in 500 may be off it.
+    """
+    from matplotlib.figure import Figure
+
+    values = std.detach().cpu().double().square().mean(0).sqrt()
+    height, width = values.shape
+    top = values.flatten().kthvalue(math.ceil(0.998 * values.numel())).values.item()
+    scale = next((scale for scale in STD_SCALES if scale >= top), STD_SCALES[-1])
+    zoom = max(1, round(384 / max(height, width)))
+    box, margin, bar = (width * zoom, height * zoom), 24, 140  # pixels
+    size = (box[0] + margin + bar, box[1] + 2 * margin)
+    figure = Figure(figsize=(size[0] / 100, size[1] / 100), dpi=100)
+    axis = figure.add_axes((margin / size[0], margin / size[1], box[0] / size[0], box[1] / size[1]))
+    axis.set_axis_off()
+    picture = axis.imshow(values.numpy(), cmap="viridis", vmin=0, vmax=scale, interpolation="nearest")
+    colours = figure.add_axes(
+        ((2 * margin + box[0]) / size[0], margin / size[1], 14 / size[0], box[1] / size[1])
+    )
+    figure.colorbar(picture, cax=colours, extend="max" if values.max() > scale else "neither")
+    colours.set_ylabel("standard deviation, full scale = 1")
+    write_figure(path, figure)
+
+
+def write_figure(path: Path, figure: Any) -> None:
+    """Write a matplotlib figure as a PNG."""
     stream = io.BytesIO()
-    figure.savefig(stream, dpi=110, format="png")
+    figure.savefig(stream, format="png")
     with atomic(path) as part:
         part.write_bytes(stream.getvalue())

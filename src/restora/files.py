@@ -20,7 +20,8 @@ MANIFEST = "restora.json"
 class Item:
     """One input file, what is made of it, and what became of that: `status` done, failed, kept or waiting.
 
-    pictures: STEM.png, STEM-2.png, ..., best first; `trace`: STEM-trace.webp, if one is wanted.
+    pictures: STEM.png, STEM-2.png, ..., best first; `trace`: STEM-trace.webp, if one is wanted; `maps`:
+    STEM-std.png and STEM-std.tiff, if the standard deviation is.
     partners: the other files that the result depends on, such as {"mask": ...}.
     """
 
@@ -28,13 +29,14 @@ class Item:
     seed: int
     pictures: list[Path]
     trace: Path | None = None
+    maps: list[Path] = field(default_factory=list)
     partners: dict[str, Path] = field(default_factory=dict)
     status: str = "waiting"
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def outputs(self) -> list[Path]:
-        return [*self.pictures, *([self.trace] if self.trace else [])]
+        return [*self.pictures, *self.maps, *([self.trace] if self.trace else [])]
 
     def fail(self, error: Exception) -> None:
         reason = " ".join(str(error).split()).removeprefix(f"{self.path}: ")
@@ -56,6 +58,7 @@ def collect(
     *,
     samples: int = 1,
     trace: bool = False,
+    uncertainty: bool = False,
     partners: Callable[[Path], dict[str, Path]] = lambda path: {},
 ) -> list[Item]:
     """An item for each of the files that files, folders and globs name, in that order.
@@ -72,6 +75,7 @@ def collect(
             seed_of(path.stem, seed),
             sample_paths(output / f"{path.stem}.png", samples),
             output / f"{path.stem}-trace.webp" if trace else None,
+            [output / f"{path.stem}-std{suffix}" for suffix in (".png", ".tiff") if uncertainty],
             partners(path),
         )
         for path in paths

@@ -28,7 +28,8 @@ class Restoration:
 
     image: (B, C, H, W) in [0, 1], the best restoration of each.
     samples: (B, K, C, H, W), K restorations of each, best first; samples[:, 0] is `image`.
-    std: (B, C, H, W), standard deviation over samples of the posterior, for solvers that draw them.
+    std: (B, C, H, W), the posterior's standard deviation, full scale 1; of solvers that draw from it, if they
+        were asked for `uncertainty`, or for `samples`.
     residual: (B,), root mean square of y - A(image), of the quantiser the distance to the cells.
     history: (steps, B), the solver's loss; `seconds`: wall time for the whole batch.
     """
@@ -50,6 +51,7 @@ def restore(
     method: str | Solver = "auto",
     prior: Named = None,
     samples: int = 1,
+    uncertainty: bool = False,
     seed: int | Sequence[int] = 0,
     device: str = "auto",
 ) -> Restoration:
@@ -58,11 +60,22 @@ def restore(
     method: a registered name, `auto`, or a Solver with settings of your own.
     prior: a shipped name, a folder written by `restora train`, or a Prior; None is the one that ships for
         the method. Methods without a prior, such as `tv`, restore images of any size.
-    samples: how many restorations of each observation to return, best first.
+    samples: how many restorations of each observation to return, best first. Where a method draws from the
+        posterior, the first is its mean, and the others are draws.
+    uncertainty: give `std`, as well as the method can: of 8 draws, or of as many as `samples`.
     seed: image i of the batch uses seed + i (or seed[i]), so its result does not depend on the batch.
     Raises a RestoraError when the parts do not fit each other.
     """
-    run = stream(y, degradation, method=method, prior=prior, samples=samples, seed=seed, device=device)
+    run = stream(
+        y,
+        degradation,
+        method=method,
+        prior=prior,
+        samples=samples,
+        uncertainty=uncertainty,
+        seed=seed,
+        device=device,
+    )
     while True:
         try:
             next(run)
@@ -77,6 +90,7 @@ def stream(
     method: str | Solver = "auto",
     prior: Named = None,
     samples: int = 1,
+    uncertainty: bool = False,
     seed: int | Sequence[int] = 0,
     device: str = "auto",
 ) -> Generator[Step, None, Restoration]:
@@ -84,6 +98,8 @@ def stream(
     start, place = time.monotonic(), pick(device)
     name, solver, model = choose(method, prior)
     solver = solver.for_samples(samples)
+    if uncertainty:
+        solver = solver.for_uncertainty(samples)
     check_task(name, solver, degradation, model)
     check_shapes(y, degradation, model)
     y, degradation, model = y.to(place), degradation.to(place), model.to(place) if model else None

@@ -229,6 +229,47 @@ def test_condition_without_variance_is_x_hat(degradation: Degradation) -> None:
     assert not torch.equal(result[1], x_hat[1])
 
 
+@pytest.mark.parametrize("variance", [0.01, 0.2])
+def test_draws_have_the_dense_posterior(linear: Degradation, variance: float) -> None:
+    if linear.sigma == 0 and not invertible(linear):
+        pytest.skip("the pseudo-inverse is cut")
+    count, A = 300 if linear.gram is not None else 60, dense(linear)
+    x_hat, y = images(3), linear.forward(images(3, 1), generators(0, 3))
+    inner = variance * A @ A.T + linear.sigma**2 * torch.eye(len(A)).double()
+    gain = variance * A.T @ torch.linalg.pinv(inner, hermitian=True)
+    std = (variance - variance * (gain * A.T).sum(1)).clamp(min=0).sqrt()
+    d = first(linear, count)
+    draws = d.draw(
+        x_hat[:1].expand(count, -1, -1, -1), variance, y[:1].expand(count, *y.shape[1:]), generators(9, count)
+    )
+    error = (draws - linear.condition(x_hat, variance, y)[0]).flatten(1)
+    assert (error.mean(0).abs() < 5 * std / count**0.5 + 1e-6).all()
+    assert (error.square().mean(0).sqrt() - std).abs().max() < 6 * variance**0.5 / (2 * count) ** 0.5
+    # over all values together, where the errors of one value are averaged out
+    assert error.square().mean().sqrt().item() == pytest.approx(
+        std.square().mean().sqrt().item(), rel=0.02, abs=1e-6
+    )
+
+
+def test_draws_explain_the_observation_and_depend_on_their_stream_alone(degradation: Degradation) -> None:
+    x_hat, y = images(3, 1), degradation.forward(images(3), generators(5, 3))
+    draws = degradation.draw(x_hat, 0.01, y, generators(7, 3))
+    for i in range(3):
+        index = torch.tensor([i])
+        alone = degradation.take(index).draw(x_hat[index], 0.01, y[index], generators(7 + i, 1))
+        torch.testing.assert_close(alone, draws[index], rtol=0, atol=1e-9)
+    again = degradation.draw(x_hat, 0.01, y, generators(8, 3))
+    assert not torch.equal(again, draws)
+    if (
+        degradation.sigma == 0
+        and invertible(degradation)
+        and getattr(degradation, "distance", "") != "identity"
+    ):
+        torch.testing.assert_close(
+            degradation.fidelity(draws, y), torch.zeros(3).double(), rtol=0, atol=1e-12
+        )
+
+
 # fidelity
 
 

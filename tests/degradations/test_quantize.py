@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
+from scipy.stats import ks_2samp
 
 from restora.degradations import Quantize
 from restora.degradations.truncated import truncated_mean
@@ -92,6 +93,20 @@ def test_condition_by_rejection(sigma: float, level: float) -> None:
     kept = x[(d.A(u) == level) & ((sigma > 0) | ((x >= 0) & (x <= 1)))]
     mean = d.condition(tensor(x_hat), std**2, tensor(level)).item()
     assert mean == pytest.approx(kept.mean().item(), abs=5 * kept.std().item() / len(kept) ** 0.5)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.1])
+@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
+def test_draws_by_rejection(sigma: float, level: float) -> None:
+    generator, x_hat, std = torch.Generator().manual_seed(0), 0.4, 0.3
+    x = x_hat + std * torch.randn(500_000, generator=generator, dtype=torch.float64)
+    d, count = Quantize(5, sigma=sigma), 20_000
+    u = x + sigma * torch.randn(x.shape, generator=generator, dtype=torch.float64)
+    kept = x[(d.A(u) == level) & ((sigma > 0) | ((x >= 0) & (x <= 1)))]
+    centre, y = (torch.full((1, 1, 1, count), v, dtype=torch.float64) for v in (x_hat, level))
+    draws = d.draw(centre, std**2, y, torch.Generator().manual_seed(1)).flatten()
+    assert ks_2samp(draws.numpy(), kept.numpy()).pvalue > 1e-3
+    assert torch.equal(d.draw(centre, 0.0, y), centre)
 
 
 def test_dither_comes_before_rounding() -> None:

@@ -73,6 +73,11 @@ def solve(prior: FlowPrior, degradation: Degradation, y: Tensor, **settings: Any
     return step
 
 
+def scaled(gaussian: GaussianPrior, by: float) -> GaussianPrior:
+    """Grey in the mean, and with all standard deviations times `by`."""
+    return GaussianPrior(torch.full_like(gaussian.mean, 0.5), gaussian.factors * by, gaussian.spread * by)
+
+
 def draws_of(step: Step) -> Tensor:
     """The runs of the first image, (runs, d)."""
     assert step.samples is not None
@@ -154,6 +159,39 @@ def test_dequantised_values_stay_in_their_cells(covariance: str) -> None:
     assert (step.x - truth).square().mean() < 0.8 * (y - truth).square().mean()
 
 
+@pytest.mark.parametrize("covariance", ["prior", "isotropic"])
+@pytest.mark.parametrize("refine", ["sample", "mean"])
+def test_spread_of_dequantised_draws(covariance: str, refine: str) -> None:
+    prior, degradation, count = flow(), Quantize(5), 40
+    assert prior.gaussian is not None
+    truth = 0.5 + 0.2 * prior.gaussian.deviation(count, generators(5, count))
+    prior = FlowPrior(Zero(), scaled(prior.gaussian, 0.2)).double()
+    y = degradation(truth)
+    step = solve(prior, degradation, y, runs=8, covariance=covariance, refine=refine)
+    assert step.samples is not None
+    assert step.std is not None
+    assert degradation.fidelity(step.samples[:, 1], y).max() < 1e-12
+    error = (step.x - truth).square().mean().div(1 + 1 / 8).sqrt()
+    ratio = (step.std.square().mean().sqrt() / error).item()
+    if covariance == "prior":  # nu^2 I is far too wide for images that vary as little as these
+        low, high = {"sample": (0.85, 1.05), "mean": (0.3, 0.6)}[refine]
+        assert low < ratio < high
+
+
+def test_uncertainty_is_of_runs_with_the_right_spread() -> None:
+    assert Flower().for_uncertainty() == Flower(runs=8, refine="sample")
+    assert Flower(runs=3).for_uncertainty() == Flower(runs=3, refine="sample")
+    assert Flower(runs=3).for_uncertainty(5) == Flower(runs=5, refine="sample")
+    prior, degradation = flow(5), BUILD["mask"]()
+    y = observe(prior, degradation)
+    result = restora.restore(y, degradation, prior=prior, uncertainty=True)
+    assert result.samples.shape[1] == 1
+    _, covariance = posterior(prior, degradation, y[:1])
+    assert result.std is not None
+    predicted = result.std[0].square().mean().sqrt().item()
+    assert predicted == pytest.approx(covariance.diagonal().mean().sqrt().item(), rel=0.1)
+
+
 @pytest.mark.parametrize("settings", [{}, {"refine": "sample"}, {"covariance": "isotropic"}])
 def test_through_restore(settings: dict[str, str]) -> None:
     prior, degradation = flow(5).float(), BUILD["masks"]()
@@ -183,8 +221,6 @@ def test_any_network_will_do() -> None:
 
 def test_refusals(prior: GANPrior) -> None:
     y = torch.rand(1, *SHAPE)
-    with pytest.raises(PairingError, match="refine=sample is for linear tasks alone, not for Quantize"):
-        restora.restore(y, Quantize(5), prior=flow(), method=Flower(refine="sample"))
     with pytest.raises(PairingError, match="solver 'flower' needs a FlowPrior"):
         restora.restore(y, AdditiveNoise(), prior=prior, method="flower")
     wrong: list[dict[str, Any]] = [{"iterations": 0}, {"runs": 0}, {"tolerance": 0.0}, {"refine": "x"}]

@@ -137,6 +137,27 @@ def test_samples_are_draws_from_the_posterior(name: str) -> None:
     assert ((errors.T @ errors / count - covariance).abs() < 6 * noise + 1e-4).all()
 
 
+@pytest.mark.parametrize("name", ["superres-noisy", "masks"])
+def test_standard_deviation_of_the_posterior(name: str) -> None:
+    prior, degradation, count = gaussian(10), BUILD[name](), 400
+    y = observe(prior, degradation)[:1]
+    degradation = degradation.take(torch.tensor([0]))
+    result = restora.restore(y, degradation, prior=prior, method=LMMSE(samples=count + 1), uncertainty=True)
+    A = matrix(degradation.take(torch.zeros(SIZE, dtype=torch.long)).A)
+    _, covariance = closed_form(prior, A, degradation.sigma**2, y[0])
+    std = covariance.diagonal().clamp(min=0).sqrt()
+    assert result.std is not None
+    assert ((result.std[0].flatten() - std).abs() < 5 * std / (2 * count) ** 0.5 + 1e-3).all()
+
+
+def test_how_many_draws() -> None:
+    assert LMMSE().for_uncertainty() == LMMSE(samples=9)
+    assert LMMSE().for_uncertainty(3) == LMMSE(samples=4)
+    assert LMMSE(samples=20).for_uncertainty(3) == LMMSE(samples=20)
+    y = observe(gaussian(0), AdditiveNoise(0.1))
+    assert [solve(AdditiveNoise(0.1), gaussian(0), y, samples=k).std is None for k in (1, 2, 3)] == [1, 1, 0]
+
+
 def test_through_restore() -> None:
     prior = gaussian(10).float()
     y = observe(prior, AdditiveNoise(0.1))
@@ -152,6 +173,8 @@ def test_refusals(prior: GANPrior) -> None:
     y = torch.rand(1, *SHAPE)
     with pytest.raises(PairingError, match="draws samples for linear tasks alone, not for Quantize"):
         restora.restore(y, Quantize(5), prior=gaussian(0).float(), samples=2)
+    with pytest.raises(PairingError, match="for linear tasks alone, not for Grayscale; use --samples 1"):
+        restora.restore(y[:, :1], Grayscale("value"), prior=gaussian(0).float(), uncertainty=True)
     with pytest.raises(PairingError, match="solver 'lmmse' needs a GaussianPrior"):
         restora.restore(y, AdditiveNoise(), prior=prior, method="lmmse")
     for settings in ({"tolerance": 0.0}, {"tolerance": 1.0}, {"samples": 0}):

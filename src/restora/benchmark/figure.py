@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +11,7 @@ import torch
 
 from restora.benchmark.run import Benchmark, Cell
 from restora.benchmark.table import Summary
-from restora.figure import Panel, contact_sheet
-from restora.image import atomic
+from restora.figure import Panel, contact_sheet, write_figure
 
 MARKERS = "osD^vP*Xhp<>"
 SHORTEST = 1e-6  # seconds: a logarithm needs some
@@ -59,7 +57,7 @@ def scatter(path: Path, summaries: Sequence[Summary]) -> None:
     labels = list(dict.fromkeys(s.cell.method.label for s in summaries))
     columns = min(3, len(tasks))
     rows = -(-len(tasks) // columns)
-    figure = Figure(figsize=(3.6 * columns + 1.8, 3.2 * rows), layout="constrained")
+    figure = Figure(figsize=(3.6 * columns + 1.8, 3.2 * rows), dpi=110, layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).flatten()
     for axis, task in zip(axes, tasks, strict=False):
         for s in (s for s in summaries if s.cell.task == task and _is_finite(s)):
@@ -79,10 +77,7 @@ def scatter(path: Path, summaries: Sequence[Summary]) -> None:
     if known:
         points = [handles[k] for k in known]
         figure.legend(handles=points, labels=known, loc="outside right upper", title="method")
-    stream = io.BytesIO()
-    figure.savefig(stream, dpi=110, format="png")
-    with atomic(path) as part:
-        part.write_bytes(stream.getvalue())
+    write_figure(path, figure)
 
 
 def _decades(seconds: Sequence[float]) -> tuple[float, float]:

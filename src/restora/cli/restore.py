@@ -4,8 +4,11 @@ An observation has the size that the task makes of the prior's images: for a pri
 16x16, and the other tasks 64x64.
 
 Each result is DIR/STEM.png, further samples are DIR/STEM-2.png and so on, best first, and DIR/restora.json
-says how each was made. A second run skips what is done. The exit code is 0, or 1 if some files failed, or
-2 if nothing could be done. Defaults are in parentheses.
+says how each was made. With --uncertainty, DIR/STEM-std.png shows by how much each pixel may be off, and
+DIR/STEM-std.tiff has it as numbers: 16 bits a channel, 65535 for the whole range from black to white.
+
+A second run skips what is done. The exit code is 0, or 1 if some files failed, or 2 if nothing could be done.
+Defaults are in parentheses.
 """
 
 from __future__ import annotations
@@ -41,6 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     prior = f"a prior that ships, or a folder that 'restora train' wrote (for auto: {DEFAULT_PRIOR})"
     add("--prior", metavar="NAME|DIR", help=prior)
     add("--samples", type=int, default=1, metavar="K", help="restorations of each picture, best first (1)")
+    uncertainty = "also write STEM-std.png and .tiff: the standard deviation, of --samples or 8 draws"
+    add("--uncertainty", action="store_true", help=uncertainty)
     add("--seed", type=int, default=0, metavar="N", help="of the random starts (0)")
     add("--device", default="auto", metavar="NAME", help="auto, cpu or cuda (auto)")
     add("--batch-size", type=int, default=64, metavar="N", help="pictures restored together (64)")
@@ -57,10 +62,12 @@ def run(args: argparse.Namespace) -> int:
     task, device = make_task(args), str(pick(args.device))
     method, _, prior = choose(args.method, args.prior)
     solver = make_solver(method, args.settings).for_samples(args.samples)
+    if args.uncertainty:
+        solver = solver.for_uncertainty(args.samples)
     check_task(method, solver, task.example(prior.image_shape[1:]) if prior else task.example(), prior)
     if prior is not None:
         task.check(prior)
-    wanted = {"samples": args.samples, "trace": args.trace}
+    wanted = {"samples": args.samples, "trace": args.trace, "uncertainty": args.uncertainty}
     items = files.collect(args.inputs, args.output, args.seed, **wanted, partners=task.partners)
     settings = {
         "command": "restore",

@@ -4,6 +4,7 @@
 
     prox_l2    argmin_x gamma/2 |A x - y|^2 + 1/2 |x - z|^2 = z + A^T (A A^T + I/gamma)^-1 (y - A z)
     condition  E[x | y] for x ~ N(x_hat, v I)               = prox_l2 at z = x_hat, gamma = v / sigma^2
+    draw       x | y    for x ~ N(x_hat, v I)               = condition x_hat + sqrt(v) e by y - sigma e'
 
 Images x are (B, C, H, W), nominally in [0, 1]; nothing is ever clipped. A subclass is a dataclass: its
 scalar fields, with the bounds and help of `option`, are its command-line options.
@@ -110,6 +111,25 @@ class Degradation(nn.Module):
         variance = as_tensor(variance, x_hat)
         exact = torch.where(variance > 0, torch.inf, 0.0).to(x_hat)
         return self.prox_l2(x_hat, y, variance / self.sigma**2 if self.sigma > 0 else exact)
+
+    def draw(
+        self, x_hat: Tensor, variance: float | Tensor, y: Tensor, generator: Generators = None
+    ) -> Tensor:
+        """A draw of x given y when x ~ N(x_hat, variance I). Generators as in `random.randn`."""
+        x = x_hat + as_tensor(variance, x_hat).sqrt() * randn(x_hat.shape, generator, like=x_hat)
+        model, observed = self.perturb(x, y, generator)
+        return self.fit(model.condition(x, variance, observed), y)
+
+    def perturb(self, x: Tensor, y: Tensor, generator: Generators = None) -> tuple[Degradation, Tensor]:
+        """What turns a draw x of a Gaussian into one of it given y, by `condition` or `lmmse` and then `fit`:
+        the `tangent`, A itself if it is linear, and y less a draw of the noise.
+
+        Source: Papandreou and Yuille, "Gaussian sampling by local perturbations", NIPS 2010.
+        """
+        model, observed = self.tangent(x, y)
+        if model.sigma > 0:
+            observed = observed - model.sigma * randn(observed.shape, generator, like=observed)
+        return model, observed
 
     def lmmse(
         self,

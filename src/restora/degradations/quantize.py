@@ -18,7 +18,7 @@ from torch import Tensor
 
 from restora.degradations.base import Degradation, as_tensor, option, weighted_sum
 from restora.degradations.noise import AdditiveNoise
-from restora.degradations.truncated import truncated_mean
+from restora.degradations.truncated import truncated_draw, truncated_mean
 from restora.random import Generators, randn
 
 
@@ -63,17 +63,35 @@ class Quantize(Degradation):
         """E[x | y] when x ~ N(x_hat, variance I), exactly.
 
         With u = x + sigma e of variance w = variance + sigma^2: x_hat + variance/w (E[u | cell] - x_hat).
-        x is held to [0, 1], but u is not, so with dither the two outer cells reach to infinity.
         """
-        variance = as_tensor(variance, x_hat).expand_as(x_hat)
-        total = torch.where(variance > 0, variance + self.sigma**2, 1)
-        low, high = self.cell(y)
-        if self.sigma > 0:
-            low, high = torch.where(low > 0, low, -torch.inf), torch.where(high < 1, high, torch.inf)
-        mean = truncated_mean(x_hat, total.sqrt(), low, high)
+        variance, total = self._variances(x_hat, variance)
+        mean = truncated_mean(x_hat, total.sqrt(), *self._bounds(y))
         # With sigma = 0 the mean itself, free of rounding, so that it stays within its cell.
         posterior = x_hat + variance / total * (mean - x_hat) if self.sigma > 0 else mean
         return torch.where(variance > 0, posterior, x_hat)
+
+    def draw(
+        self, x_hat: Tensor, variance: float | Tensor, y: Tensor, generator: Generators = None
+    ) -> Tensor:
+        """A draw of x given y when x ~ N(x_hat, variance I), exactly: one of u, and then of x given u."""
+        variance, total = self._variances(x_hat, variance)
+        u = truncated_draw(x_hat, total.sqrt(), *self._bounds(y), randn(x_hat.shape, generator, like=x_hat))
+        if self.sigma > 0:
+            left = (variance / total).sqrt() * self.sigma
+            u = x_hat + variance / total * (u - x_hat) + left * randn(u.shape, generator, like=u)
+        return torch.where(variance > 0, u, x_hat)
+
+    def _variances(self, x_hat: Tensor, variance: float | Tensor) -> tuple[Tensor, Tensor]:
+        """Of x, and of u = x + sigma e; 1 where x is known."""
+        variance = as_tensor(variance, x_hat).expand_as(x_hat)
+        return variance, torch.where(variance > 0, variance + self.sigma**2, 1)
+
+    def _bounds(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Of u. x is held to [0, 1], but u is not, so with dither the two outer cells reach to infinity."""
+        low, high = self.cell(y)
+        if self.sigma == 0:
+            return low, high
+        return torch.where(low > 0, low, -torch.inf), torch.where(high < 1, high, torch.inf)
 
     def tangent(self, x: Tensor, y: Tensor) -> tuple[Degradation, Tensor]:
         """The rounding taken for noise of variance step^2 / 12."""

@@ -96,6 +96,11 @@ class Wiener(nn.Module):
     def _rows(self) -> Tensor:
         return self.directions.view(-1, *self.mean.shape)
 
+    def error(self, t: float) -> float:
+        """c_t."""
+        level = self.mean.new_tensor([t])
+        return self._error(self._noise(level), level.view(-1, 1)).item()
+
     def _noise(self, t: Tensor) -> Tensor:
         """n^2, (B, 1)."""
         return ((1 - t) * self.scale).clamp(min=LEAST).square().view(-1, 1)

@@ -14,14 +14,17 @@ from restora.degradations.named import task_name
 from restora.errors import OptionError, PairingError
 from restora.priors.base import Prior
 
+DRAWS = 8
+"""From the posterior, for a standard deviation: its own error is then about a quarter of it."""
+
 
 @dataclass(frozen=True)
 class Step:
     """Where a solver stands: step `i` of `total`, the present restoration x (B, C, H, W), its loss (B,).
 
     The last step of a solver that finds several restorations holds them all, best first, in
-    `samples` (B, K, C, H, W); x is then samples[:, 0]. One that draws from the posterior gives the
-    standard deviation of its draws, `std` (B, C, H, W).
+    `samples` (B, K, C, H, W); x is then samples[:, 0]. One that draws from the posterior has its mean first,
+    the draws behind it, and gives their standard deviation, `std` (B, C, H, W).
     """
 
     i: int
@@ -53,6 +56,16 @@ class Solver:
         if count > 1:
             raise OptionError(f"{type(self).__name__} finds one restoration an image; use --samples 1")
         return self
+
+    def for_uncertainty(self, count: int = 1) -> Solver:
+        """This solver, set to give `std`, of `count` draws from the posterior an image; 1 leaves it how many.
+
+        Raises PairingError if it draws none.
+        """
+        raise PairingError(
+            f"{type(self).__name__} draws nothing from the posterior, so that its uncertainty is not known; "
+            "expected a method that draws, such as lmmse or flower: use one, or leave --uncertainty out"
+        )
 
     def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
         """Whether this solver, with this prior, has an answer to such a degradation at all."""

@@ -4,7 +4,8 @@
 
 C_t is the covariance of x given w: that of the prior's Gaussian, n^2 S (t^2 S + n^2 I)^-1 with n = (1 - t) s;
 or nu^2 I with nu = n / sqrt(t^2 + (1 - t)^2). A draw is the same about a draw of x and of the noise
-(Papandreou and Yuille, NIPS 2010). For the quantiser see `Quantize.condition` and `Degradation.tangent`.
+(Papandreou and Yuille, NIPS 2010). For the quantiser see `Quantize.condition`, `Degradation.tangent` and, for
+its draws, `Quantize.draw`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from restora.degradations import Degradation
 from restora.degradations.observed import Observed
 from restora.errors import PairingError
 from restora.priors.flow import SCALE, FlowPrior
-from restora.random import randn
 
 Covariance = Literal["prior", "isotropic"]
 
@@ -48,26 +48,31 @@ class Conditioner:
         self._seen: Observed | None = None
 
     def mean(self, x_hat: Tensor, t: float, y: Tensor) -> Tensor:
-        """E[x | y], (B, C, H, W), for x ~ N(x_hat, C_t)."""
-        if self.covariance == "isotropic":
-            return self.degradation.condition(x_hat, _isotropic(t), y)
+        """E[x | y] for x ~ N(x_hat, C_t), (B, C, H, W); where A is not linear, C_t counts as c_t^2 I."""
+        if self.covariance == "isotropic" or not self.degradation.linear:
+            return self.degradation.condition(x_hat, self._variance(t), y)
         assert self.prior.wiener is not None
         C = self.prior.wiener.covariance(t)
         return self.degradation.lmmse(x_hat, C, y, self._observed(C.directions, len(y)), self.tolerance)
 
     def draw(self, x_hat: Tensor, t: float, y: Tensor, streams: Sequence[torch.Generator]) -> Tensor:
-        """A draw of x given y, one stream an image; for linear degradations."""
-        y = y - self.degradation.sigma * randn(y.shape, streams, like=y)
-        if self.covariance == "isotropic":
-            x_hat = x_hat + _isotropic(t) ** 0.5 * randn(x_hat.shape, streams, like=x_hat)
-        else:
-            assert self.prior.wiener is not None
-            x_hat = x_hat + self.prior.wiener.covariance(t).draw(len(x_hat), streams)
-        return self.mean(x_hat, t, y)
+        """A draw of x given y, one stream an image; where A is not linear, with C_t taken for c_t^2 I."""
+        if self.covariance == "isotropic" or not self.degradation.linear:
+            return self.degradation.draw(x_hat, self._variance(t), y, streams)
+        assert self.prior.wiener is not None
+        x = x_hat + self.prior.wiener.covariance(t).draw(len(x_hat), streams)
+        return self.mean(x, t, self.degradation.perturb(x, y, streams)[1])
 
-    def _observed(self, directions: Tensor, batch: int) -> Observed | None:
-        """The prior's directions, looked at once; A of a degradation that is not linear changes with x."""
-        if self._seen is None and self.degradation.linear:
+    def _variance(self, t: float) -> float:
+        """Of a value: c_t^2, or nu^2."""
+        if self.covariance == "isotropic":
+            return _isotropic(t)
+        assert self.prior.wiener is not None
+        return self.prior.wiener.error(t) ** 2
+
+    def _observed(self, directions: Tensor, batch: int) -> Observed:
+        """The prior's directions, looked at once."""
+        if self._seen is None:
             self._seen = Observed(self.degradation, directions, batch, self.runs)
         return self._seen
 

@@ -23,11 +23,11 @@ import torch
 from torch import Tensor
 
 from restora.degradations import AdditiveNoise, Degradation
-from restora.errors import OptionError, PairingError
+from restora.errors import OptionError
 from restora.priors.base import Prior
 from restora.priors.flow import SCALE, FlowPrior
 from restora.random import randn
-from restora.solvers.base import Solver, Step
+from restora.solvers.base import DRAWS, Solver, Step
 from restora.solvers.conditioning import Conditioner, Covariance
 
 
@@ -66,6 +66,11 @@ class Flower(Solver):
         """The mean of the runs is the first restoration, and the runs are the others."""
         return replace(self, runs=max(self.runs, count))
 
+    def for_uncertainty(self, count: int = 1) -> Flower:
+        """Runs of `refine=sample`, whose spread is the right one."""
+        runs = max(self.runs, count)
+        return replace(self, runs=runs if runs > 1 else DRAWS, refine="sample")
+
     def steps(
         self,
         y: Tensor,
@@ -74,7 +79,6 @@ class Flower(Solver):
         generator: Sequence[torch.Generator],
     ) -> Iterator[Step]:
         assert isinstance(prior, FlowPrior)
-        self._check(degradation)
         denoised = None
         if isinstance(degradation, AdditiveNoise):
             t = 1 / (1 + degradation.sigma / SCALE)
@@ -100,11 +104,6 @@ class Flower(Solver):
                 mean = self._by_image(x).mean(1)
                 yield Step(i + 1, total, mean, degradation.fidelity(mean, y))
         yield self._last(self._by_image(x), denoised, y, degradation)
-
-    def _check(self, degradation: Degradation) -> None:
-        if self.refine == "sample" and not degradation.linear:
-            name = type(degradation).__name__
-            raise PairingError(f"refine=sample is for linear tasks alone, not for {name}; use refine=mean")
 
     def _by_image(self, x: Tensor) -> Tensor:
         """(B runs, C, H, W) -> (B, runs, C, H, W)."""

@@ -4,7 +4,7 @@
 
 Quantisation counts as noise of variance step^2 / 12, and the result is then cut to the cells. A sample of the
 posterior is the same formula about a draw x_0 ~ N(mean, S) instead of the mean, with a draw of the noise
-taken from y (Papandreou and Yuille, NIPS 2010).
+taken from y (Papandreou and Yuille, NIPS 2010). The standard deviation is that of such samples about x_hat.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
-from restora.errors import OptionError, PairingError
+from restora.errors import OptionError
 from restora.priors.base import Prior
 from restora.priors.gaussian import GaussianPrior
-from restora.random import randn
-from restora.solvers.base import Solver, Step
+from restora.solvers.base import DRAWS, Solver, Step
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,18 @@ class LMMSE(Solver):
     def for_samples(self, count: int) -> LMMSE:
         return replace(self, samples=max(self.samples, count))
 
+    def for_uncertainty(self, count: int = 1) -> LMMSE:
+        """`count` draws beside the mean."""
+        return replace(self, samples=max(self.samples, 1 + (count if count > 1 else DRAWS)))
+
+    def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
+        """Draws are exact for a linear A; behind a quantiser, those of faces spread by half of the error."""
+        return self.samples == 1 or degradation.linear
+
+    def refusal(self, degradation: Degradation, prior: Prior | None) -> str:
+        name = type(degradation).__name__
+        return f"draws samples for linear tasks alone, not for {name}; use --samples 1 and no --uncertainty"
+
     def steps(
         self,
         y: Tensor,
@@ -54,25 +65,24 @@ class LMMSE(Solver):
         generator: Sequence[torch.Generator],
     ) -> Iterator[Step]:
         assert isinstance(prior, GaussianPrior)
-        if self.samples > 1 and not degradation.linear:
-            name = type(degradation).__name__
-            raise PairingError(f"LMMSE draws samples for linear tasks alone, not for {name}; use --samples 1")
         mean = prior.mean.to(y).expand(len(y), -1, -1, -1)
         best = degradation.lmmse(mean, prior.covariance, y, tolerance=self.tolerance)
-        samples = best.unsqueeze(1)
+        samples, std = best.unsqueeze(1), None
         if self.samples > 1:
             rows = torch.arange(len(y), device=y.device).split(1)
             draws = [
                 self._draws(y[i], degradation.take(i), prior, g) for i, g in zip(rows, generator, strict=True)
             ]
             samples = torch.cat([samples, torch.stack(draws)], dim=1)
-        yield Step(1, 1, best, degradation.fidelity(best, y), samples)
+        if self.samples > 2:
+            std = (samples[:, 1:] - best.unsqueeze(1)).square().mean(1).sqrt()
+        yield Step(1, 1, best, degradation.fidelity(best, y), samples, std)
 
     def _draws(
         self, y: Tensor, degradation: Degradation, prior: GaussianPrior, generator: torch.Generator
     ) -> Tensor:
         """(samples - 1, C, H, W) from the posterior of one observation (1, ...)."""
         count = self.samples - 1
-        start = (prior.mean + prior.deviation(count, generator)).to(y)
-        observed = y - degradation.sigma * randn((count, *y.shape[1:]), generator, like=y)
-        return degradation.lmmse(start, prior.covariance, observed, tolerance=self.tolerance)
+        x, y = (prior.mean + prior.deviation(count, generator)).to(y), y.expand(count, *y.shape[1:])
+        _, observed = degradation.perturb(x, y, generator)
+        return degradation.lmmse(x, prior.covariance, observed, tolerance=self.tolerance)

@@ -1,0 +1,86 @@
+"""Whether the standard deviations that a method predicts are the size of its errors.
+
+    python benchmarks/calibration.py ../shared/faces/val --prior faces64-gaussian --limit 32 -o calibration
+
+Every task damages the images as in the protocol `clean`, and restorations are drawn from the posterior.
+calibration.md, calibration.csv and calibration.png come into DIR; see restora.benchmark.calibration.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from restora.benchmark.calibration import Calibration, plot, to_csv, to_markdown
+from restora.benchmark.data import Images, read_images
+from restora.benchmark.protocol import TASKS, Clean, check_tasks
+from restora.cli.options import make_solver
+from restora.degradations import Mask
+from restora.errors import RestoraError
+from restora.files import make_folder
+from restora.image import atomic
+from restora.priors import Prior
+from restora.random import generators
+from restora.restore import check_task, choose
+from restora.solvers import Solver
+
+
+def measure(
+    images: Images, task: str, solver: Solver, prior: Prior | None, runs: int, batch: int
+) -> Calibration:
+    protocol, found = Clean(), Calibration()
+    degradation = protocol.degradation(task, images.shape[1:])
+    missing = 1 - degradation.mask if isinstance(degradation, Mask) else None
+    for start in range(0, len(images), batch):
+        rows = range(start, min(start + batch, len(images)))
+        truth, seeds = images.truth[rows.start : rows.stop], images.seeds(rows, 0)
+        y = protocol.observe(degradation, truth, generators(seeds, len(rows)))
+        *_, last = solver.steps(y, degradation, prior, generators(seeds, len(rows), "restore"))
+        assert last.samples is not None
+        found.add(last.samples[:, -runs:], truth, missing)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("data", type=Path, nargs="+", metavar="DATA", help="folders or zips of clean images")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--prior", required=True, metavar="NAME|DIR")
+    parser.add_argument("--method", default="auto", metavar="NAME")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="settings")
+    parser.add_argument("--as-set", action="store_true", help="the method's usual runs, not those for a std")
+    parser.add_argument("--tasks", default=",".join(TASKS), metavar="T,..")
+    parser.add_argument("--limit", type=int, metavar="N", help="evenly spaced images")
+    parser.add_argument("--runs", type=int, default=8, metavar="K", help="draws of each image")
+    parser.add_argument("--batch", type=int, default=8, metavar="N", help="images restored together")
+    args = parser.parse_args()
+    images = read_images(args.data, args.limit)
+    name, _, prior = choose(args.method, args.prior)
+    solver = make_solver(name, args.settings)
+    solver = solver.for_samples(args.runs + 1) if args.as_set else solver.for_uncertainty(args.runs)
+    tasks, found = args.tasks.split(","), {}
+    check_tasks(Clean(), tasks, images.shape)
+    for task in tasks:
+        check_task(name, solver, Clean().degradation(task, images.shape[1:]), prior)
+    make_folder(args.output)
+    for task in tasks:
+        start = time.perf_counter()
+        found[task] = measure(images, task, solver, prior, args.runs, args.batch)
+        print(f"{task}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+        for suffix, text in (("md", to_markdown(found)), ("csv", to_csv(found))):
+            with atomic(args.output / f"calibration.{suffix}") as part:
+                part.write_text(text)
+        plot(args.output / "calibration.png", found)
+    print(to_markdown(found))
+
+
+if __name__ == "__main__":
+    try:
+        with torch.no_grad():
+            main()
+    except RestoraError as error:
+        sys.exit(f"calibration: {error}")
