@@ -18,7 +18,7 @@ from restora.errors import PairingError, ShapeError
 from restora.priors import Prior, load_prior, store
 from restora.solvers import Solver, Step, solvers
 
-DEFAULT_PRIOR = "faces64-dcgan"
+DEFAULT_PRIOR = "faces64"
 Named = str | Path | Prior | None
 
 

@@ -31,6 +31,7 @@ from restora.priors.wiener import Wiener
 from restora.random import Generators, randn
 
 SCALE = 0.5
+AT_ONCE = 256  # images that pass the network together, which bounds its memory
 Form = Literal["residual", "velocity", "denoiser"]
 
 
@@ -100,6 +101,9 @@ class FlowPrior(Prior):
     def denoise(self, w: Tensor, t: Tensor | float) -> Tensor:
         """D_t(w) = E[x | w_t = w], (B, C, H, W), for w (B, C, H, W) and t in [0, 1]: a number or (B,)."""
         t = torch.as_tensor(t, dtype=w.dtype, device=w.device).expand(len(w))
+        if len(w) > AT_ONCE:
+            pairs = zip(w.split(AT_ONCE), t.split(AT_ONCE), strict=True)
+            return torch.cat([self.denoise(*pair) for pair in pairs])
         parts = self.precondition(w, t)
         return parts.skip + parts.scale * evaluate(self.network, parts.input, t)
 

@@ -8,6 +8,7 @@ from restora.solvers.flower import Flower
 from restora.solvers.latent_map import LatentMAP
 from restora.solvers.lmmse import LMMSE
 from restora.solvers.low_rank import LowRank
+from restora.solvers.mmse import MMSE
 from restora.solvers.reference import ReferenceMAP
 from restora.solvers.sparse import Sparse
 from restora.solvers.tv import TV
@@ -16,6 +17,7 @@ solvers: Registry[type[Solver]] = Registry("method")
 solvers.register("map", LatentMAP)
 solvers.register("reference", ReferenceMAP)
 solvers.register("lmmse", LMMSE)
+solvers.register("mmse", MMSE)
 solvers.register("flower", Flower)
 solvers.register("direct", Direct)
 solvers.register("tv", TV)
@@ -27,6 +29,7 @@ solvers.register("biharmonic", Biharmonic)
 
 __all__ = [
     "LMMSE",
+    "MMSE",
     "TV",
     "Bicubic",
     "Biharmonic",

@@ -1,0 +1,82 @@
+"""The posterior mean by late steps, on a flow of Gaussian images, whose posterior is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from gaussian_flow import BUILD, SHAPE, Zero, flow, observe, posterior
+from torch import Tensor
+
+import restora
+from restora.degradations import AdditiveNoise, Degradation, Mask, Quantize
+from restora.errors import OptionError, PairingError
+from restora.priors import FlowPrior
+from restora.random import generators
+from restora.solvers import MMSE, Flower
+
+
+def solve(prior: FlowPrior, degradation: Degradation, y: Tensor, **settings: Any) -> Tensor:
+    *_, step = MMSE(**settings).steps(y, degradation, prior, generators(1, len(y)))
+    return step.x
+
+
+@pytest.mark.parametrize("rank", [0, 5])
+@pytest.mark.parametrize("name", BUILD)
+def test_it_is_the_posterior_mean(name: str, rank: int) -> None:
+    prior, degradation = flow(rank), BUILD[name]()
+    y = observe(prior, degradation)
+    found = solve(prior, degradation, y, runs=100, tolerance=1e-4)
+    for i in range(2):
+        mean, covariance = posterior(prior, degradation.take(torch.tensor([i])), y[i : i + 1])
+        std = covariance.diagonal().clamp(min=0).sqrt()
+        assert ((found[i].flatten() - mean).abs() < 5 * std / 100**0.5 + 2e-3).all()
+
+
+def test_dequantised_values_stay_in_their_cells() -> None:
+    prior, degradation = flow(), Quantize(5)
+    assert prior.gaussian is not None
+    truth = prior.gaussian.sample(8, generators(5, 8))
+    y = degradation(truth)
+    found = solve(prior, degradation, y)
+    assert degradation.fidelity(found, y).max() < 1e-12
+    assert (found - truth).square().mean() < 0.6 * (y - truth).square().mean()
+
+
+@pytest.mark.parametrize("degradation", [Mask.center((8, 8)), Quantize(5)])
+def test_twenty_evaluations(degradation: Degradation, monkeypatch: pytest.MonkeyPatch) -> None:
+    prior, count = flow(), [0]
+    denoise = FlowPrior.denoise
+
+    def counted(self: FlowPrior, w: Tensor, t: Tensor | float) -> Tensor:
+        count[0] += len(w)
+        return denoise(self, w, t)
+
+    monkeypatch.setattr(FlowPrior, "denoise", counted)
+    restora.restore(torch.rand(3, *SHAPE), degradation, prior=prior.float())
+    assert count[0] == 60
+    restora.restore(torch.rand(3, *SHAPE), AdditiveNoise(0.1), prior=prior.float())
+    assert count[0] == 63
+
+
+def test_it_is_what_auto_means_and_draws_are_flowers() -> None:
+    prior, degradation = flow(5).float(), BUILD["masks"]()
+    y = observe(flow(5), degradation).float()
+    result = restora.restore(y, degradation, prior=prior, seed=4)
+    assert (result.method, result.std, result.samples.shape) == ("mmse", None, (2, 1, *SHAPE))
+    alone = restora.restore(y[1:], degradation.take(torch.tensor([1])), prior=prior, seed=5)
+    torch.testing.assert_close(alone.image[0], result.image[1], rtol=0, atol=2e-3)
+    assert MMSE().for_samples(3) == Flower(runs=3)
+    assert MMSE().for_uncertainty(3) == Flower().for_uncertainty(3)
+    assert restora.restore(y, degradation, prior=prior, samples=3, seed=4).std is not None
+
+
+def test_refusals() -> None:
+    plain = FlowPrior(Zero(), form="denoiser", image_shape=SHAPE)
+    with pytest.raises(PairingError, match=r"no Gaussian to start from.*covariance=isotropic"):
+        restora.restore(torch.rand(1, *SHAPE), Mask.center((8, 8)), prior=plain)
+    wrong: list[dict[str, Any]] = [{"first": 1.0}, {"last": -1}, {"iterations": -1}, {"runs": -1}]
+    for settings in [*wrong, {"tolerance": 0.0}]:
+        with pytest.raises(OptionError, match=next(iter(settings))):
+            MMSE(**settings)
