@@ -40,12 +40,17 @@ class Covariance:
 
     def rest(self, x: Tensor) -> Tensor:
         """R x of x (B, C, H, W)."""
-        return idct(torch.einsum("ijhw,bjhw->bihw", self.spectrum, dct(x)))
+        return idct(mix(self.spectrum, dct(x)))
 
     def draw(self, n: int, generator: Generators = None) -> Tensor:
         """n draws from N(0, C), (n, C, H, W)."""
         rank, shape = len(self.weights), self.spread.shape[1:]
         noise = randn((n, rank + shape.numel()), generator, like=self.spread)
-        mixed = torch.einsum("ijhw,bjhw->bihw", self.spread, noise[:, rank:].view(n, *shape))
+        mixed = mix(self.spread, noise[:, rank:].view(n, *shape))
         along = noise[:, :rank] * self.weights.sqrt() @ self.directions.flatten(1)
         return along.view_as(mixed) + idct(mixed)
+
+
+def mix(matrices: Tensor, x: Tensor) -> Tensor:
+    """M_k x_k, for matrices M (C, C, H, W), one for the channels at each position k, and x (B, C, H, W)."""
+    return torch.stack([(rows * x).sum(1) for rows in matrices], 1)

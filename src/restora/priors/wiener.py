@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from restora.cosine import dct, idct
-from restora.covariance import Covariance
+from restora.covariance import Covariance, mix
 from restora.priors.gaussian import GaussianPrior
 
 LEAST = 1e-3
@@ -40,8 +40,8 @@ class Spectral:
 
     def __call__(self, x: Tensor) -> Tensor:
         weights = x.flatten(1) @ self.directions.T
-        spectrum = torch.einsum("jihw,bjhw->bihw", self.mixing, dct(self._add(x, -weights)))
-        rest = idct(torch.einsum("ijhw,bjhw->bihw", self.mixing, self.across * spectrum))
+        spectrum = mix(self.mixing.transpose(0, 1), dct(self._add(x, -weights)))
+        rest = idct(mix(self.mixing, self.across * spectrum))
         return self._add(rest, self.along * weights - rest.flatten(1) @ self.directions.T)
 
     def _add(self, x: Tensor, weights: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ class Wiener(nn.Module):
         parts = {"mean": gaussian.mean, "directions": directions, "mixing": mixing, "powers": powers}
         for name, value in parts.items():
             self.register_buffer(name, value.to(gaussian.mean).contiguous(), persistent=False)
-        spectrum = torch.einsum("jihw,bjhw->bihw", self.mixing, dct(self._rows()))
+        spectrum = mix(self.mixing.transpose(0, 1), dct(self._rows()))
         self.register_buffer("squares", spectrum.square().flatten(1), persistent=False)
         within = self.squares @ self.powers.flatten()
         self.register_buffer("variances", variances.to(within) + within, persistent=False)

@@ -39,7 +39,7 @@ class Schedule(NamedTuple):
     runs: int
 
 
-LINEAR = Schedule(0.4, 0.7, 2, 10)
+LINEAR = Schedule(0.4, 0.8, 4, 5)
 CELLS = Schedule(0.8, 0.95, 4, 5)
 """20 evaluations each, tuned on the PSNR of held-out faces."""
 
