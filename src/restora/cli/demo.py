@@ -1,4 +1,4 @@
-"""Degrade a photo in five ways, restore it with one prior, and write a contact sheet.
+"""Degrade a photo in five ways, restore it with each prior, and write a contact sheet.
 
 The photo is scikit-image's astronaut (Eileen Collins, NASA), her face aligned to the 64x64 template.
 """
@@ -19,11 +19,12 @@ from restora.errors import PairingError
 from restora.figure import Panel, contact_sheet
 from restora.files import make_folder
 from restora.image import to_uint8
-from restora.priors import load_prior
-from restora.restore import DEFAULT_PRIOR, stream
+from restora.priors import Prior, load_prior
+from restora.restore import DEFAULT_PRIOR, restore
 
 TASKS = ("inpaint", "colorize", "superres", "denoise", "dequantize")
-COLUMNS = ("observed", "restored", "sample 2", "sample 3", "truth")
+PRIORS = (DEFAULT_PRIOR, "faces64-dcgan")
+DRAWS = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,9 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--prior",
-        default=DEFAULT_PRIOR,
+        nargs="+",
+        default=PRIORS,
         metavar="NAME|DIR",
-        help=f"a prior for 64x64 faces ({DEFAULT_PRIOR})",
+        help=f"priors of 64x64 faces, a column each ({' '.join(PRIORS)})",
     )
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="of the noise and the random starts (0)"
@@ -44,13 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     make_folder(args.output)
-    prior = load_prior(args.prior)
-    channels, height, width = prior.image_shape
-    if channels != 3 or height != width:
-        raise PairingError(
-            f"the demo needs a prior of square colour images; {prior.name!r} makes {prior.image_shape}"
-        )
-    truth = astronaut(height)[None]
+    priors = [_prior(name) for name in args.prior]
+    truth = astronaut(priors[0].image_shape[1])[None]
     rows: list[tuple[str, list[Panel]]] = []
     table: list[dict[str, str | float]] = []
     with progress() as bar:
@@ -58,21 +55,32 @@ def run(args: argparse.Namespace) -> int:
         for task in TASKS:
             degradation = make_degradation(task, truth)
             y = to_uint8(degradation(truth, random.generators(args.seed, 1))).float() / 255
-            search = stream(y, degradation, prior=prior, samples=3, seed=args.seed)
-            while True:
-                try:
-                    bar.advance(line, 1 / next(search).total)
-                except StopIteration as stop:
-                    result = stop.value
-                    break
-            bar.update(line, completed=len(table) + 1)
-            panels = [Panel(y[0], ""), *(panel(x, truth) for x in result.samples[0]), Panel(truth[0], "")]
-            rows.append((task, panels))
-            table.append({"task": task, **score(result.image, truth), "seconds": round(result.seconds, 2)})
+            panels = [Panel(y[0], "")]
+            for prior in priors:
+                result = restore(y, degradation, prior=prior, seed=args.seed)
+                panels.append(panel(result.image[0], truth))
+                facts: dict[str, str | float] = {"task": task, "prior": prior.name, "method": result.method}
+                scores = score(result.image, truth)
+                table.append({**facts, **scores, "seconds": round(result.seconds, 2)})
+            draws = restore(y, degradation, prior=priors[0], samples=1 + DRAWS, seed=args.seed).samples[0, 1:]
+            panels += [panel(x, truth) for x in draws]
+            rows.append((task, [*panels, Panel(truth[0], "")]))
+            bar.advance(line)
     path = args.output / "demo.png"
-    contact_sheet(path, rows, COLUMNS)
+    names = [prior.name for prior in priors]
+    contact_sheet(path, rows, ("observed", *names, *["a sample"] * DRAWS, "truth"))
     _tell(table, path, args.json)
     return 0
+
+
+def _prior(name: str) -> Prior:
+    prior = load_prior(name)
+    channels, height, width = prior.image_shape
+    if channels != 3 or height != width:
+        raise PairingError(
+            f"the demo needs priors of square colour images; {prior.name!r} makes {prior.image_shape}"
+        )
+    return prior
 
 
 def make_degradation(task: str, truth: Tensor) -> Degradation:
@@ -94,7 +102,8 @@ def _tell(table: list[dict[str, str | float]], path: Path, as_json: bool) -> Non
     if as_json:
         print(json.dumps({"sheet": str(path), "tasks": table}))
         return
-    print(f"{'task':<12}{'PSNR dB':>8}{'SSIM':>8}{'seconds':>9}")
+    print(f"{'task':<12}{'prior':<16}{'method':<8}{'PSNR dB':>8}{'SSIM':>8}{'seconds':>9}")
     for row in table:
-        print(f"{row['task']:<12}{row['psnr']:>8.2f}{row['ssim']:>8.3f}{row['seconds']:>9.2f}")
+        names = f"{row['task']:<12}{row['prior']:<16}{row['method']:<8}"
+        print(f"{names}{row['psnr']:>8.2f}{row['ssim']:>8.3f}{row['seconds']:>9.2f}")
     print(f"\ncontact sheet: {path}")
