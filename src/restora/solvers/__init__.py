@@ -3,12 +3,15 @@
 from restora.registry import Registry
 from restora.solvers.base import Solver, Step
 from restora.solvers.classical import Bicubic, Biharmonic, Observed
+from restora.solvers.d_flow import DFlow
 from restora.solvers.direct import Direct
+from restora.solvers.dps import DPS
 from restora.solvers.flower import Flower
 from restora.solvers.latent_map import LatentMAP
 from restora.solvers.lmmse import LMMSE
 from restora.solvers.low_rank import LowRank
 from restora.solvers.mmse import MMSE
+from restora.solvers.pnp_flow import PnPFlow
 from restora.solvers.reference import ReferenceMAP
 from restora.solvers.sparse import Sparse
 from restora.solvers.tv import TV
@@ -19,6 +22,9 @@ solvers.register("reference", ReferenceMAP)
 solvers.register("lmmse", LMMSE)
 solvers.register("mmse", MMSE)
 solvers.register("flower", Flower)
+solvers.register("pnpflow", PnPFlow)
+solvers.register("dflow", DFlow)
+solvers.register("dps", DPS)
 solvers.register("direct", Direct)
 solvers.register("tv", TV)
 solvers.register("lowrank", LowRank)
@@ -28,16 +34,19 @@ solvers.register("bicubic", Bicubic)
 solvers.register("biharmonic", Biharmonic)
 
 __all__ = [
+    "DPS",
     "LMMSE",
     "MMSE",
     "TV",
     "Bicubic",
     "Biharmonic",
+    "DFlow",
     "Direct",
     "Flower",
     "LatentMAP",
     "LowRank",
     "Observed",
+    "PnPFlow",
     "ReferenceMAP",
     "Solver",
     "Sparse",
