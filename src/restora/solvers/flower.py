@@ -29,6 +29,7 @@ from restora.priors.flow import SCALE, FlowPrior
 from restora.random import randn
 from restora.solvers.base import DRAWS, Solver, Step
 from restora.solvers.conditioning import Conditioner, Covariance
+from restora.solvers.runs import Runs
 
 
 @dataclass(frozen=True)
@@ -86,32 +87,17 @@ class Flower(Solver):
             if self.runs == 1 and self.refine == "mean":
                 yield Step(1, 1, denoised, degradation.fidelity(denoised, y))
                 return
-        rows = torch.arange(len(y), device=y.device).repeat_interleave(self.runs)
-        streams = [g for g in generator for _ in range(self.runs)]
-        observed = y[rows]
-        model = degradation.take(rows)
-        conditioner = Conditioner(prior, model, self.covariance, self.tolerance, self.runs)
-        x, total = y.new_zeros(len(rows), *prior.image_shape), self.iterations
+        runs = Runs(y, degradation, generator, self.runs)
+        conditioner = Conditioner(prior, runs.degradation, self.covariance, self.tolerance, self.runs)
+        x, total = y.new_zeros(len(runs.y), *prior.image_shape), self.iterations
         for i in range(total):
             t = i / total
-            w = t * x + (1 - t) * SCALE * randn(x.shape, streams, like=x)
+            w = t * x + (1 - t) * SCALE * randn(x.shape, runs.streams, like=x)
             x_hat = prior.denoise(w, t)
             if self.refine == "sample":
-                x = conditioner.draw(x_hat, t, observed, streams)
+                x = conditioner.draw(x_hat, t, runs.y, runs.streams)
             else:
-                x = conditioner.mean(x_hat, t, observed)
+                x = conditioner.mean(x_hat, t, runs.y)
             if i + 1 < total:
-                mean = self._by_image(x).mean(1)
-                yield Step(i + 1, total, mean, degradation.fidelity(mean, y))
-        yield self._last(self._by_image(x), denoised, y, degradation)
-
-    def _by_image(self, x: Tensor) -> Tensor:
-        """(B runs, C, H, W) -> (B, runs, C, H, W)."""
-        return x.unflatten(0, (-1, self.runs))
-
-    def _last(self, runs: Tensor, best: Tensor | None, y: Tensor, degradation: Degradation) -> Step:
-        best = runs.mean(1) if best is None else best
-        samples = torch.cat([best.unsqueeze(1), runs], 1) if self.runs > 1 else runs
-        std = runs.std(1) if self.runs > 1 else None
-        x, total = samples[:, 0], self.iterations
-        return Step(total, total, x, degradation.fidelity(x, y), samples, std)
+                yield runs.step(i + 1, total, x)
+        yield runs.last(total, x, denoised)

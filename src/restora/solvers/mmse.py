@@ -28,6 +28,7 @@ from restora.random import randn
 from restora.solvers.base import Solver, Step
 from restora.solvers.conditioning import Conditioner
 from restora.solvers.flower import Flower
+from restora.solvers.runs import Runs
 
 
 class Schedule(NamedTuple):
@@ -41,7 +42,7 @@ class Schedule(NamedTuple):
 
 LINEAR = Schedule(0.4, 0.8, 4, 5)
 CELLS = Schedule(0.8, 0.95, 4, 5)
-"""20 evaluations each, tuned on the PSNR of held-out faces."""
+"""20 evaluations each, chosen by benchmarks/tune.py on held-out faces."""
 
 
 @dataclass(frozen=True)
@@ -96,15 +97,13 @@ class MMSE(Solver):
                 f"prior {prior.name!r} has no Gaussian to start from; "
                 "use --method flower with covariance=isotropic"
             )
-        first, last, iterations, runs = self.schedule(degradation)
+        first, last, iterations, count = self.schedule(degradation)
         mean, S = prior.gaussian.mean.expand(len(y), -1, -1, -1), prior.gaussian.covariance
-        rows = torch.arange(len(y), device=y.device).repeat_interleave(runs)
-        streams = [g for g in generator for _ in range(runs)]
-        x = degradation.lmmse(mean, S, y, tolerance=self.tolerance)[rows]
-        conditioner = Conditioner(prior, degradation.take(rows), "prior", self.tolerance, runs)
+        x = degradation.lmmse(mean, S, y, tolerance=self.tolerance).repeat_interleave(count, 0)
+        runs = Runs(y, degradation, generator, count)
+        conditioner = Conditioner(prior, runs.degradation, "prior", self.tolerance, count)
         for i in range(iterations):
             t = first + (last - first) * i / max(iterations - 1, 1)
-            w = t * x + (1 - t) * SCALE * randn(x.shape, streams, like=x)
-            x = conditioner.mean(prior.denoise(w, t), t, y[rows])
-            best = x.unflatten(0, (-1, runs)).mean(1)
-            yield Step(i + 1, iterations, best, degradation.fidelity(best, y))
+            w = t * x + (1 - t) * SCALE * randn(x.shape, runs.streams, like=x)
+            x = conditioner.mean(prior.denoise(w, t), t, runs.y)
+            yield runs.step(i + 1, iterations, x)

@@ -1,6 +1,7 @@
-"""PSNR of the classical methods around their settings, for tuning; on held-out pictures, never on test ones.
+"""PSNR of methods around their settings, for tuning; on held-out pictures, never on test ones.
 
-    python benchmarks/tune_classical.py ../shared/faces/val --methods tv --set rounding=0,0.01 weight=0.9,1.1
+    python benchmarks/tune.py ../shared/faces/val --methods tv --set rounding=0,0.01 weight=0.9,1.1
+    python benchmarks/tune.py ../shared/faces/val --methods mmse --tasks colorize --set first=0.4,0.5 last=0.8
 
 Without --set it is each method as it is. With it, all combinations of the values, one a line.
 """
@@ -16,22 +17,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from restora import AdditiveNoise, Blur, Downsample, Mask, Quantize, load_prior, metrics
-from restora.degradations import Degradation
+from restora import load_prior, metrics
+from restora.degradations import Degradation, named
 from restora.random import generators
 from restora.solvers import solvers
 from restora.training.data import load
-
-
-def task(name: str, truth: Tensor, sigma: float) -> Degradation:
-    height, width = truth.shape[2:]
-    return {
-        "inpaint": lambda: Mask.center((height, width)),
-        "superres": lambda: Downsample(4),
-        "denoise": lambda: AdditiveNoise(sigma),
-        "dequantize": lambda: Quantize(5),
-        "deblur": Blur,
-    }[name]()
 
 
 def line(method: str, settings: dict[str, float], degradation: Degradation, truth: Tensor, batch: int) -> str:
@@ -40,7 +30,8 @@ def line(method: str, settings: dict[str, float], degradation: Degradation, trut
     y = degradation(truth, generators(0, len(truth)))
     start, found = time.perf_counter(), []
     for part in y.split(batch):
-        *_, last = solver.steps(part, degradation, prior, generators(0, len(part)))
+        with torch.no_grad():
+            *_, last = solver.steps(part, degradation, prior, generators(0, len(part)))
         found.append(last.x)
     seconds, x = (time.perf_counter() - start) / len(y), torch.cat(found)
     psnr, ssim = metrics.psnr(x, truth).mean(), metrics.ssim(x, truth).mean()
@@ -61,7 +52,8 @@ def main() -> None:
     truth = images[torch.arange(args.count) * len(images) // args.count].float() / 255
     axes = {name: values.split(",") for name, _, values in (s.partition("=") for s in args.set)}
     for name, method in itertools.product(args.tasks, args.methods):
-        degradation = task(name, truth, args.sigma)
+        noise = {"sigma": args.sigma} if name == "denoise" else {}
+        degradation = named.build(name, truth.shape[2:], noise)
         if not solvers.get(method)().handles(degradation):
             continue
         whole = {item.name for item in fields(solvers.get(method)) if item.type == "int"}
