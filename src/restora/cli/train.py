@@ -25,6 +25,7 @@ from restora.device import pick
 from restora.files import make_folder
 from restora.training import loop, trainings
 from restora.training.data import load
+from restora.training.workers import ALONE, launch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             budget.add_argument("--images", type=int, metavar="N", help="train on N images in all")
         kind.add_argument("--resume", action="store_true", help="continue from the checkpoint in DIR")
         kind.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu or cuda (auto)")
+        if training.parallel:
+            kind.add_argument(
+                "--devices",
+                type=int,
+                default=1,
+                metavar="N",
+                help="GPUs, or processes on the CPU, to share (1)",
+            )
         kind.add_argument("--json", action="store_true", help="print the facts of the run at its end")
         _add_settings(kind, training.Config)
 
@@ -62,35 +71,49 @@ def run(args: argparse.Namespace) -> int:
     training = trainings.get(args.kind)
     config = training.Config(**{item.name: getattr(args, item.name) for item in fields(training.Config)})
     budget = loop.Budget(args.minutes, args.images) if training.needs_budget else None
-    device = pick(args.device)
     make_folder(args.output)
     loop.check_folder(args.output, args.resume)
     images, errors = load(args.data, config.size, config.channels)
-    for error in errors:
-        print(f"restora: left out: {error}", file=sys.stderr)
-    trainer = training(config, images, device)
-    print(f"{len(images)} images of {config.size}x{config.size}, training on {device}", file=sys.stderr)
+    workers, device, more = ALONE, pick(args.device), []
+    if training.parallel:
+        workers, device = launch(args.devices, device, config.batch)
+        more = [workers]
+    trainer = training(config, images, device, *more)
     facts = {
         "data": [source.name for source in args.data],
         "training_images": len(images),
         "settings": asdict(config),
         "restora": __version__,
     }
-    _train(trainer, args, budget or loop.Budget(images=trainer.length), facts)
+    budget = budget or loop.Budget(images=trainer.length)
+    reports = loop.run(trainer, args.output, budget, args.resume, facts, workers=workers)
+    if not workers.leads:
+        follow(reports)
+        return 0
+    for error in errors:
+        print(f"restora: left out: {error}", file=sys.stderr)
+    where = f"{workers.count} times {device.type}" if workers.count > 1 else device
+    print(f"{len(images)} images of {config.size}x{config.size}, training on {where}", file=sys.stderr)
+    show_progress(reports)
     facts["images_seen"] = trainer.images_seen
     print(json.dumps(facts) if args.json else f"{args.output}: a prior, after {trainer.images_seen} images")
     return 0
 
 
-def _train(
-    trainer: loop.Trainer, args: argparse.Namespace, budget: loop.Budget, facts: dict[str, Any]
-) -> None:
+def follow(reports: Generator[loop.Report]) -> None:
+    """Go on until the first process stops, also when Ctrl-C reaches all of them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for _ in reports:
+        pass
+
+
+def show_progress(reports: Generator[loop.Report]) -> None:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.1f} %"))
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         line = bar.add_task("starting", total=1.0)
         told = 0.0
-        for report in stoppable(loop.run(trainer, args.output, budget, args.resume, facts)):
+        for report in stoppable(reports):
             scalars = " ".join(f"{k} {v:.3f}" for k, v in report.scalars.items())
             text = f"{report.images} images, {report.rate:.0f}/s, {report.left / 60:.1f} min left, {scalars}"
             bar.update(line, completed=report.done, description=text)

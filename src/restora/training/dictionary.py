@@ -62,7 +62,7 @@ class DictionaryTrainer:
     """A patch dictionary for sparse coding; a minute or two, and no budget."""
 
     Config = DictionaryConfig
-    needs_budget = False
+    needs_budget, parallel = False, False
 
     def __init__(self, config: DictionaryConfig, images: Tensor, device: torch.device = CPU):
         self.config, self.device, self.images_seen, self.count = config, device, 0, len(images)

@@ -67,7 +67,7 @@ class DCGANTrainer:
     """
 
     Config = DCGANConfig
-    needs_budget = True
+    needs_budget, parallel = True, False
 
     def __init__(self, config: DCGANConfig, images: Tensor, device: torch.device = CPU):
         if len(images) < config.batch:

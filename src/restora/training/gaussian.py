@@ -62,7 +62,7 @@ class GaussianTrainer:
     """
 
     Config = GaussianConfig
-    needs_budget = False
+    needs_budget, parallel = False, False
 
     def __init__(self, config: GaussianConfig, images: Tensor, device: torch.device = CPU):
         if config.images and config.images < len(images):

@@ -16,6 +16,7 @@ from torch import Tensor
 from restora import image
 from restora.errors import OptionError, OutputError
 from restora.training import checkpoint
+from restora.training.workers import ALONE, Workers
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -25,6 +26,7 @@ class Trainer(Protocol):
 
     Config: ClassVar[Any]  # the dataclass of its settings
     needs_budget: ClassVar[bool]  # whether the user says when to stop; else `length`, in images, does
+    parallel: ClassVar[bool]  # whether it takes `workers`, after `device`
     images_seen: int
 
     def __init__(self, config: Any, images: Tensor, device: torch.device): ...
@@ -73,35 +75,54 @@ def run(
     resume: bool = False,
     facts: dict[str, Any] | None = None,
     every: float = 300.0,
+    workers: Workers = ALONE,
 ) -> Generator[Report]:
     """Train until the budget is spent; checkpoint every `every` seconds and at the end; then export
     the prior with `facts` on its card.
 
     Writes `checkpoint.safetensors`, `samples.png`, `log.jsonl` and the prior into `folder`. With
     `resume` it continues from the checkpoint; without, a folder that has one is refused. A run that is
-    closed before its end keeps a checkpoint of its last whole step.
+    closed before its end keeps a checkpoint of its last whole step. Of several workers only the first writes;
+    when it stops, so do the others.
     """
     check_folder(folder, resume)
-    journal = _Journal(trainer, folder)
+    journal = _Journal(trainer, folder, workers.leads)
     earlier = journal.restore() if resume else 0.0
+    try:
+        seconds = yield from _steps(trainer, journal, budget, earlier, every, workers)
+    except BaseException:
+        if workers.leads:
+            workers.agree(1.0)  # the others wait to hear how much is done
+        raise
+    journal.keep(seconds, {})
+    spent = {"images_seen": trainer.images_seen, "training_minutes": round(seconds / 60, 1)}
+    if workers.leads:
+        trainer.export(folder, {**(facts or {}), **spent})
+
+
+def _steps(
+    trainer: Trainer, journal: _Journal, budget: Budget, earlier: float, every: float, workers: Workers
+) -> Generator[Report, None, float]:
+    """The steps of a run; the seconds spent on it, `earlier` ones included."""
     start = last = time.monotonic()
     first = trainer.images_seen
-    while (done := budget.fraction(earlier + time.monotonic() - start, trainer.images_seen)) < 1:
-        scalars = trainer.step(done)
+
+    def done() -> float:
+        return workers.agree(budget.fraction(earlier + time.monotonic() - start, trainer.images_seen))
+
+    while (part := done()) < 1:
+        scalars = trainer.step(part)
         now = time.monotonic()
         seconds, rate = earlier + now - start, (trainer.images_seen - first) / (now - start)
         try:
-            yield Report(trainer.images_seen, done, rate, _left(done, seconds, budget, rate), scalars)
+            yield Report(trainer.images_seen, part, rate, _left(part, seconds, budget, rate), scalars)
         except GeneratorExit:
             journal.keep(seconds, scalars)
             raise
         if now - last > every:
             last = now
             journal.keep(seconds, scalars)
-    seconds = earlier + time.monotonic() - start
-    journal.keep(seconds, {})
-    spent = {"images_seen": trainer.images_seen, "training_minutes": round(seconds / 60, 1)}
-    trainer.export(folder, {**(facts or {}), **spent})
+    return earlier + time.monotonic() - start
 
 
 def check_folder(folder: Path, resume: bool) -> None:
@@ -122,9 +143,9 @@ def _left(done: float, seconds: float, budget: Budget, rate: float) -> float:
 class _Journal:
     """What a run leaves behind: its checkpoint, its samples, its log, and TensorBoard's if installed."""
 
-    def __init__(self, trainer: Trainer, folder: Path):
-        self.trainer, self.folder = trainer, folder
-        self.writer = _tensorboard(folder)
+    def __init__(self, trainer: Trainer, folder: Path, writes: bool = True):
+        self.trainer, self.folder, self.writes = trainer, folder, writes
+        self.writer = _tensorboard(folder) if writes else None
 
     def restore(self) -> float:
         """Take up the run at its checkpoint; the seconds spent on it so far."""
@@ -134,6 +155,8 @@ class _Journal:
 
     def keep(self, seconds: float, scalars: dict[str, float]) -> None:
         """Check first: a diverged state must not replace the last good checkpoint."""
+        if not self.writes:
+            return
         scalars, seen = {**scalars, **self.trainer.check()}, self.trainer.images_seen
         checkpoint.save(self.folder / CHECKPOINT, {"trainer": self.trainer.state(), "seconds": seconds})
         image.write(self.folder / "samples.png", self.trainer.picture())

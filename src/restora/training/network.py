@@ -25,6 +25,7 @@ from restora.training.checkpoint import check_settings, cpu_state
 from restora.training.data import Batches, load
 from restora.training.gaussian import GaussianConfig, GaussianTrainer
 from restora.training.settings import CPU, option
+from restora.training.workers import ALONE, Workers
 
 HELD_OUT = 64
 
@@ -78,12 +79,13 @@ class NetworkTrainer:
     it is first asked for, and the images wait for it.
     """
 
-    needs_budget = True
+    needs_budget, parallel = True, True
     kind: ClassVar[str]  # of the prior
     starts: ClassVar[str]  # what `is_start` accepts
 
-    def __init__(self, config: Any, images: Tensor, device: torch.device = CPU):
+    def __init__(self, config: Any, images: Tensor, device: torch.device = CPU, workers: Workers = ALONE):
         self.config, self.device, self.images_seen, self.count = config, device, 0, len(images)
+        self.workers = workers
         images, self.validation = split(images, config)
         if len(images) < config.batch:
             raise DataError(f"{len(images)} images to train on; it takes at least {config.batch}, one batch")
@@ -96,6 +98,7 @@ class NetworkTrainer:
         self._prior: Any = None
         if config.init:
             self._begin_from(config.init)
+        self._learner = workers.wrap(self.network)
 
     @property
     def inputs(self) -> int:
@@ -152,16 +155,19 @@ class NetworkTrainer:
         config, step = self.config, self.images_seen // self.config.batch
         average = self.prior.network
         self.adam.param_groups[0]["lr"] = config.rate * self._share_of_rate(done)
-        x = self.batches[step].to(self.device) / 2 + 0.5
-        seed = seed_of(f"{self.kind} step {step}", config.seed)
-        loss = self.loss(self.network, x, torch.Generator().manual_seed(seed))
+        x = self.workers.own(self.batches[step]).to(self.device) / 2 + 0.5
+        loss = self.loss(self._learner, x, torch.Generator().manual_seed(self._seed(step)))
         self.adam.zero_grad(set_to_none=True)
-        loss.backward()
+        self.workers.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.adam.step()
         self._update(average)
         self.images_seen += config.batch
         return {"loss": loss.item()}
+
+    def _seed(self, step: int) -> int:
+        rank = self.workers.rank
+        return seed_of(f"{self.kind} step {step}" + (f" of {rank}" if rank else ""), self.config.seed)
 
     def autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=fast_bfloat16(self.device))
