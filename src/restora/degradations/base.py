@@ -13,7 +13,7 @@ scalar fields, with the bounds and help of `option`, are its command-line option
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
@@ -67,6 +67,12 @@ class Degradation(nn.Module):
                 self.register_buffer(entry.name, value)
             else:
                 _validate(entry, hints[entry.name], value)
+
+    @classmethod
+    def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> Degradation:
+        """One for `count` images (C, H, W) with options drawn at random, as the training of a network that
+        serves all of them takes them; by default one with the default options."""
+        return cls()
 
     def forward(self, x: Tensor, generator: Generators = None) -> Tensor:
         """Simulate an observation: A(x) and this degradation's noise. Generators as in `random.randn`."""
@@ -227,3 +233,11 @@ def _validate(entry: Field[Any], hint: Any, value: Any) -> None:
         raise OptionError(
             f"{entry.name}: expected {expected} ({meaning}), got {value!r}; the default is {entry.default!r}"
         )
+
+
+def uniform(low: float, high: float, generator: torch.Generator) -> float:
+    return low + (high - low) * torch.rand((), generator=generator).item()
+
+
+def one_of(values: Sequence[Any], generator: torch.Generator) -> Any:
+    return values[int(torch.randint(len(values), (), generator=generator))]

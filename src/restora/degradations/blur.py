@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from restora.degradations.base import Degradation, Shape, divide, option, shares
+from restora.degradations.base import Degradation, Shape, divide, option, shares, uniform
 from restora.errors import ShapeError
 
 THRESHOLD = 1e-3
@@ -47,6 +47,14 @@ class Blur(Degradation):
         super().__post_init__()
         taps = _gaussian(self.width) if self.kernel == "gaussian" else _motion(self.length, self.angle)
         self.register_buffer("taps", taps.float(), persistent=False)
+
+    @classmethod
+    def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> Blur:
+        side, sigma = min(image_shape[1:]), 10 ** uniform(-2.5, -1, generator)
+        if uniform(0, 1, generator) < 0.5:
+            return cls(width=uniform(0.5, min(3.0, side / 12), generator), sigma=sigma)
+        length, angle = uniform(1, min(15.0, side / 3), generator), uniform(-90, 90, generator)
+        return cls(kernel="motion", length=length, angle=angle, sigma=sigma)
 
     def A(self, x: Tensor) -> Tensor:
         self.observed_shape(x.shape[1:])

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from restora.degradations.base import Degradation, Shape, option
+from restora.degradations.base import Degradation, Shape, one_of, option
 from restora.errors import ShapeError
 
 
@@ -19,6 +20,11 @@ class Downsample(Degradation):
     """Box average by `scale`: (B, C, H, W) -> (B, C, H/scale, W/scale). ShapeError unless both divide."""
 
     scale: int = field(default=4, metadata=option("reduction of each side, in pixels a pixel", 1, 1024))
+
+    @classmethod
+    def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> Downsample:
+        fitting = [scale for scale in (2, 4, 8) if not any(side % scale for side in image_shape[1:])]
+        return cls(one_of(fitting or [1], generator))
 
     @property
     def gram(self) -> float:

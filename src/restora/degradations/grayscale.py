@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from restora.degradations.base import Degradation, Shape, as_tensor, option, shares
+from restora.degradations.base import Degradation, Shape, as_tensor, one_of, option, shares
 from restora.degradations.truncated import inverse_mills, truncated_mean
 from restora.errors import ShapeError
 from restora.image import LUMA, luma
@@ -37,6 +37,10 @@ class Grayscale(Degradation):
     grey: Literal["luma", "value"] = field(
         default="luma", metadata=option("grey of a colour: BT.601 luma, or the largest channel (V of HSV)")
     )
+
+    @classmethod
+    def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> Grayscale:
+        return cls(one_of(("luma", "luma", "luma", "value"), generator))
 
     @property
     def linear(self) -> bool:  # type: ignore[override]

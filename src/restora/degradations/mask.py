@@ -43,6 +43,25 @@ class Mask(Degradation):
         mask[..., top : top + height, left : left + width] = 0
         return cls(mask, sigma=sigma)
 
+    @classmethod
+    def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> Mask:
+        """For each image the central hole, a hole of any size up to 3/4 a side anywhere, or single pixels."""
+        size, draw = image_shape[-2:], (lambda: torch.rand((), generator=generator).item())
+        masks = []
+        for _ in range(count):
+            mask = torch.ones(size)
+            if (kind := draw()) < 0.4:
+                mask = cls.center((size[0], size[1])).mask[0, 0]
+            elif kind < 0.8:
+                high, wide = (max(int(s * (0.1 + 0.65 * draw())), 1) for s in size)
+                top, left = int((size[0] - high + 1) * draw()), int((size[1] - wide + 1) * draw())
+                mask[top : top + high, left : left + wide] = 0
+            else:
+                mask = (torch.rand(size, generator=generator) < 0.1 + 0.8 * draw()).float()
+                mask[size[0] // 2, size[1] // 2] = 1
+            masks.append(mask)
+        return cls(torch.stack(masks)[:, None])
+
     @property
     def gram(self) -> Tensor:
         return self.mask

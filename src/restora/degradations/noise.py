@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
-from restora.degradations.base import Degradation, option
+from restora.degradations.base import Degradation, Shape, option, uniform
 
 
 @dataclass(eq=False)
@@ -19,6 +20,10 @@ class AdditiveNoise(Degradation):
     sigma: float = field(
         default=0.1, metadata=option("standard deviation of the added Gaussian noise, full scale = 1", 0, 1)
     )
+
+    @classmethod
+    def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> AdditiveNoise:
+        return cls(10 ** uniform(-1.7, -0.4, generator))
 
     @property
     def gram(self) -> float:

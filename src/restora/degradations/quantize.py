@@ -16,7 +16,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from restora.degradations.base import Degradation, as_tensor, option, weighted_sum
+from restora.degradations.base import Degradation, Shape, as_tensor, one_of, option, weighted_sum
 from restora.degradations.noise import AdditiveNoise
 from restora.degradations.truncated import truncated_draw, truncated_mean
 from restora.random import Generators, randn
@@ -32,6 +32,10 @@ class Quantize(Degradation):
     distance: Literal["cell", "identity"] = field(
         default="cell", metadata=option("misfit: distance to the level's cell, or to the level (Yeh et al.)")
     )
+
+    @classmethod
+    def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> Quantize:
+        return cls(one_of(range(2, 17), generator))
 
     def forward(self, x: Tensor, generator: Generators = None) -> Tensor:
         return self.A(x + self.sigma * randn(x.shape, generator, like=x) if self.sigma > 0 else x)

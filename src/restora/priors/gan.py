@@ -1,5 +1,8 @@
 """A GAN as a prior: images are x = G(z), z ~ N(0, I), and log p(x) = logit D(x) + log p_z(z) + const.
 
+An encoder E guesses z from what an observation tells (`restora.priors.evidence`), in one evaluation for any
+degradation; and what G cannot draw, x - G(z), may be a Gaussian that was measured on images.
+
 The density ratio is the one of Yeh et al., ICASSP 2018, section 2: the optimal discriminator has
 D / (1 - D) = p_data / p_G, so log D - log(1 - D), its logit, corrects log p_z towards the data.
 """
@@ -12,9 +15,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from restora.errors import WeightsError
+from restora.degradations import Degradation
+from restora.device import fast_bfloat16
+from restora.errors import OptionError, WeightsError
 from restora.networks.dcgan import Discriminator, Generator
+from restora.networks.encoder import Encoder
+from restora.priors import packing
 from restora.priors.base import Prior
+from restora.priors.evidence import evidence
+from restora.priors.gaussian import GaussianPrior
 from restora.random import Generators, randn
 
 
@@ -23,7 +32,8 @@ class GANPrior(Prior):
 
     generator: latents (B, *latent_shape) -> images (B, C, H, W) in `value_range`.
     discriminator: images in `value_range` -> logits, one an image: (B,) or (B, 1, ...).
-    encoder: kept for solvers that can start from a predicted latent.
+    encoder: evidence (B, 2 C + 1, H, W) -> latents (B, *latent_shape).
+    residual: x - G(z) of images x, its mean and covariance.
     The networks are put into evaluation mode and frozen: batch norm uses its stored statistics, so
     no result depends on the batch it was computed in.
     """
@@ -38,8 +48,10 @@ class GANPrior(Prior):
         latent_shape: Sequence[int] = (100,),
         encoder: nn.Module | None = None,
         value_range: tuple[float, float] = (-1.0, 1.0),
+        residual: GaussianPrior | None = None,
     ):
         super().__init__()
+        self.residual = residual
         self.generator, self.discriminator, self.encoder = generator, discriminator, encoder
         self.latent_shape, self.value_range = tuple(latent_shape), value_range
         self.eval().requires_grad_(False)
@@ -63,22 +75,55 @@ class GANPrior(Prior):
         low, high = self.value_range
         return self.discriminator(x * (high - low) + low).to(x.dtype).reshape(len(x))
 
+    def encode(self, y: Tensor, degradation: Degradation) -> Tensor:
+        """The encoder's guess of the latents of observations y (B, ...): (B, *latent_shape)."""
+        if self.encoder is None:
+            raise OptionError(f"prior {self.name!r} has no encoder; train one with 'restora train encoder'")
+        seen = evidence(y, degradation, self.image_shape)
+        half = isinstance(self.encoder, Encoder) and fast_bfloat16(y.device)
+        with torch.autocast(y.device.type, torch.bfloat16, enabled=half):
+            z = self.encoder(seen)
+        return z.to(y.dtype).view(-1, *self.latent_shape)
+
     @torch.no_grad()
     def sample(self, n: int, generator: Generators = None) -> Tensor:
         """n images drawn from the prior, (n, C, H, W) in [0, 1]."""
         return self.generate(self.latents(n, generator)).clamp(0, 1)
 
+    def pack(self) -> dict[str, Tensor]:
+        """The networks in half precision, and the residual as it packs itself."""
+        if self.residual is None:
+            return super().pack()
+        networks = {k: v for k, v in super().pack().items() if not k.startswith("residual.")}
+        return networks | packing.join(residual=self.residual.pack())
+
+    def unpack(self, tensors: dict[str, Tensor]) -> None:
+        networks = {k: v.float() for k, v in tensors.items() if not k.startswith("residual.")}
+        if self.residual is not None:
+            self.residual.unpack(packing.part(tensors, "residual"))
+            networks |= {f"residual.{k}": v for k, v in self.residual.state_dict().items()}
+        self.load_state_dict(networks)
+
     def config(self) -> dict[str, Any]:
         if not isinstance(self.generator, Generator) or not isinstance(self.discriminator, Discriminator):
             raise WeightsError("only priors made of restora's own DCGAN networks can be stored")
+        if not isinstance(self.encoder, Encoder | None):
+            raise WeightsError("only restora's own Encoder can be stored")
         return {
             "generator": self.generator.config,
             "discriminator": self.discriminator.config,
             "latent_shape": list(self.latent_shape),
+            "encoder": self.encoder.config if self.encoder else None,
+            "residual": self.residual.config() if self.residual else None,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> GANPrior:
-        generator = Generator(**config["generator"])
-        discriminator = Discriminator(**config["discriminator"])
-        return cls(generator, discriminator, config["latent_shape"])
+        encoder, residual = config.get("encoder"), config.get("residual")
+        return cls(
+            Generator(**config["generator"]),
+            Discriminator(**config["discriminator"]),
+            config["latent_shape"],
+            Encoder(**encoder) if encoder else None,
+            residual=GaussianPrior.from_config(residual) if residual else None,
+        )

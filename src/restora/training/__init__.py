@@ -5,6 +5,7 @@ from typing import Any
 from restora.registry import Registry
 from restora.training.dictionary import DictionaryTrainer
 from restora.training.direct import DirectTrainer
+from restora.training.encoder import EncoderTrainer
 from restora.training.flow import FlowTrainer
 from restora.training.gan import DCGANTrainer
 from restora.training.gaussian import GaussianTrainer
@@ -12,6 +13,7 @@ from restora.training.loop import Trainer
 
 trainings: Registry[Any] = Registry("kind of training")
 trainings.register("dcgan", DCGANTrainer)
+trainings.register("encoder", EncoderTrainer)
 trainings.register("flow", FlowTrainer)
 trainings.register("direct", DirectTrainer)
 trainings.register("gaussian", GaussianTrainer)
@@ -21,6 +23,7 @@ __all__ = [
     "DCGANTrainer",
     "DictionaryTrainer",
     "DirectTrainer",
+    "EncoderTrainer",
     "FlowTrainer",
     "GaussianTrainer",
     "Trainer",

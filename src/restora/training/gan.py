@@ -16,6 +16,7 @@ from restora.device import fast_bfloat16
 from restora.errors import DataError, OptionError, TrainingError
 from restora.figure import grid
 from restora.networks.dcgan import Discriminator, Generator
+from restora.training.average import follow
 from restora.training.checkpoint import check_settings, cpu_state
 from restora.training.data import Batches
 from restora.training.settings import CPU, option
@@ -106,7 +107,7 @@ class DCGANTrainer:
         self.adam_g.zero_grad(set_to_none=True)
         fake.backward(to_fake)
         self.adam_g.step()
-        self._update_average()
+        follow(self.average, self.generator, self.images_seen, config.batch, config.average_images)
         self.images_seen += config.batch
         return loss_d
 
@@ -132,14 +133,6 @@ class DCGANTrainer:
     def autocast(self) -> torch.autocast:
         """bf16 where the processor multiplies it faster than float32 (AMX, AVX512-BF16, CUDA)."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=fast_bfloat16(self.device))
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        # The half-life grows with the run, so that the average soon forgets the first images.
-        half_life = min(self.config.average_images, 0.05 * self.images_seen + self.config.batch)
-        keep = 0.5 ** (self.config.batch / half_life)
-        for mean, now in zip(self.average.parameters(), self.generator.parameters(), strict=True):
-            mean.lerp_(now, 1 - keep)
 
     @torch.no_grad()
     def check(self) -> dict[str, float]:

@@ -21,6 +21,7 @@ from restora.networks.unet import UNet
 from restora.priors import Prior, store
 from restora.priors.gaussian import GaussianPrior
 from restora.random import seed_of
+from restora.training.average import follow, share_of_rate
 from restora.training.checkpoint import check_settings, cpu_state
 from restora.training.data import Batches, load
 from restora.training.gaussian import GaussianConfig, GaussianTrainer
@@ -154,14 +155,15 @@ class NetworkTrainer:
     def step(self, done: float) -> dict[str, float]:
         config, step = self.config, self.images_seen // self.config.batch
         average = self.prior.network
-        self.adam.param_groups[0]["lr"] = config.rate * self._share_of_rate(done)
+        share = share_of_rate(self.images_seen + config.batch, done, config.warmup, config.decay_from)
+        self.adam.param_groups[0]["lr"] = config.rate * share
         x = self.workers.own(self.batches[step]).to(self.device) / 2 + 0.5
         loss = self.loss(self._learner, x, torch.Generator().manual_seed(self._seed(step)))
         self.adam.zero_grad(set_to_none=True)
         self.workers.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.adam.step()
-        self._update(average)
+        follow(average, self.network, self.images_seen, config.batch, config.average_images)
         self.images_seen += config.batch
         return {"loss": loss.item()}
 
@@ -171,20 +173,6 @@ class NetworkTrainer:
 
     def autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=fast_bfloat16(self.device))
-
-    def _share_of_rate(self, done: float) -> float:
-        config = self.config
-        rise = min(1.0, (self.images_seen + config.batch) / max(config.warmup, 1))
-        past = max(0.0, done - config.decay_from) / max(1 - config.decay_from, 1e-9)
-        return rise * 0.5 * (1 + math.cos(math.pi * past))
-
-    @torch.no_grad()
-    def _update(self, average: UNet) -> None:
-        # The half-life grows with the run, so that the average soon forgets the first images.
-        half_life = min(self.config.average_images, 0.05 * self.images_seen + self.config.batch)
-        keep = 0.5 ** (self.config.batch / half_life)
-        for mean, now in zip(average.parameters(), self.network.parameters(), strict=True):
-            mean.lerp_(now, 1 - keep)
 
     @torch.no_grad()
     def check(self) -> dict[str, float]:

@@ -1,0 +1,38 @@
+"""What an observation tells of an image, pixel by pixel: one form for all degradations, for a network to see.
+
+    lift      E[x | y] were x ~ N(1/2, v I), in [-1, 1]
+    observed  A^T (A A^T + sigma^2/v I)^-1 A 1: where the image is seen, 0 in a hole, less under noise
+    noise     log10 of sigma, the same everywhere
+
+v = 1/16 is about the variance of pictures. Where A is not linear, its tangent stands for it in the last two.
+Where A A^T is not diagonal, I stands for the inverse: a network can undo that, conjugate gradients take long.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from restora.degradations import Degradation
+
+MEAN, VARIANCE, LEAST = 0.5, 1 / 16, 1e-3
+
+
+def channels(image_channels: int) -> int:
+    """Of the evidence of an image."""
+    return 2 * image_channels + 1
+
+
+def evidence(y: Tensor, degradation: Degradation, image_shape: tuple[int, int, int]) -> Tensor:
+    """(B, 2 C + 1, H, W) of observations y (B, ...) of images of `image_shape` (C, H, W)."""
+    grey = y.new_full((len(y), *image_shape), MEAN)
+    model, _ = degradation.tangent(grey, y)
+    ones, noise = torch.ones_like(grey), math.log10(max(model.sigma, LEAST)) + 2
+    if model.gram is None:
+        lift, seen = grey + model.A_adjoint(y - model.A(grey)), model.A_adjoint(model.A(ones))
+    else:
+        lift = degradation.condition(grey, VARIANCE, y)
+        seen = model.condition(torch.zeros_like(grey), VARIANCE, model.A(ones))
+    return torch.cat([2 * lift - 1, seen, torch.full_like(grey[:, :1], noise)], 1)

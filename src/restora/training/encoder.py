@@ -1,0 +1,263 @@
+"""One encoder for all degradations, through the frozen generator of a GAN.
+
+    loss = E |G(E(y)) - x|^2 / v + pull E |E(y)|^2 / d + tie E |E(y) - z|^2 / d,   y = A(x) + e
+
+A is drawn anew for every group of images from all registered degradations, and y is rounded as an 8-bit file.
+Half of the images are photographs; the other half G(z), whose z is known, and only they have the last term.
+v is the mean square of what the generator's mean image gets wrong, so that the first term starts near 1.
+
+In the end the mean and covariance of what is left, x - G(E(y)), are measured on photographs.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from restora.degradations import Degradation, degradations, named
+from restora.degradations.base import one_of
+from restora.device import fast_bfloat16
+from restora.errors import DataError, OptionError, ShapeError, TrainingError
+from restora.figure import grid
+from restora.image import to_uint8
+from restora.metrics import psnr
+from restora.networks.encoder import Encoder
+from restora.priors import store
+from restora.priors.evidence import channels, evidence
+from restora.priors.gan import GANPrior
+from restora.priors.gaussian import GaussianPrior
+from restora.random import seed_of
+from restora.training.average import follow, share_of_rate
+from restora.training.checkpoint import check_settings, cpu_state
+from restora.training.data import Batches
+from restora.training.gaussian import GaussianConfig, GaussianTrainer
+from restora.training.settings import CPU, option
+
+HELD_OUT = 64
+Observations = list[tuple[Tensor, Degradation]]
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Settings of `restora train encoder`."""
+
+    prior: str = option("faces64-dcgan", "the GAN, by name or folder")
+    width: int = option(64, "channels of the encoder at half resolution, four times as many in the end")
+    blocks: int = option(1, "residual blocks a resolution")
+    batch: int = option(64, "images a step, half of them drawn by the GAN")
+    group: int = option(8, "images of a batch that share a degradation")
+    rate: float = option(1e-3, "learning rate")
+    warmup: int = option(10_000, "images over which the rate rises from 0")
+    average_images: int = option(20_000, "half-life of the averaged encoder, in images")
+    pull: float = option(0.02, "weight of the latent's log prior")
+    tie: float = option(0.02, "weight of the distance to the latent where it is known")
+    rank: int = option(512, "principal directions of the residual, at most one for ten images")
+    residuals: int = option(20_000, "photographs that the residual is measured on, at most")
+    mirror: bool = option(True, "mirror half of the images")
+    seed: int = option(0, "of the weights, the order, the degradations and the noise")
+
+    def __post_init__(self) -> None:
+        least = {"width": 1, "blocks": 1, "batch": 2, "group": 1, "warmup": 0, "average_images": 1, "rank": 0}
+        for name, low in {**least, "residuals": 2, "seed": 0, "pull": 0, "tie": 0, "rate": 0}.items():
+            if not low <= getattr(self, name) < 2**40:
+                raise OptionError(
+                    f"--{name.replace('_', '-')} must be at least {low}, got {getattr(self, name)}"
+                )
+        self.gan()
+
+    def gan(self) -> GANPrior:
+        prior = store.load(self.prior)
+        if not isinstance(prior, GANPrior):
+            raise OptionError(f"--prior {self.prior}: expected a GAN, got a {type(prior).__name__}")
+        return prior
+
+    @property
+    def size(self) -> int:
+        return self.gan().image_shape[-1]
+
+    @property
+    def channels(self) -> int:
+        return self.gan().image_shape[0]
+
+
+class EncoderTrainer:
+    """An encoder of observations to latents, for a GAN that is trained.
+
+    The GAN is written again with it, so that the folder holds all.
+    """
+
+    Config = EncoderConfig
+    needs_budget, parallel = True, False
+
+    def __init__(self, config: EncoderConfig, images: Tensor, device: torch.device = CPU):
+        held = min(HELD_OUT, max(len(images) // 10, 1))
+        images, self.validation = images[:-held], images[-held:]
+        if len(images) < config.batch:
+            raise DataError(f"{len(images)} images to train on; it takes at least {config.batch}, one batch")
+        self.config, self.device, self.images_seen, self.count = config, device, 0, len(images)
+        self.batches = Batches(images, config.batch // 2, config.seed, 0, config.mirror)
+        self.gan = config.gan().to(device)
+        self.shape = self.gan.image_shape
+        torch.manual_seed(config.seed)
+        latent = math.prod(self.gan.latent_shape)
+        network = Encoder(channels(self.shape[0]), latent, config.width, config.blocks, self.shape[-1])
+        self.encoder: Any = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.encoder).requires_grad_(False)
+        self.adam = torch.optim.AdamW(self.encoder.parameters(), config.rate, (0.9, 0.99), weight_decay=0.01)
+        x = self.batches[0].to(device) / 2 + 0.5
+        with torch.no_grad():
+            origin = self.gan.generate(torch.zeros(1, *self.gan.latent_shape, device=device))
+        self.variance = (x - origin).square().mean().item()
+
+    def step(self, done: float) -> dict[str, float]:
+        config, step = self.config, self.images_seen // self.config.batch
+        share = share_of_rate(self.images_seen + config.batch, done, config.warmup)
+        self.adam.param_groups[0]["lr"] = config.rate * share
+        generator = torch.Generator().manual_seed(seed_of(f"encoder step {step}", config.seed))
+        real = self.batches[step].to(self.device) / 2 + 0.5
+        with torch.no_grad():
+            known = self.gan.latents(config.batch - len(real), generator)
+            x = torch.cat([real, self.gan.generate(known)])
+            seen = self._see(observe(x, config.group, generator))
+        loss = self._loss(seen, x, known)
+        self.adam.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.encoder.parameters(), 1.0)
+        self.adam.step()
+        follow(self.average, self.encoder, self.images_seen, config.batch, config.average_images)
+        self.images_seen += config.batch
+        return {"loss": loss.item()}
+
+    def _loss(self, seen: Tensor, x: Tensor, known: Tensor) -> Tensor:
+        """Of evidence `seen` of images x; the latents of the last of them are `known`."""
+        config = self.config
+        with self.autocast():
+            z = self.encoder(seen)
+            found = self.gan.generate(z.view(-1, *self.gan.latent_shape))
+        image = (found.float() - x).square().mean() / self.variance
+        apart = (z[-len(known) :].float() - known.flatten(1)).square().mean()
+        return image + config.pull * z.float().square().mean() + config.tie * apart
+
+    def _see(self, observations: Observations) -> Tensor:
+        return torch.cat([evidence(y, degradation, self.shape) for y, degradation in observations])
+
+    def autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=fast_bfloat16(self.device))
+
+    @torch.no_grad()
+    def restore_all(self, observations: Observations) -> Tensor:
+        """G(E(y)) of the average."""
+        with self.autocast():
+            z = self.average(self._see(observations))
+        return self.gan.generate(z.float().view(-1, *self.gan.latent_shape))
+
+    @torch.no_grad()
+    def check(self) -> dict[str, float]:
+        """PSNR in dB of G(E(y)) on images that were held out, over all tasks with their default options."""
+        generator, x = torch.Generator().manual_seed(0), self.validation.to(self.device) / 255
+        found = []
+        for name in fitting(self.shape):
+            degradation = named.build(name, self.shape[1:]).to(self.device)
+            found.append(
+                psnr(self.restore_all([(rounded(x, degradation, generator), degradation)]), x).mean()
+            )
+        value = torch.stack(found).mean().item()
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"training diverged at {self.images_seen} images: the encoder is not finite any more. "
+                "The last good checkpoint is kept; start again with a lower --rate"
+            )
+        return {"validation_psnr": round(value, 3)}
+
+    @torch.no_grad()
+    def picture(self) -> Tensor:
+        """What the GAN draws, an observation of each, and what is found for it."""
+        generator = torch.Generator().manual_seed(self.config.seed)
+        x = self.gan.sample(12, generator)
+        observations = observe(x, 1, generator)
+        lifts = torch.cat([evidence(y, a, self.shape)[:, : self.shape[0]] / 2 + 0.5 for y, a in observations])
+        rows = torch.cat([x, lifts, self.restore_all(observations)])
+        return grid(rows.clamp(0, 1).cpu(), len(x))
+
+    @torch.no_grad()
+    def residual(self) -> GaussianPrior:
+        """Mean and covariance of x - G(E(y)) of photographs x, mirror images included."""
+        images = self.batches.images
+        images = images[:: -(-len(images) // self.config.residuals)]
+        generator, parts = torch.Generator().manual_seed(seed_of("residual", self.config.seed)), []
+        for part in images.split(256):
+            x = part.to(self.device) / 255
+            left = x - self.restore_all(observe(x, self.config.group, generator))
+            parts.append(to_uint8(left / 2 + 0.5).cpu())
+        config = self.config
+        settings = GaussianConfig(
+            size=self.shape[-1], channels=self.shape[0], rank=config.rank, floor=2.5e-5, mirror=config.mirror
+        )
+        trainer = GaussianTrainer(settings, torch.cat(parts))
+        while trainer.images_seen < trainer.length:
+            trainer.step(0.0)
+        half = trainer.prior()
+        return GaussianPrior(2 * half.mean - 1, 2 * half.factors, 2 * half.spread)
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "config": {**asdict(self.config), "data": self.count},
+            "images_seen": self.images_seen,
+            "encoder": cpu_state(self.encoder),
+            "average": cpu_state(self.average),
+            "adam": self.adam.state_dict(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        check_settings({**asdict(self.config), "data": self.count}, state["config"])
+        self.images_seen = state["images_seen"]
+        for name in ("encoder", "average", "adam"):
+            getattr(self, name).load_state_dict(state[name])
+
+    def export(self, folder: Path, facts: dict[str, Any]) -> None:
+        gan = self.gan.cpu()
+        encoder = copy.deepcopy(self.average).cpu()
+        residual = self.residual()
+        prior = GANPrior(
+            gan.generator, gan.discriminator, gan.latent_shape, encoder, gan.value_range, residual
+        )
+        card = {k: v for k, v in gan.card.items() if k not in facts}
+        own = {
+            "encoder": facts | self.check(),
+            "pictures": "Held-out images, observations, what the encoder finds",
+        }
+        store.save(folder, prior, {**card, **own})
+
+
+def fitting(shape: tuple[int, int, int]) -> list[str]:
+    """The registered tasks that images of this shape can be put to."""
+    names = []
+    for name in degradations.names():
+        try:
+            named.build(name, shape[1:]).observed_shape(shape)
+        except (ShapeError, OptionError):
+            continue
+        names.append(name)
+    return names
+
+
+def observe(x: Tensor, group: int, generator: torch.Generator) -> Observations:
+    """Observations of images x (B, C, H, W), in order: a degradation drawn for every `group` of them."""
+    shape = (x.shape[1], x.shape[2], x.shape[3])
+    names, found = fitting(shape), []
+    for part in x.split(group):
+        cls = degradations.get(one_of(names, generator))
+        degradation = cls.random(shape, len(part), generator).to(x.device)
+        found.append((rounded(part, degradation, generator), degradation))
+    return found
+
+
+def rounded(x: Tensor, degradation: Degradation, generator: torch.Generator) -> Tensor:
+    """An observation of x as a file of 8 bits holds it."""
+    return to_uint8(degradation(x, generator)).to(x) / 255
