@@ -248,7 +248,10 @@ BAD = [
     (["clean", "--set", "iterations"], "--set iterations: expected NAME=VALUE"),
     (["clean", "--set", "iterations=few"], "--set iterations=few: expected a whole number"),
     (["clean", "--set", "rate=inf"], "--set rate=inf: expected a finite number"),
-    (["clean", "--set", "finish=gloss"], "--set finish=gloss: expected one of smooth, blend, project, none"),
+    (
+        ["clean", "--set", "finish=gloss"],
+        "--set finish=gloss: expected one of auto, gaussian, smooth, blend, project, none",
+    ),
     (["clean", "--set", "p=3"], "p must be 1 or 2, got 3"),
     (["clean", "--samples", "-1"], "--samples must be at least 1, got -1"),
     (["clean", "--batch-size", "0"], "--batch-size must be at least 1, got 0"),

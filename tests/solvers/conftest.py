@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from restora.priors import GANPrior
+from restora.priors import GANPrior, lookup
 
 SHAPE = (3, 8, 8)
 LATENT = 5
@@ -39,3 +40,15 @@ class LinearDiscriminator(nn.Module):
 @pytest.fixture
 def prior() -> GANPrior:
     return GANPrior(LinearGenerator(), LinearDiscriminator(), (LATENT,), value_range=(0.0, 1.0))
+
+
+@pytest.fixture
+def table(prior: GANPrior, tmp_path: Path) -> Path:
+    """A folder with a table of 500 latents of `prior`, whose images 5 directions span."""
+    z = prior.latents(500, torch.Generator().manual_seed(1))
+    x = prior.generate(z).flatten(1)
+    mean, directions = x.mean(0), torch.linalg.qr(prior.generator.weight).Q.T
+    codes = (x - mean) @ directions.T
+    parts = {"mean": mean.view(SHAPE), "directions": directions.reshape(-1, *SHAPE)}
+    lookup.save(tmp_path / lookup.FILE, {**parts, "codes": codes, "latents": z}, prior)
+    return tmp_path

@@ -14,7 +14,7 @@ from restora.priors import GANPrior
 from restora.random import generators
 from restora.restore import restore
 from restora.solvers import LatentMAP
-from restora.solvers.latent_map import project, smooth
+from restora.solvers.finish import Finish, project, smooth
 
 DEGRADATIONS: dict[str, Degradation] = {
     "inpaint": Mask.center((8, 8)),
@@ -172,11 +172,11 @@ def test_history_never_rises(prior: GANPrior) -> None:
     ]
     + [(smooth, Grayscale("value"))],
 )
-def test_noiseless_data_are_met(finish, degradation: Degradation) -> None:
+def test_noiseless_data_are_met(finish: Finish, degradation: Degradation, prior: GANPrior) -> None:
     generator = torch.Generator().manual_seed(1)
     x, truth = torch.rand(2, 2, 3, 8, 8, generator=generator)
     y = degradation.A(truth)
-    torch.testing.assert_close(degradation.A(finish(x, y, degradation)), y, atol=2e-3, rtol=0)
+    torch.testing.assert_close(degradation.A(finish(x, y, degradation, prior)), y, atol=2e-3, rtol=0)
 
 
 def test_blend_is_for_inpainting_only(prior: GANPrior) -> None:
@@ -186,7 +186,8 @@ def test_blend_is_for_inpainting_only(prior: GANPrior) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [{"p": 3}, {"iterations": 0}, {"restarts": 0}, {"rate": 0.0}, {"lambda_z": -1.0}]
+    "bad",
+    [{"p": 3}, {"iterations": -1}, {"restarts": -1}, {"rate": 0.0}, {"lambda_z": -1.0}, {"budget": -1.0}],
 )
 def test_bad_settings(bad: dict[str, int]) -> None:
     with pytest.raises(OptionError, match=next(iter(bad))):

@@ -16,6 +16,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
@@ -33,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, training in trainings:
         summary = (training.__doc__ or "").partition("\n")[0]
         kind = kinds.add_parser(name, help=summary.rstrip("."), description=summary)
-        kind.add_argument("data", nargs="+", type=Path, metavar="DATA", help="folders or zips of images")
+        many = "+" if training.needs_data else "*"
+        kind.add_argument("data", nargs=many, type=Path, metavar="DATA", help="folders or zips of images")
         kind.add_argument(
             "-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the run and its prior"
         )
@@ -73,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
     budget = loop.Budget(args.minutes, args.images) if training.needs_budget else None
     make_folder(args.output)
     loop.check_folder(args.output, args.resume)
-    images, errors = load(args.data, config.size, config.channels)
+    empty = torch.empty(0, config.channels, config.size, config.size, dtype=torch.uint8)
+    images, errors = load(args.data, config.size, config.channels) if args.data else (empty, [])
     workers, device, more = ALONE, pick(args.device), []
     if training.parallel:
         workers, device = launch(args.devices, device, config.batch)
@@ -96,7 +99,11 @@ def run(args: argparse.Namespace) -> int:
     print(f"{len(images)} images of {config.size}x{config.size}, training on {where}", file=sys.stderr)
     show_progress(reports)
     facts["images_seen"] = trainer.images_seen
-    print(json.dumps(facts) if args.json else f"{args.output}: a prior, after {trainer.images_seen} images")
+    print(
+        json.dumps(facts)
+        if args.json
+        else f"{args.output}: {training.makes}, after {trainer.images_seen} images"
+    )
     return 0
 
 

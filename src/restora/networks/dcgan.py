@@ -49,7 +49,8 @@ class Generator(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         x = self.project(z).view(len(z), -1, 4, 4)
-        return self.blocks(x.contiguous(memory_format=torch.channels_last))
+        # channels_last; said by permuting, because vmap does not know memory formats
+        return self.blocks(x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2))
 
     @torch.no_grad()
     def fold(self) -> Generator:

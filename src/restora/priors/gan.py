@@ -65,8 +65,12 @@ class GANPrior(Prior):
 
     def generate(self, z: Tensor) -> Tensor:
         """(B, *latent_shape) -> images (B, C, H, W) in [0, 1]."""
+        return self.to_image(self.generator(z).to(z.dtype))
+
+    def to_image(self, generated: Tensor) -> Tensor:
+        """What the generator gives, in `value_range` -> in [0, 1]."""
         low, high = self.value_range
-        return (self.generator(z).to(z.dtype) - low) / (high - low)
+        return (generated - low) / (high - low)
 
     def logit(self, x: Tensor) -> Tensor:
         """log D(x) - log(1 - D(x)) of images in [0, 1], shape (B,); zeros without a discriminator."""

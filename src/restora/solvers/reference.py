@@ -54,26 +54,34 @@ class ReferenceMAP(Solver):
             raise PairingError(f"'reference' was released for {known}, not for {name}; use --method map")
         if isinstance(degradation, Quantize):
             degradation = replace(degradation, distance="identity")
-        rate, weight, iterations = RELEASED[type(degradation)]
-        solver = _Released(
-            p=1,
-            rate=rate,
-            lambda_d=weight,
-            lambda_z=0.0,
-            iterations=self.iterations or iterations,
-            restarts=1,
-            optimizer="nesterov",
-            schedule="constant",
-            window=15 if isinstance(degradation, Mask) else 0,
-            patience=0,
-            precision="float32",
-            finish="blend" if isinstance(degradation, Mask) else "none",
-        )
+        solver = released(degradation)
+        solver = replace(solver, iterations=self.iterations or solver.iterations)
         yield from solver.steps(y, degradation, prior, generator)
 
 
+def released(degradation: Degradation) -> Released:
+    """The settings for such a degradation; one of those in `RELEASED`."""
+    rate, weight, iterations = RELEASED[type(degradation)]
+    hole = isinstance(degradation, Mask)
+    return Released(
+        p=1,
+        rate=rate,
+        lambda_d=weight,
+        lambda_z=0.0,
+        iterations=iterations,
+        restarts=1,
+        start="random",
+        optimizer="nesterov",
+        schedule="constant",
+        window=15 if hole else 0,
+        patience=0,
+        precision="float32",
+        finish="blend" if hole else "none",
+    )
+
+
 @dataclass(frozen=True)
-class _Released(LatentMAP):
+class Released(LatentMAP):
     """The released objective: residuals are twice as large in [-1, 1], and -log D stands for the logit."""
 
     def objective(self, x: Tensor, z: Tensor, fidelity: Tensor, prior: GANPrior) -> Tensor:

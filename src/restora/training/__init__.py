@@ -9,11 +9,13 @@ from restora.training.encoder import EncoderTrainer
 from restora.training.flow import FlowTrainer
 from restora.training.gan import DCGANTrainer
 from restora.training.gaussian import GaussianTrainer
+from restora.training.lookup import LookupTrainer
 from restora.training.loop import Trainer
 
 trainings: Registry[Any] = Registry("kind of training")
 trainings.register("dcgan", DCGANTrainer)
 trainings.register("encoder", EncoderTrainer)
+trainings.register("lookup", LookupTrainer)
 trainings.register("flow", FlowTrainer)
 trainings.register("direct", DirectTrainer)
 trainings.register("gaussian", GaussianTrainer)
@@ -26,6 +28,7 @@ __all__ = [
     "EncoderTrainer",
     "FlowTrainer",
     "GaussianTrainer",
+    "LookupTrainer",
     "Trainer",
     "trainings",
 ]

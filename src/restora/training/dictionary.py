@@ -22,6 +22,7 @@ from restora.priors.dictionary import DictionaryPrior, centre, omp
 from restora.priors.store import save
 from restora.training.checkpoint import check_settings
 from restora.training.data import Batches
+from restora.training.loop import Trainer
 from restora.training.settings import CPU, option
 
 FORGET = 2.0
@@ -58,11 +59,11 @@ class DictionaryConfig:
             )
 
 
-class DictionaryTrainer:
+class DictionaryTrainer(Trainer):
     """A patch dictionary for sparse coding; a minute or two, and no budget."""
 
     Config = DictionaryConfig
-    needs_budget, parallel = False, False
+    needs_budget = False
 
     def __init__(self, config: DictionaryConfig, images: Tensor, device: torch.device = CPU):
         self.config, self.device, self.images_seen, self.count = config, device, 0, len(images)

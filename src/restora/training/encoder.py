@@ -37,6 +37,7 @@ from restora.training.average import follow, share_of_rate
 from restora.training.checkpoint import check_settings, cpu_state
 from restora.training.data import Batches
 from restora.training.gaussian import GaussianConfig, GaussianTrainer
+from restora.training.loop import Trainer
 from restora.training.settings import CPU, option
 
 HELD_OUT = 64
@@ -86,14 +87,13 @@ class EncoderConfig:
         return self.gan().image_shape[0]
 
 
-class EncoderTrainer:
+class EncoderTrainer(Trainer):
     """An encoder of observations to latents, for a GAN that is trained.
 
     The GAN is written again with it, so that the folder holds all.
     """
 
     Config = EncoderConfig
-    needs_budget, parallel = True, False
 
     def __init__(self, config: EncoderConfig, images: Tensor, device: torch.device = CPU):
         held = min(HELD_OUT, max(len(images) // 10, 1))

@@ -19,6 +19,7 @@ from restora.networks.dcgan import Discriminator, Generator
 from restora.training.average import follow
 from restora.training.checkpoint import check_settings, cpu_state
 from restora.training.data import Batches
+from restora.training.loop import Trainer
 from restora.training.settings import CPU, option
 
 
@@ -59,7 +60,7 @@ def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-class DCGANTrainer:
+class DCGANTrainer(Trainer):
     """A deep convolutional generative adversarial network (DCGAN).
 
     Steps the discriminator and the generator together on each batch.
@@ -68,7 +69,6 @@ class DCGANTrainer:
     """
 
     Config = DCGANConfig
-    needs_budget, parallel = True, False
 
     def __init__(self, config: DCGANConfig, images: Tensor, device: torch.device = CPU):
         if len(images) < config.batch:

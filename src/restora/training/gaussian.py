@@ -26,6 +26,7 @@ from restora.figure import grid
 from restora.priors.gaussian import GaussianPrior
 from restora.priors.store import save
 from restora.training.checkpoint import check_settings
+from restora.training.loop import Trainer
 from restora.training.settings import CPU, option
 
 OVERSAMPLING = 64
@@ -55,14 +56,14 @@ class GaussianConfig:
                 raise OptionError(f"--{name} must be at least {least}, got {getattr(self, name)}")
 
 
-class GaussianTrainer:
+class GaussianTrainer(Trainer):
     """A Gaussian: mean, principal directions and a stationary rest; minutes, and no budget.
 
     Steps through the images `passes` times. Coefficients are kept as (groups, m): even and odd columns.
     """
 
     Config = GaussianConfig
-    needs_budget, parallel = False, False
+    needs_budget = False
 
     def __init__(self, config: GaussianConfig, images: Tensor, device: torch.device = CPU):
         if config.images and config.images < len(images):

@@ -25,8 +25,10 @@ class Trainer(Protocol):
     """One kind of training. `images_seen` grows by the batch at each `step`."""
 
     Config: ClassVar[Any]  # the dataclass of its settings
-    needs_budget: ClassVar[bool]  # whether the user says when to stop; else `length`, in images, does
-    parallel: ClassVar[bool]  # whether it takes `workers`, after `device`
+    makes: ClassVar[str] = "a prior"
+    needs_data: ClassVar[bool] = True  # else it can do without images
+    needs_budget: ClassVar[bool] = True  # the user says when to stop; else `length`, in images, does
+    parallel: ClassVar[bool] = False  # it takes `workers`, after `device`
     images_seen: int
 
     def __init__(self, config: Any, images: Tensor, device: torch.device): ...

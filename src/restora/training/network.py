@@ -25,6 +25,7 @@ from restora.training.average import follow, share_of_rate
 from restora.training.checkpoint import check_settings, cpu_state
 from restora.training.data import Batches, load
 from restora.training.gaussian import GaussianConfig, GaussianTrainer
+from restora.training.loop import Trainer
 from restora.training.settings import CPU, option
 from restora.training.workers import ALONE, Workers
 
@@ -73,14 +74,14 @@ class NetworkConfig:
         return self.channels, self.size, self.size
 
 
-class NetworkTrainer:
+class NetworkTrainer(Trainer):
     """The loop's trainer, but for the prior, its loss and its quality, which a subclass says.
 
     `prior` holds the average of the network, as `network`, and the Gaussian, as `gaussian`; it is made when
     it is first asked for, and the images wait for it.
     """
 
-    needs_budget, parallel = True, True
+    parallel = True
     kind: ClassVar[str]  # of the prior
     starts: ClassVar[str]  # what `is_start` accepts
 

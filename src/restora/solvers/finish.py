@@ -1,0 +1,82 @@
+"""How an image G(z) of a generator is made to agree with the observation: x = E[x* | y] for x* = G(z) + r.
+
+gaussian   r as it was measured on images, Gaussian, with the prior's mean and covariance
+smooth     r a smooth random field, its variance estimated from y: Poisson blending, for any degradation
+project    r white, its variance estimated from y: without noise the projection onto {x : A x = y}
+blend      Poisson blending itself, for inpainting
+none       r = 0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from restora.degradations import Degradation, Mask
+from restora.errors import PairingError
+from restora.priors.gan import GANPrior
+from restora.solvers.poisson import poisson_blend
+from restora.solvers.residual import SmoothField
+
+Finish = Callable[[Tensor, Tensor, Degradation, GANPrior], Tensor]
+
+
+def finish(name: str, samples: Tensor, y: Tensor, degradation: Degradation, prior: GANPrior) -> Tensor:
+    """Each of the (B, K, C, H, W) samples, finished as `name` says; `auto` is the measured residual where the
+    prior has one, else the smooth field."""
+    batch, count = samples.shape[:2]
+    rows = torch.arange(batch, device=y.device).repeat_interleave(count)
+    chosen = FINISHES[resolve(name, prior)]
+    return chosen(samples.flatten(0, 1), y[rows], degradation.take(rows), prior).view_as(samples)
+
+
+def resolve(name: str, prior: GANPrior) -> str:
+    if name == "auto":
+        return "gaussian" if prior.residual else "smooth"
+    return name
+
+
+def check(name: str, degradation: Degradation, prior: GANPrior) -> None:
+    """PairingError where such a finish cannot be had."""
+    if name == "blend" and not isinstance(degradation, Mask):
+        kind = type(degradation).__name__
+        raise PairingError(f"finish=blend is for inpainting, not {kind}; use finish=auto")
+    if name == "gaussian" and prior.residual is None:
+        raise PairingError(
+            f"finish=gaussian needs the residual that 'restora train encoder' measures, and prior "
+            f"{prior.name!r} has none; use finish=smooth"
+        )
+
+
+def gaussian(x: Tensor, y: Tensor, degradation: Degradation, prior: GANPrior) -> Tensor:
+    assert prior.residual is not None
+    return degradation.lmmse(x + prior.residual.mean, prior.residual.covariance, y)
+
+
+def smooth(x: Tensor, y: Tensor, degradation: Degradation, prior: GANPrior) -> Tensor:
+    variance, field = _variance(x, y, degradation), SmoothField()
+    return degradation.lmmse(x, lambda u: variance * field(u), y)
+
+
+def project(x: Tensor, y: Tensor, degradation: Degradation, prior: GANPrior) -> Tensor:
+    return degradation.condition(x, _variance(x, y, degradation), y)
+
+
+def blend(x: Tensor, y: Tensor, degradation: Degradation, prior: GANPrior) -> Tensor:
+    assert isinstance(degradation, Mask)
+    return poisson_blend(x, project(x, y, degradation, prior), degradation.mask)
+
+
+FINISHES: dict[str, Finish] = {
+    "gaussian": gaussian,
+    "smooth": smooth,
+    "project": project,
+    "blend": blend,
+    "none": lambda x, y, degradation, prior: x,
+}
+
+
+def _variance(x: Tensor, y: Tensor, degradation: Degradation) -> Tensor:
+    return degradation.model_variance(x, y).clamp(min=1e-4).view(-1, 1, 1, 1)

@@ -1,0 +1,123 @@
+"""A table of latents for first guesses (`restora.priors.lookup`): draws, and their codes.
+
+The principal directions are those of a first sample of what the generator draws. Where the prior has an
+encoder, the photographs of DATA come first, as the latents that it gives them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from restora.degradations import AdditiveNoise
+from restora.errors import OptionError
+from restora.figure import grid
+from restora.priors import lookup, store
+from restora.priors.gan import GANPrior
+from restora.random import seed_of
+from restora.training.checkpoint import check_settings
+from restora.training.loop import Trainer
+from restora.training.settings import CPU, option
+
+SAMPLE = 4096
+
+
+@dataclass(frozen=True)
+class LookupConfig:
+    """Settings of `restora train lookup`."""
+
+    prior: str = option("faces64-dcgan", "the GAN, by name or folder")
+    entries: int = option(100_000, "latents in the table; 460 bytes each with 128 directions of 100 numbers")
+    rank: int = option(128, "principal directions of what the generator draws")
+    batch: int = option(256, "images drawn at once")
+    seed: int = option(0, "of the latents")
+
+    def __post_init__(self) -> None:
+        for name in ("entries", "rank", "batch"):
+            if not 1 <= getattr(self, name) < 2**31:
+                raise OptionError(f"--{name} must be at least 1, got {getattr(self, name)}")
+        if not isinstance(self.gan(), GANPrior):
+            raise OptionError(f"--prior {self.prior}: expected a GAN, got a {type(self.gan()).__name__}")
+
+    def gan(self) -> Any:
+        return store.load(self.prior)
+
+    @property
+    def size(self) -> int:
+        return self.gan().image_shape[-1]
+
+    @property
+    def channels(self) -> int:
+        return self.gan().image_shape[0]
+
+
+class LookupTrainer(Trainer):
+    """A table of a GAN's latents, to begin a search from.
+
+    Steps draw a batch of images each, until the table is full; no budget.
+    """
+
+    Config = LookupConfig
+    needs_data, needs_budget, makes = False, False, "a table"
+
+    def __init__(self, config: LookupConfig, images: Tensor, device: torch.device = CPU):
+        self.config, self.device, self.images_seen, self.length = config, device, 0, config.entries
+        self.gan: GANPrior = config.gan().to(device)
+        self.images = images[: config.entries] if self.gan.encoder is not None else images[:0]
+        sample = self.gan.generate(self.gan.latents(SAMPLE, self._generator("directions"))).flatten(1)
+        rank = min(config.rank, sample.shape[1])
+        self.mean = sample.mean(0)
+        torch.manual_seed(config.seed)
+        self.directions = torch.svd_lowrank(sample - self.mean, rank, niter=4)[2].T.contiguous()
+        self.codes = sample.new_zeros(config.entries, rank)
+        self.latents = sample.new_zeros(config.entries, *self.gan.latent_shape)
+
+    def _generator(self, purpose: str) -> torch.Generator:
+        return torch.Generator().manual_seed(seed_of(f"lookup {purpose}", self.config.seed))
+
+    @torch.no_grad()
+    def step(self, done: float) -> dict[str, float]:
+        first = self.images_seen
+        last = min(first + self.config.batch, self.length)
+        z = self.gan.latents(last - first, self._generator(str(first)))
+        photographs = self.images[first:last]
+        if len(photographs):
+            z[: len(photographs)] = self.gan.encode(photographs.to(z) / 255, AdditiveNoise(0.0))
+        self.latents[first:last] = z
+        self.codes[first:last] = (self.gan.generate(z).flatten(1) - self.mean) @ self.directions.T
+        self.images_seen = last
+        return {}
+
+    def _tensors(self) -> dict[str, Tensor]:
+        shape = self.gan.image_shape
+        images = {"mean": self.mean.view(shape), "directions": self.directions.view(-1, *shape)}
+        return {**images, "codes": self.codes, "latents": self.latents}
+
+    @torch.no_grad()
+    def check(self) -> dict[str, float]:
+        """The share of the variance of what is drawn that the directions hold."""
+        x = self.gan.generate(self.latents[: min(self.images_seen, SAMPLE)]).flatten(1) - self.mean
+        held = (x @ self.directions.T).square().sum() / x.square().sum()
+        return {"held": round(held.item(), 4)}
+
+    def picture(self) -> Tensor:
+        return grid(self.gan.generate(self.latents[-64:]).clamp(0, 1).cpu(), 8)
+
+    def state(self) -> dict[str, Any]:
+        settings = {**asdict(self.config), "data": len(self.images)}
+        own = {name: value.cpu() for name, value in self._tensors().items()}
+        return {"config": settings, "images_seen": self.images_seen, **own}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        check_settings({**asdict(self.config), "data": len(self.images)}, state["config"])
+        self.images_seen = state["images_seen"]
+        self.directions = state["directions"].to(self.mean).flatten(1)
+        self.mean = state["mean"].to(self.mean).flatten()
+        self.codes, self.latents = state["codes"].to(self.mean), state["latents"].to(self.mean)
+
+    def export(self, folder: Path, facts: dict[str, Any]) -> None:
+        lookup.save(folder / lookup.FILE, self._tensors(), self.gan)
