@@ -47,8 +47,20 @@ class Covariance:
         rank, shape = len(self.weights), self.spread.shape[1:]
         noise = randn((n, rank + shape.numel()), generator, like=self.spread)
         mixed = mix(self.spread, noise[:, rank:].view(n, *shape))
-        along = noise[:, :rank] * self.weights.sqrt() @ self.directions.flatten(1)
-        return along.view_as(mixed) + idct(mixed)
+        return self._along(noise[:, :rank]) + idct(mixed)
+
+    def draw_along(self, n: int, generator: Generators = None) -> Tensor:
+        """n draws from N(0, U^T diag(g) U), what the directions hold, (n, C, H, W)."""
+        return self._along(randn((n, len(self.weights)), generator, like=self.spread))
+
+    @property
+    def rest_variance(self) -> float:
+        """Of a value, on average, what R holds."""
+        return self.spread.square().sum().item() / self.spread[0].numel()
+
+    def _along(self, noise: Tensor) -> Tensor:
+        weighted = noise * self.weights.sqrt() @ self.directions.flatten(1)
+        return weighted.view(-1, *self.spread.shape[1:])
 
 
 def mix(matrices: Tensor, x: Tensor) -> Tensor:

@@ -56,11 +56,20 @@ class Conditioner:
         return self.degradation.lmmse(x_hat, C, y, self._observed(C.directions, len(y)), self.tolerance)
 
     def draw(self, x_hat: Tensor, t: float, y: Tensor, streams: Sequence[torch.Generator]) -> Tensor:
-        """A draw of x given y, one stream an image; where A is not linear, with C_t taken for c_t^2 I."""
-        if self.covariance == "isotropic" or not self.degradation.linear:
+        """A draw of x given y, one stream an image.
+
+        Where A is not linear, what C_t has along its directions is drawn first, whatever y is, and its rest,
+        taken for white, given y: were all of C_t white, draws would have no errors in common with their
+        neighbours, which the next step would average away, and be too sure.
+        """
+        if self.covariance == "isotropic":
             return self.degradation.draw(x_hat, self._variance(t), y, streams)
         assert self.prior.wiener is not None
-        x = x_hat + self.prior.wiener.covariance(t).draw(len(x_hat), streams)
+        C = self.prior.wiener.covariance(t)
+        if not self.degradation.linear:
+            x = x_hat + C.draw_along(len(x_hat), streams)
+            return self.degradation.draw(x, C.rest_variance, y, streams)
+        x = x_hat + C.draw(len(x_hat), streams)
         return self.mean(x, t, self.degradation.perturb(x, y, streams)[1])
 
     def _variance(self, t: float) -> float:
