@@ -86,3 +86,31 @@ def test_parts_that_do_not_fit() -> None:
     for factors, spread in [((2, 3, 6, 5), (3, *SHAPE)), ((0, *SHAPE), SHAPE), (SHAPE, (3, *SHAPE))]:
         with pytest.raises(ShapeError, match="a GaussianPrior takes mean"):
             GaussianPrior(mean, torch.zeros(factors), torch.zeros(spread))
+
+
+def test_a_stationary_gaussian_has_any_size() -> None:
+    """Its covariance between near pixels stays what it is, whatever the size."""
+    frequency = (torch.arange(32.0)[:, None] ** 2 + torch.arange(32.0)[None] ** 2).sqrt() / 64
+    spread = (0.3 * torch.eye(3) + 0.1)[..., None, None] / (1 + (20 * frequency) ** 2)
+    mean = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0))
+    small = GaussianPrior(mean, torch.zeros(0, 3, 32, 32), spread).stationary()
+    large = small.sized(48, 80)
+    assert large.image_shape == (3, 48, 80)
+    torch.testing.assert_close(large.mean[:, 5, 7], mean.mean((1, 2)))
+    torch.testing.assert_close(small.sized(32, 32).spread, small.spread)
+
+    def around(prior: GaussianPrior) -> torch.Tensor:
+        _, height, width = prior.image_shape
+        impulse = torch.zeros(1, 3, height, width)
+        impulse[0, 1, height // 2, width // 2] = 1
+        answer = prior.covariance(impulse)[0]
+        return answer[:, height // 2 - 4 : height // 2 + 5, width // 2 - 4 : width // 2 + 5]
+
+    found, expected = around(large), around(small)
+    assert (found - expected).abs().max() < 0.03 * expected.abs().max()
+
+
+def test_directions_tie_a_gaussian_to_its_size() -> None:
+    prior = GaussianPrior(torch.zeros(1, 4, 4), torch.ones(1, 1, 4, 4), torch.ones(1, 1, 4, 4))
+    with pytest.raises(ShapeError, match="1 directions"):
+        prior.sized(8, 8)

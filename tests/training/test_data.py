@@ -11,8 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
+from restora import image
 from restora.errors import DataError
-from restora.training.data import Batches, fit, load, members
+from restora.training.data import Batches, Crops, centres, fit, load, load_whole, members
 
 
 def png(level: int, size: tuple[int, int] = (8, 8)) -> bytes:
@@ -243,3 +244,49 @@ class TestBatches:
         assert torch.equal(
             batches[2].add(1).mul(127.5).round().to(torch.uint8), IMAGES[:1].expand(5, -1, -1, -1)
         )
+
+
+def test_crops_depend_on_the_step_alone() -> None:
+    generator = torch.Generator().manual_seed(0)
+    images = [
+        torch.randint(256, (3, h, w), generator=generator).to(torch.uint8) for h, w in ((20, 30), (16, 16))
+    ]
+    crops, again = Crops(images, 8, 6, seed=2), Crops(images, 8, 6, seed=2)
+    again[0]
+    assert crops[3].shape == (6, 3, 8, 8)
+    torch.testing.assert_close(crops[3], again[3], rtol=0, atol=0)
+    assert not torch.equal(crops[3], crops[4])
+    assert not torch.equal(crops[3], Crops(images, 8, 6, seed=3)[3])
+    assert crops[3].abs().max() <= 1
+
+
+def test_crops_are_cut_from_everywhere_in_all_sizes() -> None:
+    row, column = torch.meshgrid(torch.arange(64), torch.arange(96), indexing="ij")
+    ramp = torch.stack([2 * row, 2 * column, 0 * row]).to(torch.uint8)
+    drawn = (torch.cat([Crops([ramp], 16, 32)[i] for i in range(20)]) + 1) * 127.5
+    middle = drawn.mean((2, 3)) / 2
+    assert middle[:, 0].min() < 12
+    assert middle[:, 0].max() > 51
+    assert middle[:, 1].min() < 12
+    assert middle[:, 1].max() > 83
+    steps = [drawn[:, 0].diff(dim=axis).abs().mean((1, 2)) for axis in (-2, -1)]
+    slope = (steps[0] + steps[1]) / 2  # of a ramp that rises by 2 a row, or a column once turned
+    assert 0.4 < (slope < 1.2).float().mean() < 0.6  # pixels as they are
+    assert slope.max() > 2.5  # of SHRINK pixels
+    turned = steps[1] > 1
+    assert 0.3 < turned.float().mean() < 0.7
+
+
+def test_whole_images_and_their_centres(tmp_path: Path) -> None:
+    row, column = torch.meshgrid(torch.arange(9.0), torch.arange(12.0), indexing="ij")
+    picture = torch.stack([row, column, 0 * row]) / 255
+    image.write(tmp_path / "large.png", picture)
+    image.write(tmp_path / "small.png", picture[:, :3])
+    found, errors = load_whole([tmp_path], 4)
+    assert [tuple(x.shape) for x in found] == [(3, 9, 12)]
+    assert errors == ["1 images have a side of less than 4 pixels"]
+    (middle,) = centres(found, 4)
+    assert middle[0, :, 0].tolist() == [2, 3, 4, 5]
+    assert middle[1, 0].tolist() == [4, 5, 6, 7]
+    with pytest.raises(DataError, match="no image has 10 pixels a side"):
+        load_whole([tmp_path], 10)

@@ -156,3 +156,18 @@ def test_the_command(tmp_path: Path, restora: Command) -> None:
     prior = load_prior(tmp_path / "run")
     assert isinstance(prior, FlowPrior)
     assert (prior.image_shape, prior.card["training_images"]) == ((1, 8, 8), 12)
+
+
+def test_a_flow_of_crops_learns_of_images_of_any_size() -> None:
+    whole = [images(4)[i % 4].repeat(1, 3, 2)[:, : 16 + i % 9] for i in range(60)]
+    config = FlowConfig(**SETTINGS | {"crop": True, "attention": False})
+    trainer = FlowTrainer(config, whole)
+    before = trainer.check()["validation_loss"]
+    for _ in range(40):
+        trainer.step(0.0)
+    assert trainer.check()["validation_loss"] < before
+    gaussian = trainer.prior.gaussian
+    assert gaussian.rank == 0
+    assert (gaussian.mean == gaussian.mean[:, :1, :1]).all()
+    with pytest.raises(OptionError, match="--no-attention"):
+        FlowConfig(**SETTINGS | {"crop": True})

@@ -60,6 +60,27 @@ class GaussianPrior(Prior):
         """n images drawn from the prior, (n, C, H, W), cut at 0 and 1."""
         return (self.mean + self.deviation(n, generator)).clamp(0, 1)
 
+    def stationary(self) -> GaussianPrior:
+        """With the same mean for all pixels. ShapeError where there are directions."""
+        if self.rank:
+            raise ShapeError(f"a Gaussian with {self.rank} directions is of {self.image_shape} alone")
+        mean = self.mean.mean((1, 2), keepdim=True).expand_as(self.mean).contiguous()
+        return GaussianPrior(mean, self.factors, self.spread)
+
+    def sized(self, height: int, width: int) -> GaussianPrior:
+        """For images of another size: the spectrum at their frequencies, and a mean that is the same for all
+        pixels. ShapeError where there are directions.
+
+        The k-th of N frequencies is k / 2N cycles a pixel; between those that are known it is interpolated.
+        """
+        smooth = self.stationary()
+        channels, old_height, old_width = self.image_shape
+        rows = torch.arange(height, device=self.mean.device) * (old_height / height)
+        columns = torch.arange(width, device=self.mean.device) * (old_width / width)
+        spread = _between(_between(smooth.spread, rows).mT, columns).mT
+        mean = smooth.mean[:, :1, :1].expand(channels, height, width).contiguous()
+        return GaussianPrior(mean, self.factors.new_zeros(0, channels, height, width), spread.contiguous())
+
     def pack(self) -> dict[str, Tensor]:
         rest = {"mean": self.mean.to(torch.float16), "spread": self.spread.to(torch.float16)}
         return {**rest, **packing.pack(self.factors)}
@@ -78,3 +99,11 @@ class GaussianPrior(Prior):
         shape = config["shape"]
         factors, spread = torch.zeros(config["rank"], *shape), torch.zeros(shape[0], *shape)
         return cls(torch.zeros(shape), factors, spread)
+
+
+def _between(values: Tensor, rows: Tensor) -> Tensor:
+    """values (..., H, W) at fractional rows (N,), (..., N, W); beyond the last row, the last."""
+    last = values.shape[-2] - 1
+    low = rows.floor().long().clamp(max=last)
+    share = (rows - low).clamp(0, 1).unsqueeze(-1).to(values)
+    return values[..., low, :].lerp(values[..., (low + 1).clamp(max=last), :], share)

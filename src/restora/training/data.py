@@ -1,10 +1,10 @@
-"""Training images: folders or zips -> one uint8 tensor, and batches that depend only on (seed, step)."""
+"""Training images: folders or zips -> uint8 tensors, and batches that depend only on (seed, step)."""
 
 from __future__ import annotations
 
 import contextlib
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath, PurePosixPath
 
 import torch
@@ -42,6 +42,25 @@ def members(sources: Sequence[Path | str]) -> list[Member]:
 def load(sources: Sequence[Path | str], size: int, channels: int = 3) -> tuple[Tensor, list[str]]:
     """All images as uint8 (N, channels, size, size), cropped to the centre square and scaled; and the
     one-line errors of those that could not be read."""
+    images, errors = _read(sources, channels, lambda pixels: fit(pixels, size))
+    return torch.stack(images), errors
+
+
+def load_whole(sources: Sequence[Path | str], size: int, channels: int = 3) -> tuple[list[Tensor], list[str]]:
+    """All images as uint8 (channels, H, W), as they are; and the one-line errors of those that could not be
+    read, or have a side of less than `size`."""
+    images, errors = _read(sources, channels, lambda pixels: pixels)
+    large = [x for x in images if min(x.shape[1:]) >= size]
+    if not large:
+        raise DataError(f"no image has {size} pixels a side; expected such, to cut {size}x{size} from them")
+    if len(large) < len(images):
+        errors.append(f"{len(images) - len(large)} images have a side of less than {size} pixels")
+    return large, errors
+
+
+def _read(
+    sources: Sequence[Path | str], channels: int, prepare: Callable[[Tensor], Tensor]
+) -> tuple[list[Tensor], list[str]]:
     errors: list[str] = []
     images: list[Tensor] = []
     with contextlib.ExitStack() as stack:
@@ -51,12 +70,12 @@ def load(sources: Sequence[Path | str], size: int, channels: int = 3) -> tuple[T
                 archives[path] = stack.enter_context(_open(path))
             try:
                 data = path if member is None else _extract(archives[path], member, name)
-                images.append(to_uint8(fit(read(data, channels, name).pixels, size)))
+                images.append(to_uint8(prepare(read(data, channels, name).pixels)))
             except ImageError as error:
                 errors.append(str(error))
     if not images:
         raise DataError(f"none of {len(errors)} images could be read; the first: {errors[0]}")
-    return torch.stack(images), errors
+    return images, errors
 
 
 def _is_image(path: PurePath) -> bool:
@@ -90,6 +109,21 @@ def fit(pixels: Tensor, size: int) -> Tensor:
     return scaled[0].clamp(0, 1)
 
 
+class Order:
+    """Endless shuffled rows of `count`: the i-th depends only on the seed and i."""
+
+    def __init__(self, count: int, seed: int):
+        self.count, self.seed = count, seed
+        self._epoch, self._order = -1, torch.empty(0, dtype=torch.long)
+
+    def __getitem__(self, i: int) -> int:
+        epoch, place = divmod(i, self.count)
+        if epoch != self._epoch:
+            generator = torch.Generator().manual_seed(self.seed * 7_919 + epoch)
+            self._epoch, self._order = epoch, torch.randperm(self.count, generator=generator)
+        return int(self._order[place])
+
+
 class Batches:
     """Endless shuffled batches in [-1, 1]: batch `step` depends only on the data, the seed and `step`.
 
@@ -99,20 +133,13 @@ class Batches:
 
     def __init__(self, images: Tensor, batch: int, seed: int = 0, shift: int = 1, mirror: bool = True):
         self.images, self.batch, self.seed, self.shift, self.mirror = images, batch, seed, shift, mirror
-        self._epoch, self._order = -1, torch.empty(0, dtype=torch.long)
+        self._order = Order(len(images), seed)
 
     def __getitem__(self, step: int) -> Tensor:
         first = step * self.batch
-        rows = torch.stack([self._row(i) for i in range(first, first + self.batch)])
+        rows = torch.tensor([self._order[i] for i in range(first, first + self.batch)])
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         return self._augment(self.images[rows], generator).float().div_(127.5).sub_(1)
-
-    def _row(self, i: int) -> Tensor:
-        epoch, place = divmod(i, len(self.images))
-        if epoch != self._epoch:
-            generator = torch.Generator().manual_seed(self.seed * 7_919 + epoch)
-            self._epoch, self._order = epoch, torch.randperm(len(self.images), generator=generator)
-        return self._order[place]
 
     def _augment(self, images: Tensor, generator: torch.Generator) -> Tensor:
         n, _, height, width = images.shape
@@ -124,3 +151,46 @@ class Batches:
         columns = (torch.arange(width) + moves[:, 1:]).clamp(0, width - 1)
         index = torch.arange(n).view(n, 1, 1)
         return images[index, :, rows.unsqueeze(2), columns.unsqueeze(1)].permute(0, 3, 1, 2)
+
+
+class Crops:
+    """Endless batches of squares cut at random from images of any size, in [-1, 1]: batch `step` depends only
+    on the data, the seed and `step`.
+
+    Half of them are pixels as they are; for the others a square of up to SHRINK times the side is made
+    smaller, so that things come in all sizes. Each is mirrored and turned by quarters at random.
+    """
+
+    SHRINK = 3.0
+
+    def __init__(self, images: Sequence[Tensor], size: int, batch: int, seed: int = 0):
+        self.images, self.size, self.batch, self.seed = images, size, batch, seed
+        self._order = Order(len(images), seed)
+
+    def __getitem__(self, step: int) -> Tensor:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        first = step * self.batch
+        cut = [self._cut(self.images[self._order[i]], generator) for i in range(first, first + self.batch)]
+        return torch.stack(cut).mul_(2).sub_(1)
+
+    def _cut(self, image: Tensor, generator: torch.Generator) -> Tensor:
+        """uint8 (C, H, W) -> (C, size, size) in [0, 1]."""
+        height, width = image.shape[1:]
+        shrunk, scale, down, across, mirror, turn = torch.rand(6, generator=generator).tolist()
+        largest = min(self.SHRINK, min(height, width) / self.size)
+        side = round(self.size * largest**scale) if shrunk < 0.5 else self.size
+        top, left = int(down * (height - side + 1)), int(across * (width - side + 1))
+        square = fit(image[:, top : top + side, left : left + side] / 255, self.size)
+        return torch.rot90(square.flip(-1) if mirror < 0.5 else square, int(4 * turn), (-2, -1))
+
+
+def centres(images: Sequence[Tensor], size: int) -> Tensor:
+    """The middle of each image, uint8 (N, C, size, size), its pixels as they are."""
+    return torch.stack([F.pad(x, _margins(x, size)) for x in images])
+
+
+def _margins(x: Tensor, size: int) -> list[int]:
+    """How much is cut at the left, right, top and bottom, as negative padding."""
+    height, width = x.shape[1:]
+    top, left = (height - size) // 2, (width - size) // 2
+    return [-left, -(width - size - left), -top, -(height - size - top)]

@@ -45,6 +45,8 @@ class DirectConfig(NetworkConfig):
         super().__post_init__()
         if not self.task:
             raise OptionError(f"--task is needed: one of {', '.join(degradations.names())}")
+        if self.crop:
+            raise OptionError("--crop is for priors of images of any size; a direct network has one size")
         degradation = named.build(self.task, self.shape[1:], named.parse(self.task, self.options))
         degradation.observed_shape(self.shape)
 
@@ -66,6 +68,7 @@ class DirectTrainer(NetworkTrainer):
     @torch.no_grad()
     def _measure(self, prior: DirectPrior) -> Units:
         images, errors = self.batches.images, []
+        assert isinstance(images, Tensor)
         every = -(-len(images) // MEASURED)
         generator = torch.Generator().manual_seed(seed_of("direct units", self.config.seed))
         for part in images[::every].split(self.config.batch):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,19 +18,22 @@ from torch import Tensor
 
 from restora.device import fast_bfloat16
 from restora.errors import DataError, OptionError, TrainingError
+from restora.image import to_uint8
 from restora.networks.unet import UNet
 from restora.priors import Prior, store
 from restora.priors.gaussian import GaussianPrior
 from restora.random import seed_of
 from restora.training.average import follow, share_of_rate
 from restora.training.checkpoint import check_settings, cpu_state
-from restora.training.data import Batches, load
+from restora.training.data import Batches, Crops, centres, load, load_whole
 from restora.training.gaussian import GaussianConfig, GaussianTrainer
 from restora.training.loop import Trainer
 from restora.training.settings import CPU, option
 from restora.training.workers import ALONE, Workers
 
 HELD_OUT = 64
+CROPS = 20_000  # squares that the Gaussian is measured on
+Images = Tensor | list[Tensor]  # uint8, (N, C, H, W) or each (C, H, W)
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class NetworkConfig:
     warmup: int = option(10_000, "images over which the rate rises from 0")
     decay_from: float = option(0.0, "part of the budget after which the rate falls to 0, as a cosine")
     average_images: int = option(50_000, "half-life of the averaged network, in images")
+    crop: bool = option(False, "cut squares of --size at random, at random scales, for images of any size")
+    attention: bool = option(True, "compare all positions, at 1/8 and below; not with --crop")
     shift: int = option(0, "images are moved by up to this many pixels")
     mirror: bool = option(True, "mirror half of the images")
     seed: int = option(0, "of the weights, the order and the noise")
@@ -63,6 +69,8 @@ class NetworkConfig:
                 raise OptionError(
                     f"--{name.replace('_', '-')} must be at least {low}, got {getattr(self, name)}"
                 )
+        if self.crop and self.attention:
+            raise OptionError("--crop is for images of any size, and attention is not: add --no-attention")
         for name in ("rate", "decay_from"):
             if not 0 <= getattr(self, name) <= 1:
                 raise OptionError(
@@ -85,15 +93,16 @@ class NetworkTrainer(Trainer):
     kind: ClassVar[str]  # of the prior
     starts: ClassVar[str]  # what `is_start` accepts
 
-    def __init__(self, config: Any, images: Tensor, device: torch.device = CPU, workers: Workers = ALONE):
+    def __init__(self, config: Any, images: Images, device: torch.device = CPU, workers: Workers = ALONE):
         self.config, self.device, self.images_seen, self.count = config, device, 0, len(images)
         self.workers = workers
         images, self.validation = split(images, config)
         if len(images) < config.batch:
             raise DataError(f"{len(images)} images to train on; it takes at least {config.batch}, one batch")
-        self.batches = Batches(images, config.batch, config.seed, config.shift, config.mirror)
+        self.batches = batches(images, config)
         torch.manual_seed(config.seed)
-        network: Any = UNet(self.inputs, config.channels, config.width, blocks=config.blocks)
+        shape = {"blocks": config.blocks, "attention": config.attention}
+        network: Any = UNet(self.inputs, config.channels, config.width, **shape)
         self.network = network.to(device, memory_format=torch.channels_last).train()
         self.adam = torch.optim.AdamW(self.network.parameters(), config.rate, (0.9, 0.99), weight_decay=0.01)
         self._gaussian: GaussianPrior | None = None
@@ -144,14 +153,16 @@ class NetworkTrainer(Trainer):
         return self._prior
 
     def _fit(self) -> GaussianPrior:
-        config = self.config
-        settings = GaussianConfig(
-            size=config.size, channels=config.channels, rank=config.rank, mirror=config.mirror
-        )
-        trainer = GaussianTrainer(settings, self.batches.images, self.device)
+        config, images = self.config, self.batches.images
+        rank = 0 if config.crop else config.rank
+        settings = GaussianConfig(size=config.size, channels=config.channels, rank=rank, mirror=config.mirror)
+        if not isinstance(images, Tensor):
+            steps = range(-(-CROPS // config.batch))
+            images = torch.cat([to_uint8(self.batches[i] / 2 + 0.5) for i in steps])
+        trainer = GaussianTrainer(settings, images, self.device)
         while trainer.images_seen < trainer.length:
             trainer.step(0.0)
-        return trainer.prior()
+        return trainer.prior().stationary() if config.crop else trainer.prior()
 
     def step(self, done: float) -> dict[str, float]:
         config, step = self.config, self.images_seen // self.config.batch
@@ -215,10 +226,24 @@ class NetworkTrainer(Trainer):
         store.save(folder, self.prior, {**facts, **own})
 
 
-def split(images: Tensor, config: NetworkConfig) -> tuple[Tensor, Tensor]:
-    """Images to train on, and to validate on, uint8 (N, C, H, W)."""
+def split(images: Images, config: NetworkConfig) -> tuple[Images, Tensor]:
+    """Images to train on, and to validate on, these uint8 (N, C, size, size)."""
+    kept, held = images, images[:0]
     if config.validation:
-        found, _ = load([config.validation], config.size, config.channels)
-        return images, found[:: -(-len(found) // (4 * HELD_OUT))]
-    held = min(HELD_OUT, max(len(images) // 10, 1))
-    return images[:-held], images[-held:]
+        held, _ = read(config)([config.validation], config.size, config.channels)
+        held = held[:: -(-len(held) // (4 * HELD_OUT))]
+    else:
+        count = min(HELD_OUT, max(len(images) // 10, 1))
+        kept, held = images[:-count], images[-count:]
+    return kept, held if isinstance(held, Tensor) else centres(held, config.size)
+
+
+def read(config: NetworkConfig) -> Callable[..., tuple[Images, list[str]]]:
+    """How images are loaded: whole, if squares are to be cut from them."""
+    return load_whole if config.crop else load
+
+
+def batches(images: Images, config: NetworkConfig) -> Batches | Crops:
+    if isinstance(images, Tensor):
+        return Batches(images, config.batch, config.seed, config.shift, config.mirror)
+    return Crops(images, config.size, config.batch, config.seed)
