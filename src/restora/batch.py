@@ -101,7 +101,7 @@ def _channels(picture: image.Picture, degradation: Degradation, prior: Prior | N
 
 def _fields(item: Item, picture: image.Picture, task: Task, prior: Prior | None) -> dict[str, Tensor]:
     fields = task.pictures(item.path, picture.size)
-    if prior is None:
+    if prior is None or prior.any_size:
         return fields
     height, width = prior.image_shape[1:]
     if fields and picture.size != (height, width):

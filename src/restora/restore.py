@@ -12,6 +12,7 @@ from torch import Tensor
 
 from restora import random
 from restora.degradations import Degradation
+from restora.degradations.base import Shape
 from restora.degradations.named import task_name
 from restora.device import pick
 from restora.errors import PairingError, ShapeError
@@ -101,7 +102,8 @@ def stream(
     if uncertainty:
         solver = solver.for_uncertainty(samples)
     check_task(name, solver, degradation, model)
-    check_shapes(y, degradation, model)
+    shape = check_shapes(y, degradation, model)
+    model = model.sized(*shape[1:]) if model else None
     y, degradation, model = y.to(place), degradation.to(place), model.to(place) if model else None
     history, last = [], None
     for last in solver.steps(y, degradation, model, random.generators(seed, len(y), "restore")):
@@ -167,16 +169,20 @@ def check_task(name: str, solver: Solver, degradation: Degradation, prior: Prior
         raise PairingError(f"method {name!r} {solver.refusal(degradation, prior)}")
 
 
-def check_shapes(y: Tensor, degradation: Degradation, prior: Prior | None) -> None:
-    """ShapeError unless y is what `degradation` makes of images of the prior's size; without one, of any."""
+def check_shapes(y: Tensor, degradation: Degradation, prior: Prior | None) -> Shape:
+    """The shape (C, H, W) of the images behind y. ShapeError unless y is what `degradation` makes of images
+    of the prior's size; of any size without a prior, or with one that takes any."""
+    if y.ndim == 4 and (prior is None or prior.any_size):
+        channels = y.shape[1] if prior is None else prior.image_shape[0]
+        shape = degradation.image_shape(tuple(y.shape[1:]), channels)
+        degradation.observed_shape(shape)
+        if prior is None or shape[0] == channels:
+            return shape
     if prior is None:
-        if y.ndim != 4:
-            raise ShapeError(f"the observation has shape {tuple(y.shape)}; expected (B, C, H, W)")
-        degradation.observed_shape(degradation.image_shape(tuple(y.shape[1:]), y.shape[1]))
-        return
+        raise ShapeError(f"the observation has shape {tuple(y.shape)}; expected (B, C, H, W)")
     expected = tuple(degradation.observed_shape(prior.image_shape))
     if y.ndim == 4 and tuple(y.shape[1:]) == expected:
-        return
+        return prior.image_shape
     height, width = prior.image_shape[1:]
     raise ShapeError(
         f"the observation is {describe(y.shape[-3:])}, but prior {prior.name!r} makes {width}x{height} "

@@ -45,6 +45,8 @@ class Method:
         """ShapeError unless the prior makes images of this shape (C, H, W)."""
         if self.prior is None or tuple(self.prior.image_shape) == shape:
             return
+        if self.prior.any_size and self.prior.image_shape[0] == shape[0]:
+            return
         has, wants = (f"{s[2]}x{s[1]}" for s in (self.prior.image_shape, shape))
         raise ShapeError(
             f"method {self.label!r}: prior {self.prior.name!r} makes {has} images, and these are {wants}; "

@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from restora.errors import ShapeError
+
 
 class Prior(nn.Module):
     """A trained model of clean images. Images enter and leave in [0, 1]; the network's own range is
@@ -23,6 +25,21 @@ class Prior(nn.Module):
         super().__init__()
         self.name = "unnamed"
         self.card: dict[str, Any] = {}
+
+    @property
+    def any_size(self) -> bool:
+        """Whether `sized` takes any height and width."""
+        return False
+
+    def sized(self, height: int, width: int) -> Prior:
+        """This prior for images of another size; the networks are shared. ShapeError where it has but one."""
+        own = self.image_shape[1:]
+        if (height, width) == own:
+            return self
+        raise ShapeError(
+            f"prior {self.name!r} makes {own[1]}x{own[0]} images, and no others; expected these, got "
+            f"{width}x{height}. Crop or scale to that size"
+        )
 
     def pack(self) -> dict[str, Tensor]:
         """The tensors that a file keeps: those of `state_dict`, in half precision."""

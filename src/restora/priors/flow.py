@@ -55,7 +55,8 @@ class FlowPrior(Prior):
 
     A velocity network of the usual convention, trained on images in [-1, 1], is the form "velocity". The form
     "residual" needs `gaussian`; the others may have it, for solvers that use its covariance. Without it,
-    give `image_shape` (C, H, W). The network is put into evaluation mode and frozen; a U-Net runs in bf16
+    give `image_shape` (C, H, W). A stationary Gaussian, and a U-Net without attention, suit any size: `sized`
+    gives the prior for it. The network is put into evaluation mode and frozen; a U-Net runs in bf16
     where the processor has it. Raises OptionError for parts that do not fit.
     """
 
@@ -82,6 +83,20 @@ class FlowPrior(Prior):
         self.network, self.gaussian = network, gaussian
         self.wiener = Wiener(gaussian, SCALE) if gaussian else None
         self.eval().requires_grad_(False)
+
+    @property
+    def any_size(self) -> bool:
+        """Where nothing is tied to a size: no directions of the Gaussian, no attention in the network."""
+        free = isinstance(self.network, UNet) and not self.network.config["attention"]
+        return free and (self.gaussian is None or not self.gaussian.rank)
+
+    def sized(self, height: int, width: int) -> Prior:
+        if not self.any_size or (height, width) == self.image_shape[1:]:
+            return super().sized(height, width)
+        gaussian = self.gaussian.sized(height, width) if self.gaussian else None
+        prior = FlowPrior(self.network, gaussian, self.form, (self.image_shape[0], height, width))
+        prior.name, prior.card = self.name, self.card
+        return prior
 
     def precondition(self, w: Tensor, t: Tensor) -> Preconditioned:
         """What the network is given at w (B, C, H, W) and t (B,), and what becomes of its answer."""
