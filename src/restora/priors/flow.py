@@ -81,8 +81,15 @@ class FlowPrior(Prior):
             raise OptionError("a FlowPrior without a GaussianPrior needs image_shape=(C, H, W)")
         self.image_shape = shape
         self.network, self.gaussian = network, gaussian
-        self.wiener = Wiener(gaussian, SCALE) if gaussian else None
+        self._wiener: Wiener | None = None
         self.eval().requires_grad_(False)
+
+    @property
+    def wiener(self) -> Wiener | None:
+        """The linear denoiser of the Gaussian; made when it is first asked for, which takes a while."""
+        if self._wiener is None and self.gaussian is not None:
+            self._wiener = Wiener(self.gaussian, SCALE)
+        return self._wiener
 
     @property
     def any_size(self) -> bool:
@@ -150,7 +157,7 @@ class FlowPrior(Prior):
         self.network.load_state_dict(packing.floats(packing.part(tensors, "network")))
         if self.gaussian is not None:
             self.gaussian.unpack(packing.part(tensors, "gaussian"))
-            self.wiener = Wiener(self.gaussian, SCALE)
+            self._wiener = None
 
     def config(self) -> dict[str, Any]:
         if not isinstance(self.network, UNet):
