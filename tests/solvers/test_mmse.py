@@ -1,4 +1,4 @@
-"""The posterior mean by late steps, on a flow of Gaussian images, whose posterior is known."""
+"""The posterior mean, on a flow of Gaussian images, whose posterior is known."""
 
 from __future__ import annotations
 
@@ -27,11 +27,10 @@ def solve(prior: FlowPrior, degradation: Degradation, y: Tensor, **settings: Any
 def test_it_is_the_posterior_mean(name: str, rank: int) -> None:
     prior, degradation = flow(rank), BUILD[name]()
     y = observe(prior, degradation)
-    found = solve(prior, degradation, y, runs=100, tolerance=1e-4)
+    found = solve(prior, degradation, y, tolerance=1e-5)
     for i in range(2):
-        mean, covariance = posterior(prior, degradation.take(torch.tensor([i])), y[i : i + 1])
-        std = covariance.diagonal().clamp(min=0).sqrt()
-        assert ((found[i].flatten() - mean).abs() < 5 * std / 100**0.5 + 2e-3).all()
+        mean, _ = posterior(prior, degradation.take(torch.tensor([i])), y[i : i + 1])
+        assert (found[i].flatten() - mean).abs().max() < 2e-3  # whatever the noise was
 
 
 def test_dequantised_values_stay_in_their_cells() -> None:
@@ -76,7 +75,7 @@ def test_refusals() -> None:
     plain = FlowPrior(Zero(), form="denoiser", image_shape=SHAPE)
     with pytest.raises(PairingError, match=r"no Gaussian to start from.*covariance=isotropic"):
         restora.restore(torch.rand(1, *SHAPE), Mask.center((8, 8)), prior=plain)
-    wrong: list[dict[str, Any]] = [{"first": 1.0}, {"last": -1}, {"iterations": -1}, {"runs": -1}]
+    wrong: list[dict[str, Any]] = [{"first": 1.0}, {"last": -1}, {"iterations": -1}, {"draws": -1}]
     for settings in [*wrong, {"tolerance": 0.0}]:
         with pytest.raises(OptionError, match=next(iter(settings))):
             MMSE(**settings)

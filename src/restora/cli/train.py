@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     facts = {
         "data": [source.name for source in args.data],
         "training_images": len(images),
-        "settings": asdict(config),
+        "settings": settings(config),
         "restora": __version__,
     }
     budget = budget or loop.Budget(images=trainer.length)
@@ -106,6 +106,12 @@ def run(args: argparse.Namespace) -> int:
         else f"{args.output}: {training.makes}, after {trainer.images_seen} images"
     )
     return 0
+
+
+def settings(config: Any) -> dict[str, Any]:
+    """For the card: of files and folders their names alone, which mean something elsewhere too."""
+    places = {"validation", "init", "prior"}
+    return {k: Path(v).name if k in places else v for k, v in asdict(config).items()}
 
 
 def follow(reports: Generator[loop.Report]) -> None:

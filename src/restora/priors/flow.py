@@ -95,7 +95,7 @@ class FlowPrior(Prior):
     def any_size(self) -> bool:
         """Where nothing is tied to a size: no directions of the Gaussian, no attention in the network."""
         free = isinstance(self.network, UNet) and not self.network.config["attention"]
-        return free and (self.gaussian is None or not self.gaussian.rank)
+        return free and (self.gaussian is None or self.gaussian.any_size)
 
     def sized(self, height: int, width: int) -> Prior:
         if not self.any_size or (height, width) == self.image_shape[1:]:

@@ -67,19 +67,30 @@ class GaussianPrior(Prior):
         mean = self.mean.mean((1, 2), keepdim=True).expand_as(self.mean).contiguous()
         return GaussianPrior(mean, self.factors, self.spread)
 
+    @property
+    def any_size(self) -> bool:
+        """Where all places are alike: no directions, and a mean that is the same for all pixels."""
+        return not self.rank and bool((self.mean == self.mean[:, :1, :1]).all())
+
     def sized(self, height: int, width: int) -> GaussianPrior:
-        """For images of another size: the spectrum at their frequencies, and a mean that is the same for all
-        pixels. ShapeError where there are directions.
+        """For images of another size: the spectrum at their frequencies. ShapeError where it has but one.
 
         The k-th of N frequencies is k / 2N cycles a pixel; between those that are known it is interpolated.
         """
+        if (height, width) == self.image_shape[1:]:
+            return self
+        if not self.any_size:
+            super().sized(height, width)
         smooth = self.stationary()
         channels, old_height, old_width = self.image_shape
         rows = torch.arange(height, device=self.mean.device) * (old_height / height)
         columns = torch.arange(width, device=self.mean.device) * (old_width / width)
         spread = _between(_between(smooth.spread, rows).mT, columns).mT
         mean = smooth.mean[:, :1, :1].expand(channels, height, width).contiguous()
-        return GaussianPrior(mean, self.factors.new_zeros(0, channels, height, width), spread.contiguous())
+        factors = self.factors.new_zeros(0, channels, height, width)
+        prior = GaussianPrior(mean, factors, spread.contiguous())
+        prior.name, prior.card = self.name, self.card
+        return prior
 
     def pack(self) -> dict[str, Tensor]:
         rest = {"mean": self.mean.to(torch.float16), "spread": self.spread.to(torch.float16)}

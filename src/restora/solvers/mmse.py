@@ -1,14 +1,15 @@
-"""The posterior mean with a flow: a few late steps from the best linear estimate, averaged over their noise.
+"""The posterior mean with a flow: levels of less and less noise from the best linear estimate.
 
     x = E[x | y] were images Gaussian (LMMSE);   for t in levels:
-    w = t x + (1 - t) s e,   x_hat = D_t(w),   x = E[x | w, y]  (`restora.solvers.conditioning`)
-    the mean of x over draws of e is the restoration
+    x_hat = the mean of D_t(t x + n e) and D_t(t x - n e) over draws of e,   n = (1 - t) s
+    x = E[x | x_hat, y]  (`restora.solvers.conditioning`)
 
-It is Flower without its early levels, where a flow knows no more than a Gaussian, and with its evaluations
-spent on an average, which is what the mean square error asks for; were images Gaussian, it would be exact.
-Where y tells each value to within a cell, levels of less noise than that are enough. Denoising takes one
-evaluation, D_t(t y). What `runs` differ by is not how sure one can be: for samples and for their standard
-deviation this is Flower.
+It is Flower with one estimate for all its runs: the condition is linear, or nearly, so that the mean of the
+runs can take their place, and its errors fall with every level. With each draw of the noise comes its
+opposite, which cancels whatever the noise does to x_hat that is odd in it, and that is the most; were images
+Gaussian, it is all, and the result exact. Where y tells each value to within a cell, levels of less noise
+than that are enough. Denoising takes one evaluation, D_t(t y). How sure it is it does not know: for samples
+and for their standard deviation this is Flower.
 """
 
 from __future__ import annotations
@@ -28,20 +29,19 @@ from restora.random import randn
 from restora.solvers.base import Solver, Step
 from restora.solvers.conditioning import Conditioner
 from restora.solvers.flower import Flower
-from restora.solvers.runs import Runs
 
 
 class Schedule(NamedTuple):
-    """`iterations` levels, evenly from `first` to `last`, averaged over `runs` draws of the noise."""
+    """`iterations` levels, evenly from `first` to `last`, with `draws` of the noise and their opposites."""
 
     first: float
     last: float
     iterations: int
-    runs: int
+    draws: int
 
 
-LINEAR = Schedule(0.4, 0.8, 4, 5)
-CELLS = Schedule(0.8, 0.95, 4, 5)
+LINEAR = Schedule(0.2, 0.9, 10, 1)
+CELLS = Schedule(0.85, 0.97, 10, 1)
 """20 evaluations each, chosen by benchmarks/tune.py on held-out faces."""
 
 
@@ -54,16 +54,18 @@ class MMSE(Solver):
     first: float = field(default=0.0, metadata={"help": "the first level t, below 1; 0: by the task"})
     last: float = field(default=0.0, metadata={"help": "the last level t, below 1; 0: by the task"})
     iterations: int = field(default=0, metadata={"help": "levels from the first to the last; 0: by the task"})
-    runs: int = field(default=0, metadata={"help": "draws of the noise to average over; 0: by the task"})
+    draws: int = field(
+        default=0, metadata={"help": "draws of the noise a level, two evaluations each; 0: by the task"}
+    )
     tolerance: float = field(
-        default=3e-2, metadata={"help": "part of y - A x_hat that the linear solve may leave unexplained"}
+        default=0.1, metadata={"help": "part of y - A x_hat that the linear solve may leave unexplained"}
     )
 
     def __post_init__(self) -> None:
         for name in ("first", "last"):
             if not 0 <= getattr(self, name) < 1:
                 raise OptionError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
-        for name in ("iterations", "runs"):
+        for name in ("iterations", "draws"):
             if getattr(self, name) < 0:
                 raise OptionError(f"{name} must be at least 0, got {getattr(self, name)}")
         if not 0 < self.tolerance < 1:
@@ -97,13 +99,15 @@ class MMSE(Solver):
                 f"prior {prior.name!r} has no Gaussian to start from; "
                 "use --method flower with covariance=isotropic"
             )
-        first, last, iterations, count = self.schedule(degradation)
+        first, last, iterations, draws = self.schedule(degradation)
         mean, S = prior.gaussian.mean.expand(len(y), -1, -1, -1), prior.gaussian.covariance
-        x = degradation.lmmse(mean, S, y, tolerance=self.tolerance).repeat_interleave(count, 0)
-        runs = Runs(y, degradation, generator, count)
-        conditioner = Conditioner(prior, runs.degradation, "prior", self.tolerance, count)
+        x = degradation.lmmse(mean, S, y, tolerance=self.tolerance)
+        conditioner = Conditioner(prior, degradation, "prior", self.tolerance)
+        streams = [g for g in generator for _ in range(draws)]
         for i in range(iterations):
             t = first + (last - first) * i / max(iterations - 1, 1)
-            w = t * x + (1 - t) * SCALE * randn(x.shape, runs.streams, like=x)
-            x = conditioner.mean(prior.denoise(w, t), t, runs.y)
-            yield runs.step(i + 1, iterations, x)
+            centre = t * x.repeat_interleave(draws, 0)
+            noise = (1 - t) * SCALE * randn(centre.shape, streams, like=x)
+            x_hat = (prior.denoise(centre + noise, t) + prior.denoise(centre - noise, t)) / 2
+            x = conditioner.mean(x_hat.unflatten(0, (-1, draws)).mean(1), t, y)
+            yield Step(i + 1, iterations, x, degradation.fidelity(x, y))
