@@ -44,23 +44,20 @@ class Covariance:
 
     def draw(self, n: int, generator: Generators = None) -> Tensor:
         """n draws from N(0, C), (n, C, H, W)."""
-        rank, shape = len(self.weights), self.spread.shape[1:]
-        noise = randn((n, rank + shape.numel()), generator, like=self.spread)
-        mixed = mix(self.spread, noise[:, rank:].view(n, *shape))
-        return self._along(noise[:, :rank]) + idct(mixed)
+        noise = randn((n, *self.spread.shape[1:]), generator, like=self.spread)
+        rest = idct(mix(self.spread, noise))
+        return rest + self.draw_along(n, generator) if len(self.weights) else rest
 
     def draw_along(self, n: int, generator: Generators = None) -> Tensor:
         """n draws from N(0, U^T diag(g) U), what the directions hold, (n, C, H, W)."""
-        return self._along(randn((n, len(self.weights)), generator, like=self.spread))
+        noise = randn((n, len(self.weights)), generator, like=self.spread)
+        weighted = noise * self.weights.sqrt() @ self.directions.flatten(1)
+        return weighted.view(-1, *self.spread.shape[1:])
 
     @property
     def rest_variance(self) -> float:
         """Of a value, on average, what R holds."""
         return self.spread.square().sum().item() / self.spread[0].numel()
-
-    def _along(self, noise: Tensor) -> Tensor:
-        weighted = noise * self.weights.sqrt() @ self.directions.flatten(1)
-        return weighted.view(-1, *self.spread.shape[1:])
 
 
 def mix(matrices: Tensor, x: Tensor) -> Tensor:

@@ -4,9 +4,64 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
+
+BLOCK = 64
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of an image, in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def of(self, x: Tensor) -> Tensor:
+        """This part of x (..., H, W), a view."""
+        return x[..., self.top : self.top + self.height, self.left : self.left + self.width]
+
+    def coarser(self, by: int) -> Window:
+        """The same part of an image that is `by` times smaller; its borders must be multiples of it."""
+        return Window(self.top // by, self.left // by, self.height // by, self.width // by)
+
+
+class Patches(Generator):
+    """A stream of noise for a window of an image: that of the whole image, whatever the window.
+
+    It is drawn in blocks of BLOCK pixels a side, each of which depends on the seed, on how often noise was
+    drawn before, and on the block's place. What is smaller than the window by a whole factor has its part of
+    the noise of an image that is smaller by it.
+    """
+
+    def __new__(cls, seed: int, window: Window) -> Patches:
+        return super().__new__(cls)
+
+    def __init__(self, seed: int, window: Window):
+        self.key, self.window, self.drawn = seed, window, 0
+
+    def randn(self, shape: Sequence[int]) -> Tensor:
+        """(C, h, w), h and w those of the window or a whole part of them."""
+        channels, height, width = shape
+        part = self.window.coarser(self.window.height // height)
+        if (part.height, part.width) != (height, width):
+            raise ValueError(f"noise of shape {tuple(shape)} is no part of a window of {self.window}")
+        self.drawn += 1
+        first_row, first_column = part.top // BLOCK, part.left // BLOCK
+        rows = range(first_row, (part.top + height - 1) // BLOCK + 1)
+        columns = range(first_column, (part.left + width - 1) // BLOCK + 1)
+        blocks = [torch.cat([self._block(channels, i, j) for j in columns], -1) for i in rows]
+        top, left = part.top - first_row * BLOCK, part.left - first_column * BLOCK
+        return Window(top, left, height, width).of(torch.cat(blocks, -2))
+
+    def _block(self, channels: int, row: int, column: int) -> Tensor:
+        source = Generator().manual_seed(seed_of(f"{self.drawn} {channels} {row} {column}", self.key))
+        return torch.randn(channels, BLOCK, BLOCK, generator=source)
+
 
 Generators = Generator | Sequence[Generator] | None
 
@@ -39,7 +94,9 @@ def randn(shape: Sequence[int], generator: Generators = None, like: Tensor | Non
     if len(sources) != batch:
         raise ValueError(f"expected {batch} generators, one an image, got {len(sources)}")
     rows = [
-        torch.randn(tuple(shape[1:]), generator=g, device=g.device if g is not None else None)
+        g.randn(shape[1:])
+        if isinstance(g, Patches)
+        else torch.randn(tuple(shape[1:]), generator=g, device=g.device if g is not None else None)
         for g in sources
     ]
     noise = torch.stack(rows) if rows else torch.empty(tuple(shape))

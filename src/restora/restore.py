@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from restora import random
+from restora import random, tiles
 from restora.degradations import Degradation
 from restora.degradations.base import Shape
 from restora.degradations.named import task_name
@@ -55,6 +55,7 @@ def restore(
     uncertainty: bool = False,
     seed: int | Sequence[int] = 0,
     device: str = "auto",
+    tile: int = tiles.TILE,
 ) -> Restoration:
     """Restore the observations y = A(x) + e, shape (B, ...) as `degradation` makes them.
 
@@ -65,6 +66,7 @@ def restore(
         posterior, the first is its mean, and the others are draws.
     uncertainty: give `std`, as well as the method can: of 8 draws, or of as many as `samples`.
     seed: image i of the batch uses seed + i (or seed[i]), so its result does not depend on the batch.
+    tile: images with more pixels a side are restored in pieces of so many, with a prior of any size.
     Raises a RestoraError when the parts do not fit each other.
     """
     run = stream(
@@ -76,6 +78,7 @@ def restore(
         uncertainty=uncertainty,
         seed=seed,
         device=device,
+        tile=tile,
     )
     while True:
         try:
@@ -94,6 +97,7 @@ def stream(
     uncertainty: bool = False,
     seed: int | Sequence[int] = 0,
     device: str = "auto",
+    tile: int = tiles.TILE,
 ) -> Generator[Step, None, Restoration]:
     """As `restore`, step by step: yields each `Step`, and returns the Restoration."""
     start, place = time.monotonic(), pick(device)
@@ -103,10 +107,14 @@ def stream(
         solver = solver.for_uncertainty(samples)
     check_task(name, solver, degradation, model)
     shape = check_shapes(y, degradation, model)
-    model = model.sized(*shape[1:]) if model else None
     y, degradation, model = y.to(place), degradation.to(place), model.to(place) if model else None
+    streams = random.generators(seed, len(y), "restore")
+    if model is not None and model.any_size and max(shape[1:]) > tile:
+        run = tiles.steps(solver, y, degradation, model, streams, shape, tile)
+    else:
+        run = solver.steps(y, degradation, model.sized(*shape[1:]) if model else None, streams)
     history, last = [], None
-    for last in solver.steps(y, degradation, model, random.generators(seed, len(y), "restore")):
+    for last in run:
         history.append(last.loss)
         yield last
     assert last is not None

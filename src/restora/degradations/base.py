@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from restora.covariance import Covariance
 from restora.degradations.conjugate_gradient import conjugate_gradient
 from restora.degradations.observed import Observed
-from restora.errors import OptionError
-from restora.random import Generators, randn
+from restora.errors import OptionError, PairingError
+from restora.random import Generators, Window, randn
 
 Shape = tuple[int, ...]
 Operator = Callable[[Tensor], Tensor]
@@ -45,6 +45,11 @@ class Degradation(nn.Module):
     """
 
     linear: ClassVar[bool] = True
+
+    @property
+    def grain(self) -> int:
+        """Pixels a side that are observed together; an image can be cut only between them."""
+        return 1
 
     sigma: float = field(
         default=0.0,
@@ -184,6 +189,18 @@ class Degradation(nn.Module):
     def take(self, index: Tensor) -> Degradation:
         """This degradation for the images `index` (N,) of the batch; an index may come several times."""
         return self
+
+    def window(self, window: Window, y: Tensor, size: tuple[int, int]) -> tuple[Degradation, Tensor]:
+        """This degradation and its observations y of images of (H, W) `size`, for a window of them.
+
+        By default of those that act on each pixel; PairingError where an image cannot be cut.
+        """
+        if tuple(y.shape[-2:]) != size:
+            raise PairingError(
+                f"{type(self).__name__} cannot be cut into pieces, as a large image has to be; expected an "
+                "image that fits into one: raise their size, or crop it"
+            )
+        return self, window.of(y)
 
     def observed_shape(self, image_shape: Shape) -> Shape:
         """The shape of the observation of an image of shape (C, H, W). ShapeError where there is none."""

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from restora.degradations.base import Degradation, Shape, one_of, option
 from restora.errors import ShapeError
+from restora.random import Window
 
 
 @dataclass(eq=False)
@@ -27,6 +28,10 @@ class Downsample(Degradation):
         return cls(one_of(fitting or [1], generator))
 
     @property
+    def grain(self) -> int:
+        return self.scale
+
+    @property
     def gram(self) -> float:
         return 1 / self.scale**2
 
@@ -39,6 +44,9 @@ class Downsample(Degradation):
 
     def A_dagger(self, y: Tensor) -> Tensor:
         return y.repeat_interleave(self.scale, -2).repeat_interleave(self.scale, -1)
+
+    def window(self, window: Window, y: Tensor, size: tuple[int, int]) -> tuple[Degradation, Tensor]:
+        return self, window.coarser(self.scale).of(y)
 
     def observed_shape(self, image_shape: Shape) -> Shape:
         *channels, height, width = image_shape

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from restora.degradations.base import Degradation, Operator, Shape, option
 from restora.errors import OptionError
+from restora.random import Window
 
 
 @dataclass(eq=False, init=False)
@@ -51,6 +52,10 @@ class LinearDegradation(Degradation):
 
     def image_shape(self, observed_shape: Shape, channels: int = 3) -> Shape:
         return tuple(self.adjoint(self._trial.new_zeros(1, *observed_shape)).shape[1:])
+
+    def window(self, window: Window, y: Tensor, size: tuple[int, int]) -> tuple[Degradation, Tensor]:
+        """PairingError: what A does to a part of an image is not known."""
+        return super().window(window, y, (-1, -1))
 
     def check(self, image_shape: Shape, tolerance: float = 1e-3) -> None:
         """OptionError unless <A x, y> = <x, adjoint y> for a random pair, which a wrong adjoint fails."""

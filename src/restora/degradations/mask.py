@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from restora.degradations.base import Degradation, Shape
 from restora.errors import MaskError, OptionError, ShapeError
-from restora.random import Generators
+from restora.random import Generators, Window
 
 
 @dataclass(eq=False)
@@ -114,6 +114,15 @@ class Mask(Degradation):
 
     def take(self, index: Tensor) -> Mask:
         return self if len(self.mask) == 1 else replace(self, mask=self.mask[index.to(self.mask.device)])
+
+    def window(self, window: Window, y: Tensor, size: tuple[int, int]) -> tuple[Degradation, Tensor]:
+        mask = window.of(self.mask)
+        if not mask.flatten(1).any(1).all():
+            raise MaskError(
+                f"mask: no pixel is observed in the {window.height}x{window.width} piece at row "
+                f"{window.top}, column {window.left}; expected smaller holes. Raise the size of the pieces"
+            )
+        return replace(self, mask=mask), window.of(y)
 
     def observed_shape(self, image_shape: Shape) -> Shape:
         size, expected = tuple(image_shape[-2:]), tuple(self.mask.shape[-2:])
