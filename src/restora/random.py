@@ -101,3 +101,10 @@ def randn(shape: Sequence[int], generator: Generators = None, like: Tensor | Non
     ]
     noise = torch.stack(rows) if rows else torch.empty(tuple(shape))
     return noise if like is None else noise.to(like)
+
+
+def poisson(rate: Tensor, generator: Generators = None) -> Tensor:
+    """Poisson draws of the rates (B, ...), image by image as `randn`; the dtype and device of `rate`."""
+    sources = generator if isinstance(generator, Sequence) else [generator] * len(rate)
+    rows = [torch.poisson(row.cpu(), generator=g) for row, g in zip(rate, sources, strict=True)]
+    return torch.stack(rows).to(rate) if rows else rate

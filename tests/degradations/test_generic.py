@@ -22,6 +22,7 @@ from restora.degradations import (
     Grayscale,
     LinearDegradation,
     Mask,
+    Poisson,
     Quantize,
     degradations,
 )
@@ -56,6 +57,7 @@ VARIANTS: dict[str, Callable[[], Degradation]] = {
     "luma-noisy": lambda: Grayscale(sigma=0.03),
     "superres-noisy": lambda: Downsample(2, sigma=0.03),
     "no-noise": lambda: AdditiveNoise(0.0),
+    "poisson-read": lambda: Poisson(200.0, sigma=0.02),
     "dither": lambda: Quantize(9, sigma=0.05),
     "identity": lambda: Quantize(distance="identity"),
     "blur-circular": lambda: Blur(boundary="circular"),
@@ -261,7 +263,7 @@ def test_draws_explain_the_observation_and_depend_on_their_stream_alone(degradat
     again = degradation.draw(x_hat, 0.01, y, generators(8, 3))
     assert not torch.equal(again, draws)
     if (
-        degradation.sigma == 0
+        degradation.noiseless
         and invertible(degradation)
         and getattr(degradation, "distance", "") != "identity"
     ):
@@ -332,7 +334,10 @@ def test_seeds(degradation: Degradation) -> None:
 
 def test_no_noise_at_sigma_zero(degradation: Degradation) -> None:
     degradation.sigma = 0.0
-    assert torch.equal(degradation.forward(images(3)), degradation.A(images(3)))
+    if degradation.noiseless:
+        assert torch.equal(degradation.forward(images(3)), degradation.A(images(3)))
+    else:
+        assert not torch.equal(degradation.forward(images(3)), degradation.forward(images(3)))
 
 
 def test_shapes(degradation: Degradation) -> None:

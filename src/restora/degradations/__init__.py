@@ -7,6 +7,7 @@ from restora.degradations.grayscale import Grayscale
 from restora.degradations.linear import LinearDegradation
 from restora.degradations.mask import Mask
 from restora.degradations.noise import AdditiveNoise
+from restora.degradations.poisson import Poisson
 from restora.degradations.quantize import Quantize
 from restora.registry import Registry
 
@@ -17,6 +18,7 @@ degradations.register("superres", Downsample)
 degradations.register("denoise", AdditiveNoise)
 degradations.register("dequantize", Quantize)
 degradations.register("deblur", Blur)
+degradations.register("poisson", Poisson)
 
 __all__ = [
     "AdditiveNoise",
@@ -26,6 +28,7 @@ __all__ = [
     "Grayscale",
     "LinearDegradation",
     "Mask",
+    "Poisson",
     "Quantize",
     "degradations",
     "option",

@@ -106,6 +106,11 @@ class Degradation(nn.Module):
         """The diagonal of A A^T, broadcastable to y; None where A A^T is not diagonal."""
         return None
 
+    @property
+    def noiseless(self) -> bool:
+        """Whether y = A(x), exactly."""
+        return self.sigma == 0
+
     def prox_l2(self, z: Tensor, y: Tensor, gamma: float | Tensor) -> Tensor:
         """argmin_x gamma/2 |A x - y|^2 + 1/2 |x - z|^2. `gamma`: in [0, inf], a number or (B, 1, 1, 1)."""
         data, prior = shares(gamma, z)

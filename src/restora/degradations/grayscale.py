@@ -10,15 +10,14 @@ over t: each component against N(y; t, sigma^2), by Gauss-Hermite quadrature of 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from restora.degradations.base import Degradation, Shape, as_tensor, one_of, option, shares
+from restora.degradations.quadrature import hermite
 from restora.degradations.truncated import inverse_mills, truncated_mean
 from restora.errors import ShapeError
 from restora.image import LUMA, luma
@@ -155,7 +154,7 @@ def _below(m: Tensor, s: Tensor, t: Tensor) -> Tensor:
 def _given_noisy_maximum(m: Tensor, s: Tensor, y: Tensor, sigma: float) -> Tensor:
     """E[x | max_c x_c + sigma e = y] for x ~ N(m, s^2 I)."""
     spread = s * sigma / (s.square() + sigma**2).sqrt()
-    nodes, log_weights = (torch.from_numpy(a).to(m).view(-1, 1, 1, 1, 1) for a in _hermite(NODES))
+    nodes, log_weights = (torch.from_numpy(a).to(m).view(-1, 1, 1, 1, 1) for a in hermite(NODES))
     masses, means = [], []
     for i in range(3):
         top, others = m[:, i : i + 1], m[:, [j for j in range(3) if j != i]]
@@ -187,9 +186,3 @@ def _mode(centre: Tensor, spread: Tensor, below: Tensor, s: Tensor) -> tuple[Ten
         curvature = (hazard * (hazard + u)).sum(1, keepdim=True) / s.square() + 1 / spread.square()
         t, width = t + slope / curvature, curvature.rsqrt()
     return t, width
-
-
-def _hermite(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes of the weight exp(-h^2/2), and the log of weight times exp(h^2/2): a plain integral about 0."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(count)
-    return nodes, np.log(weights) + nodes**2 / 2 - math.log(math.sqrt(2 * math.pi))
