@@ -56,6 +56,8 @@ VARIANTS: dict[str, Callable[[], Degradation]] = {
     "value-noisy": lambda: Grayscale("value", sigma=0.03),
     "luma-noisy": lambda: Grayscale(sigma=0.03),
     "superres-noisy": lambda: Downsample(2, sigma=0.03),
+    "bicubic": lambda: Downsample(3, "bicubic"),
+    "gaussian": lambda: Downsample(2, "gaussian", sigma=0.02),
     "no-noise": lambda: AdditiveNoise(0.0),
     "poisson-read": lambda: Poisson(200.0, sigma=0.02),
     "dither": lambda: Quantize(9, sigma=0.05),

@@ -61,11 +61,13 @@ def task_fields(cls: type[Degradation]) -> Iterator[Field[Any]]:
 
 
 def _add_option(group: argparse._ArgumentGroup, name: str, owners: Owners) -> None:
-    task, item = next(iter(owners.items()))
+    item = next(iter(owners.values()))
     picture = item.metadata.get("per_image")
-    hint = Path if picture else typing.get_type_hints(degradations.get(task))[name]
-    text = MASK_HELP if picture else _help(owners)
-    group.add_argument(_flag(name), **value_type(hint), help=text)
+    hints = [typing.get_type_hints(degradations.get(task))[name] for task in owners]
+    kind = value_type(Path if picture else hints[0])
+    if "choices" in kind:  # those of another task are refused when the task is made
+        kind["choices"] = tuple(dict.fromkeys(word for hint in hints for word in typing.get_args(hint)))
+    group.add_argument(_flag(name), **kind, help=MASK_HELP if picture else _help(owners))
 
 
 def _help(owners: Owners) -> str:
