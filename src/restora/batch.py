@@ -17,6 +17,7 @@ from restora.priors import Prior
 from restora.restore import Restoration, check_shapes, stream
 from restora.solvers import Solver, Step
 from restora.task import Task
+from restora.tiles import TILE
 
 Watch = Callable[[Sequence[Item], Step], None]
 
@@ -54,6 +55,7 @@ def restore(
     samples: int = 1,
     batch_size: int = 64,
     device: str = "auto",
+    tile: int = TILE,
     watch: Watch | None = None,
 ) -> Iterator[list[Item]]:
     """Restore the items; yields each batch when its results are written. `watch` sees every step."""
@@ -61,7 +63,7 @@ def restore(
         chunk = list(items[start : start + batch_size])
         loaded = [x for x in (_load(item, task, prior) for item in chunk) if x is not None]
         for alike in _by_shape(loaded):
-            _restore_batch(alike, task, prior, method, samples, device, watch)
+            _restore_batch(alike, task, prior, method, samples, device, tile, watch)
         yield chunk
 
 
@@ -119,13 +121,23 @@ def _restore_batch(
     method: str | Solver,
     samples: int,
     device: str,
+    tile: int,
     watch: Watch | None,
 ) -> None:
     y = torch.stack([x.picture.pixels for x in loaded])
     degradation = task.degradation([x.fields for x in loaded])
     items = [x.item for x in loaded]
     seeds = [item.seed for item in items]
-    run = stream(y, degradation, method=method, prior=prior, samples=samples, seed=seeds, device=device)
+    run = stream(
+        y,
+        degradation,
+        method=method,
+        prior=prior,
+        samples=samples,
+        seed=seeds,
+        device=device,
+        tile=tile,
+    )
     while True:
         try:
             step = next(run)

@@ -26,6 +26,7 @@ from restora.manifest import Manifest
 from restora.priors import Prior, store
 from restora.restore import DEFAULT_PRIOR, check_task, choose
 from restora.solvers import Step
+from restora.tiles import OVERLAP, TILE
 from restora.trace import Trace
 
 EXAMPLES = """examples:
@@ -49,6 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, metavar="N", help="of the random starts (0)")
     add("--device", default="auto", metavar="NAME", help="auto, cpu or cuda (auto)")
     add("--batch-size", type=int, default=64, metavar="N", help="pictures restored together (64)")
+    tile = f"larger pictures are restored in pieces of N pixels a side, by a prior of any size ({TILE})"
+    add("--tile", type=int, default=TILE, metavar="N", help=tile)
     add("--overwrite", action="store_true", help="do again what an earlier run did")
     add("--trace", action="store_true", help="also write STEM-trace.webp: the search, animated")
     add("--json", action="store_true", help="print the manifest to stdout")
@@ -56,9 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    for name in ("samples", "batch_size"):
-        if getattr(args, name) < 1:
-            raise OptionError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(args, name)}")
+    for name, least in {"samples": 1, "batch_size": 1, "tile": 2 * OVERLAP}.items():
+        if getattr(args, name) < least:
+            flag = f"--{name.replace('_', '-')}"
+            raise OptionError(f"{flag} must be at least {least}, got {getattr(args, name)}")
     task, device = make_task(args), str(pick(args.device))
     method, _, prior = choose(args.method, args.prior)
     solver = make_solver(method, args.settings).for_samples(args.samples)
@@ -81,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     }
     manifest = Manifest(args.output, settings, args.overwrite)
     todo = manifest.plan(items)
-    options = {"samples": args.samples, "batch_size": args.batch_size, "device": device}
+    options = {"samples": args.samples, "batch_size": args.batch_size, "device": device, "tile": args.tile}
     with _Watch(f"{method}: {task.name}", len(todo), args.trace) as watch:
         for chunk in batch.restore(todo, task, prior, solver, **options, watch=watch.step):
             watch.finished(chunk)
