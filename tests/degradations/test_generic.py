@@ -17,6 +17,7 @@ from torch import Tensor
 from restora.degradations import (
     AdditiveNoise,
     Blur,
+    Chain,
     Degradation,
     Downsample,
     Grayscale,
@@ -66,6 +67,8 @@ VARIANTS: dict[str, Callable[[], Degradation]] = {
     "blur-circular-exact": lambda: Blur(boundary="circular", width=0.6, sigma=0.0),
     "motion": lambda: Blur("motion", length=5, angle=30),
     "motion-circular": lambda: Blur("motion", length=5, angle=30, boundary="circular"),
+    "chain": lambda: Chain(Blur(width=0.7, sigma=0.0), Downsample(2, sigma=0.02)),
+    "chain-masks": lambda: Chain(Grayscale(), masks(3, 0.03)),
     "linear": sensing,
     "linear-noisy": lambda: sensing(0.1),
 }

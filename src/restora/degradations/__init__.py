@@ -2,6 +2,7 @@
 
 from restora.degradations.base import Degradation, option
 from restora.degradations.blur import Blur
+from restora.degradations.chain import Chain
 from restora.degradations.downsample import Downsample
 from restora.degradations.grayscale import Grayscale
 from restora.degradations.linear import LinearDegradation
@@ -23,6 +24,7 @@ degradations.register("poisson", Poisson)
 __all__ = [
     "AdditiveNoise",
     "Blur",
+    "Chain",
     "Degradation",
     "Downsample",
     "Grayscale",
