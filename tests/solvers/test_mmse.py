@@ -10,7 +10,7 @@ from gaussian_flow import BUILD, SHAPE, Zero, flow, observe, posterior
 from torch import Tensor
 
 import restora
-from restora.degradations import AdditiveNoise, Degradation, Mask, Quantize
+from restora.degradations import AdditiveNoise, Degradation, Mask, Poisson, Quantize
 from restora.errors import OptionError, PairingError
 from restora.priors import FlowPrior
 from restora.random import generators
@@ -57,6 +57,18 @@ def test_twenty_evaluations(degradation: Degradation, monkeypatch: pytest.Monkey
     assert count[0] == 60
     restora.restore(torch.rand(3, *SHAPE), AdditiveNoise(0.1), prior=prior.float())
     assert count[0] == 63
+
+
+def test_photon_noise_is_taken_for_white_at_the_level_of_each_image() -> None:
+    prior, degradation = flow(), Poisson(40.0)
+    assert prior.gaussian is not None
+    x = prior.gaussian.sample(2, generators(0, 2)) * torch.tensor([1.0, 0.3]).view(2, 1, 1, 1)
+    y = degradation(x, generators(0, 2))
+    found = solve(prior, degradation, y)
+    for i in range(2):
+        sigma = (y[i].mean() / 40).sqrt().item()
+        alone = solve(prior, AdditiveNoise(sigma), y[i : i + 1])
+        torch.testing.assert_close(found[i], alone[0], rtol=0, atol=1e-6)
 
 
 def test_it_is_what_auto_means_and_draws_are_flowers() -> None:

@@ -187,6 +187,10 @@ class Degradation(nn.Module):
         """How far a model x of the truth is off, by y: mean |y - A x|^2 less the noise, (B,), at least 0."""
         return ((y - self.A(x)).flatten(1).square().mean(1) - self.sigma**2).clamp(min=0)
 
+    def white_noise(self, y: Tensor) -> Tensor | None:
+        """Where A = I: the standard deviation of the noise, taken for white, (B,); else None."""
+        return None
+
     def importance(self, y: Tensor, window: int) -> Tensor | None:
         """Weights for `fidelity`, broadcastable to y, of the entries that matter; None for all alike."""
         return None

@@ -29,6 +29,9 @@ class AdditiveNoise(Degradation):
     def gram(self) -> float:
         return 1.0
 
+    def white_noise(self, y: Tensor) -> Tensor:
+        return y.new_full((len(y),), self.sigma)
+
     def A(self, x: Tensor) -> Tensor:
         return x
 

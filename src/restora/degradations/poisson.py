@@ -61,6 +61,10 @@ class Poisson(Degradation):
         """s(x), the variance of y."""
         return (x.clamp(min=0) / self.peak + self.sigma**2).clamp(min=LEAST)
 
+    def white_noise(self, y: Tensor) -> Tensor:
+        """That of the mean brightness."""
+        return self.noise(y.flatten(1).mean(1)).sqrt()
+
     def condition(self, x_hat: Tensor, variance: float | Tensor, y: Tensor) -> Tensor:
         """E[x | y] when x ~ N(x_hat, variance I), but for the normal form of p(y | x)."""
         variance = as_tensor(variance, x_hat).expand_as(x_hat)

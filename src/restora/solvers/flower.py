@@ -22,7 +22,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from restora.degradations import AdditiveNoise, Degradation
+from restora.degradations import Degradation
 from restora.errors import OptionError
 from restora.priors.base import Prior
 from restora.priors.flow import SCALE, FlowPrior
@@ -81,9 +81,9 @@ class Flower(Solver):
     ) -> Iterator[Step]:
         assert isinstance(prior, FlowPrior)
         denoised = None
-        if isinstance(degradation, AdditiveNoise):
-            t = 1 / (1 + degradation.sigma / SCALE)
-            denoised = prior.denoise(t * y, t)
+        if (noise := degradation.white_noise(y)) is not None:
+            level = 1 / (1 + noise / SCALE)
+            denoised = prior.denoise(level.view(-1, 1, 1, 1) * y, level)
             if self.runs == 1 and self.refine == "mean":
                 yield Step(1, 1, denoised, degradation.fidelity(denoised, y))
                 return

@@ -21,7 +21,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from restora.degradations import AdditiveNoise, Degradation
+from restora.degradations import Degradation
 from restora.errors import OptionError, PairingError
 from restora.priors.base import Prior
 from restora.priors.flow import SCALE, FlowPrior
@@ -91,7 +91,7 @@ class MMSE(Solver):
         generator: Sequence[torch.Generator],
     ) -> Iterator[Step]:
         assert isinstance(prior, FlowPrior)
-        if isinstance(degradation, AdditiveNoise):
+        if degradation.white_noise(y) is not None:
             yield from Flower().steps(y, degradation, prior, generator)
             return
         if prior.gaussian is None:
