@@ -191,6 +191,10 @@ class Degradation(nn.Module):
         """Where A = I: the standard deviation of the noise, taken for white, (B,); else None."""
         return None
 
+    def unclipped(self, y: Tensor, x: Tensor) -> Tensor:
+        """y, and where a file cut it at 0 or 1 what it was before, on average, if x is about the image."""
+        return y
+
     def importance(self, y: Tensor, window: int) -> Tensor | None:
         """Weights for `fidelity`, broadcastable to y, of the entries that matter; None for all alike."""
         return None

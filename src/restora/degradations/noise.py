@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from restora.degradations.base import Degradation, Shape, option, uniform
+from restora.degradations.truncated import unclipped
 
 
 @dataclass(eq=False)
@@ -31,6 +32,10 @@ class AdditiveNoise(Degradation):
 
     def white_noise(self, y: Tensor) -> Tensor:
         return y.new_full((len(y),), self.sigma)
+
+    def unclipped(self, y: Tensor, x: Tensor) -> Tensor:
+        """E[x + sigma e | x + sigma e < 0], or > 1, where y is 0 or 1, in images that are nowhere beyond."""
+        return unclipped(y, x, y.new_full((), self.sigma)) if self.sigma > 0 else y
 
     def A(self, x: Tensor) -> Tensor:
         return x

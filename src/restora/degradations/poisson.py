@@ -18,6 +18,7 @@ from torch import Tensor
 
 from restora.degradations.base import Degradation, Shape, as_tensor, option, uniform
 from restora.degradations.quadrature import hermite
+from restora.degradations.truncated import unclipped
 from restora.random import Generators, poisson, randn
 
 NODES = 12
@@ -64,6 +65,11 @@ class Poisson(Degradation):
     def white_noise(self, y: Tensor) -> Tensor:
         """That of the mean brightness."""
         return self.noise(y.flatten(1).mean(1)).sqrt()
+
+    def unclipped(self, y: Tensor, x: Tensor) -> Tensor:
+        """As of `AdditiveNoise`; but no count is below 0, unless the read-out has noise."""
+        low = -torch.inf if self.sigma > 0 else 0.0
+        return unclipped(y, x, self.noise(x).sqrt(), low)
 
     def condition(self, x_hat: Tensor, variance: float | Tensor, y: Tensor) -> Tensor:
         """E[x | y] when x ~ N(x_hat, variance I), but for the normal form of p(y | x)."""

@@ -49,6 +49,20 @@ def truncated_mean(mean: Tensor, std: Tensor, low: Tensor, high: Tensor) -> Tens
     return torch.minimum(torch.maximum(mean + std * shift, low), high)
 
 
+def unclipped(y: Tensor, mean: Tensor, std: Tensor, low: float = -torch.inf) -> Tensor:
+    """y ~ N(mean, std^2), of which a file has cut what is beyond 0 and 1: its mean there, else y itself.
+
+    An image with values beyond them was not cut. `low`: what y cannot fall below; 0: it is not cut there.
+    """
+    inside = ((y >= 0) & (y <= 1)).flatten(1).all(1).view(-1, 1, 1, 1)
+    zero, one = torch.zeros_like(y), torch.ones_like(y)
+    above = truncated_mean(mean, std, one, one * torch.inf)
+    found = torch.where(y >= 1, above, y)
+    if low < 0:
+        found = torch.where(y <= 0, truncated_mean(mean, std, zero + low, zero), found)
+    return torch.where(inside, found, y)
+
+
 def truncated_draw(mean: Tensor, std: Tensor, low: Tensor, high: Tensor, noise: Tensor) -> Tensor:
     """x ~ N(mean, std^2) given low < x < high, std > 0, made of standard normal noise; within [low, high].
 

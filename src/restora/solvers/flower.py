@@ -5,7 +5,7 @@
 
 C is that of the prior's Gaussian, n^2 S (t^2 S + n^2 I)^-1 with n = (1 - t) s, so that the first step is
 LMMSE; or nu^2 I with nu = n / sqrt(t^2 + (1 - t)^2). Denoising needs none of this: t y is w_t at
-t = 1 / (1 + sigma / s), and its restoration is D_t(t y).
+t = 1 / (1 + sigma / s), and its restoration is D_t(t y), once what a file cut off y is put back on average.
 
 Were images Gaussian, a run of `refine=sample` would be an exact draw from the posterior, at any N. A run of
 `refine=mean` has the exact mean and is sharper, but varies too little: where y says nothing, an x ~ N(0, 1)
@@ -80,12 +80,11 @@ class Flower(Solver):
         generator: Sequence[torch.Generator],
     ) -> Iterator[Step]:
         assert isinstance(prior, FlowPrior)
-        denoised = None
+        denoised, given = None, y
         if (noise := degradation.white_noise(y)) is not None:
-            level = 1 / (1 + noise / SCALE)
-            denoised = prior.denoise(level.view(-1, 1, 1, 1) * y, level)
+            y, denoised = denoise(y, noise, degradation, prior)
             if self.runs == 1 and self.refine == "mean":
-                yield Step(1, 1, denoised, degradation.fidelity(denoised, y))
+                yield Step(1, 1, denoised, degradation.fidelity(denoised, given))
                 return
         runs = Runs(y, degradation, generator, self.runs)
         conditioner = Conditioner(prior, runs.degradation, self.covariance, self.tolerance, self.runs)
@@ -101,3 +100,15 @@ class Flower(Solver):
             if i + 1 < total:
                 yield runs.step(i + 1, total, x)
         yield runs.last(total, x, denoised)
+
+
+def denoise(y: Tensor, noise: Tensor, degradation: Degradation, prior: FlowPrior) -> tuple[Tensor, Tensor]:
+    """y (B, C, H, W), with what a file cut off it, and E[x | y], where A = I and `noise` (B,) its deviation.
+
+    One evaluation of the network; what was cut is guessed from the linear denoiser's answer.
+    """
+    level = 1 / (1 + noise / SCALE)
+    t = level.view(-1, 1, 1, 1)
+    if prior.wiener is not None:
+        y = degradation.unclipped(y, prior.wiener(t * y, level)[0])
+    return y, prior.denoise(t * y, level)
