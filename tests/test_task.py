@@ -30,7 +30,12 @@ def test_options_reach_the_degradation() -> None:
 
 
 def test_facts_have_the_defaults_too() -> None:
-    assert Task("superres", {}).facts() == {"task": "superres", "scale": 4, "sigma": 0.0}
+    assert Task("superres", {}).facts() == {
+        "task": "superres",
+        "scale": 4,
+        "kernel": "box",
+        "sigma": 0.0,
+    }
     assert Task("superres", {"scale": 4}).facts() == Task("superres", {}).facts()
     assert Task("denoise", {"sigma": 0.2}).facts() == {"task": "denoise", "sigma": 0.2}
     assert Task("inpaint", {}, hole="center").facts() == {"task": "inpaint", "sigma": 0.0, "hole": "center"}

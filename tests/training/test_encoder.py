@@ -50,9 +50,9 @@ def test_it_learns_the_latents(tiny: Path) -> None:
 
 
 def test_degradations_are_drawn_for_every_group(config: EncoderConfig) -> None:
-    x = torch.rand(64, 3, 8, 8)
+    x = torch.rand(160, 3, 8, 8)
     found = observe(x, 4, torch.Generator().manual_seed(0))
-    assert sum(len(y) for y, _ in found) == 64
+    assert sum(len(y) for y, _ in found) == 160
     assert {type(a) for _, a in found} == {degradations.get(name) for name in fitting((3, 8, 8))}
     assert "colorize" not in fitting((1, 8, 8))
     masks = Mask.random((3, 16, 16), 200, torch.Generator().manual_seed(0)).mask
