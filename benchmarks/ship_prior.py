@@ -21,10 +21,6 @@ def main() -> None:
     args = parser.parse_args()
     prior, target = load_prior(args.run), store.EMBEDDED / args.name
     facts = {**prior.card, **dict(fact.split("=", 1) for fact in args.fact)}
-    if "settings" in facts:
-        facts["settings"] = {
-            k: Path(str(v)).name if "/" in str(v) else v for k, v in facts["settings"].items()
-        }
     store.save(target, prior, facts)
     shutil.copy(args.run / "samples.png", target)
     print((target / "README.md").read_text())

@@ -25,7 +25,7 @@ from restora.cli.options import show, value_type
 from restora.device import pick
 from restora.files import make_folder
 from restora.training import loop, trainings
-from restora.training.data import load, load_whole
+from restora.training.data import reader
 from restora.training.workers import ALONE, launch
 
 
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     make_folder(args.output)
     loop.check_folder(args.output, args.resume)
     empty = torch.empty(0, config.channels, config.size, config.size, dtype=torch.uint8)
-    read = load_whole if getattr(config, "crop", False) else load
+    read = reader(getattr(config, "crop", False))
     images, errors = read(args.data, config.size, config.channels) if args.data else (empty, [])
     workers, device, more = ALONE, pick(args.device), []
     if training.parallel:

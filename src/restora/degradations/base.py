@@ -106,11 +106,6 @@ class Degradation(nn.Module):
         """The diagonal of A A^T, broadcastable to y; None where A A^T is not diagonal."""
         return None
 
-    @property
-    def noiseless(self) -> bool:
-        """Whether y = A(x), exactly."""
-        return self.sigma == 0
-
     def prox_l2(self, z: Tensor, y: Tensor, gamma: float | Tensor) -> Tensor:
         """argmin_x gamma/2 |A x - y|^2 + 1/2 |x - z|^2. `gamma`: in [0, inf], a number or (B, 1, 1, 1)."""
         data, prior = shares(gamma, z)
@@ -206,7 +201,8 @@ class Degradation(nn.Module):
     def window(self, window: Window, y: Tensor, size: tuple[int, int]) -> tuple[Degradation, Tensor]:
         """This degradation and its observations y of images of (H, W) `size`, for a window of them.
 
-        By default of those that act on each pixel; PairingError where an image cannot be cut.
+        By default of those that give an image of the same size, from each pixel or from those about it, so
+        that only near its border a window can differ. PairingError where an image cannot be cut.
         """
         if tuple(y.shape[-2:]) != size:
             raise PairingError(

@@ -38,10 +38,6 @@ class Poisson(Degradation):
         return cls(10 ** uniform(0.7, 3, generator), sigma=uniform(0, 0.05, generator))
 
     @property
-    def noiseless(self) -> bool:
-        return False
-
-    @property
     def gram(self) -> float:
         return 1.0
 

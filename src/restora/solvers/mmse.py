@@ -108,6 +108,7 @@ class MMSE(Solver):
             t = first + (last - first) * i / max(iterations - 1, 1)
             centre = t * x.repeat_interleave(draws, 0)
             noise = (1 - t) * SCALE * randn(centre.shape, streams, like=x)
-            x_hat = (prior.denoise(centre + noise, t) + prior.denoise(centre - noise, t)) / 2
-            x = conditioner.mean(x_hat.unflatten(0, (-1, draws)).mean(1), t, y)
+            estimates = prior.denoise(torch.cat([centre + noise, centre - noise]), t)
+            x_hat = estimates.unflatten(0, (2, len(y), draws)).mean((0, 2))
+            x = conditioner.mean(x_hat, t, y)
             yield Step(i + 1, iterations, x, degradation.fidelity(x, y))

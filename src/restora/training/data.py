@@ -58,6 +58,11 @@ def load_whole(sources: Sequence[Path | str], size: int, channels: int = 3) -> t
     return large, errors
 
 
+def reader(crop: bool) -> Callable[..., tuple[Tensor | list[Tensor], list[str]]]:
+    """How images are loaded: whole, if squares are to be cut from them."""
+    return load_whole if crop else load
+
+
 def _read(
     sources: Sequence[Path | str], channels: int, prepare: Callable[[Tensor], Tensor]
 ) -> tuple[list[Tensor], list[str]]:

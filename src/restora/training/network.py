@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,7 +24,7 @@ from restora.priors.gaussian import GaussianPrior
 from restora.random import seed_of
 from restora.training.average import follow, share_of_rate
 from restora.training.checkpoint import check_settings, cpu_state
-from restora.training.data import Batches, Crops, centres, load, load_whole
+from restora.training.data import Batches, Crops, centres, reader
 from restora.training.gaussian import GaussianConfig, GaussianTrainer
 from restora.training.loop import Trainer
 from restora.training.settings import CPU, option
@@ -230,17 +229,12 @@ def split(images: Images, config: NetworkConfig) -> tuple[Images, Tensor]:
     """Images to train on, and to validate on, these uint8 (N, C, size, size)."""
     kept, held = images, images[:0]
     if config.validation:
-        held, _ = read(config)([config.validation], config.size, config.channels)
+        held, _ = reader(config.crop)([config.validation], config.size, config.channels)
         held = held[:: -(-len(held) // (4 * HELD_OUT))]
     else:
         count = min(HELD_OUT, max(len(images) // 10, 1))
         kept, held = images[:-count], images[-count:]
     return kept, held if isinstance(held, Tensor) else centres(held, config.size)
-
-
-def read(config: NetworkConfig) -> Callable[..., tuple[Images, list[str]]]:
-    """How images are loaded: whole, if squares are to be cut from them."""
-    return load_whole if config.crop else load
 
 
 def batches(images: Images, config: NetworkConfig) -> Batches | Crops:
