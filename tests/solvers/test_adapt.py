@@ -9,6 +9,7 @@ from restora.priors import GANPrior
 from restora.random import generators
 from restora.restore import restore
 from restora.solvers import LatentMAP
+from restora.solvers.adapt import adapt
 
 SEARCH = LatentMAP(iterations=100, restarts=1, finish="none", precision="float32")
 ADAPTED = LatentMAP(
@@ -36,8 +37,6 @@ def test_images_adapt_alone(prior: GANPrior) -> None:
 
 
 def test_no_steps_change_nothing(prior: GANPrior) -> None:
-    from restora.solvers.adapt import adapt
-
     z, mask = prior.latents(2, torch.Generator().manual_seed(0)), Mask.center((8, 8))
-    x = adapt(z, torch.zeros(2, 3, 8, 8), mask, prior, SEARCH.objective, steps=0, rate=1e-3)
+    x = adapt(SEARCH, z, torch.zeros(2, 3, 8, 8), mask, prior)
     torch.testing.assert_close(x, prior.generate(z))

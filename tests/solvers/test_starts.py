@@ -15,6 +15,7 @@ from restora.errors import OptionError
 from restora.priors import GANPrior
 from restora.random import generators
 from restora.solvers import LatentMAP
+from restora.solvers.starts import starts
 
 ALONE = LatentMAP(iterations=0, finish="none")
 
@@ -67,6 +68,13 @@ def test_starts_that_cannot_be_had(prior: GANPrior) -> None:
     ):
         with pytest.raises(OptionError, match=message):
             list(solver.steps(y, Downsample(), prior, none))
+
+
+@pytest.mark.parametrize(("samples", "count"), [(1, 3), (2, 3), (5, 5)])
+def test_samples_do_not_take_starts_away(prior: GANPrior, samples: int, count: int) -> None:
+    solver = LatentMAP().for_samples(samples)
+    z = starts(solver, torch.rand(2, 3, 2, 2), Downsample(), prior, generators(0, 2))
+    assert z.shape == (2, count, 5)
 
 
 def test_a_budget_ends_the_search(prior: GANPrior, monkeypatch: pytest.MonkeyPatch) -> None:

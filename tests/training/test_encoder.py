@@ -31,7 +31,7 @@ def config(tiny: Path) -> EncoderConfig:
 
 def images(config: EncoderConfig, count: int = 80) -> torch.Tensor:
     """What the GAN draws, as files hold it."""
-    drawn = config.gan().sample(count, torch.Generator().manual_seed(3))
+    drawn = config.gan.sample(count, torch.Generator().manual_seed(3))
     return (255 * drawn).round().to(torch.uint8)
 
 
@@ -42,7 +42,7 @@ def test_it_learns_the_latents(tiny: Path) -> None:
     for _ in range(150):
         trainer.step(0.3)
     assert trainer.check()["validation_psnr"] > before + 2
-    gan, denoise = config.gan(), AdditiveNoise(0.02)
+    gan, denoise = config.gan, AdditiveNoise(0.02)
     z = gan.latents(64, torch.Generator().manual_seed(9))
     prior = GANPrior(gan.generator, latent_shape=gan.latent_shape, encoder=trainer.average.cpu())
     guess = prior.encode(denoise(gan.generate(z)), denoise)
@@ -80,7 +80,7 @@ def test_it_is_stored_with_its_gan(config: EncoderConfig, tmp_path: Path) -> Non
     trainer = EncoderTrainer(config, images(config))
     for _ in loop.run(trainer, tmp_path / "out", loop.Budget(images=32)):
         pass
-    stored, gan = load_prior(tmp_path / "out"), config.gan()
+    stored, gan = load_prior(tmp_path / "out"), config.gan
     assert isinstance(stored, GANPrior)
     z = gan.latents(2, torch.Generator().manual_seed(0))
     torch.testing.assert_close(stored.generate(z), gan.generate(z), rtol=0, atol=1e-3)

@@ -82,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
         "samples": args.samples,
         "seed": args.seed,
         "device": device,
+        **({"tile": args.tile} if prior is not None and prior.any_size else {}),
     }
     manifest = Manifest(args.output, settings, args.overwrite)
     todo = manifest.plan(items)

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from restora.degradations.base import Degradation, Shape, option, uniform
+from restora.degradations.base import Shape, option, uniform
+from restora.degradations.identity import Identity
 from restora.degradations.truncated import unclipped
 
 
 @dataclass(eq=False)
-class AdditiveNoise(Degradation):
+class AdditiveNoise(Identity):
     """White Gaussian noise of standard deviation `sigma` on every value."""
 
     sigma: float = field(
@@ -26,22 +27,9 @@ class AdditiveNoise(Degradation):
     def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> AdditiveNoise:
         return cls(10 ** uniform(-1.7, -0.4, generator))
 
-    @property
-    def gram(self) -> float:
-        return 1.0
-
     def white_noise(self, y: Tensor) -> Tensor:
         return y.new_full((len(y),), self.sigma)
 
     def unclipped(self, y: Tensor, x: Tensor) -> Tensor:
         """E[x + sigma e | x + sigma e < 0], or > 1, where y is 0 or 1, in images that are nowhere beyond."""
         return unclipped(y, x, y.new_full((), self.sigma)) if self.sigma > 0 else y
-
-    def A(self, x: Tensor) -> Tensor:
-        return x
-
-    def A_adjoint(self, y: Tensor) -> Tensor:
-        return y
-
-    def A_dagger(self, y: Tensor) -> Tensor:
-        return y

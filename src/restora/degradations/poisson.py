@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from restora.degradations.base import Degradation, Shape, as_tensor, option, uniform
+from restora.degradations.identity import Identity
 from restora.degradations.quadrature import hermite
 from restora.degradations.truncated import unclipped
 from restora.random import Generators, poisson, randn
@@ -26,7 +27,7 @@ LEAST = 1e-6  # variance of the noise where there is no light
 
 
 @dataclass(eq=False)
-class Poisson(Degradation):
+class Poisson(Identity):
     """Photon noise, and Gaussian noise of standard deviation `sigma` from reading the sensor out."""
 
     linear: ClassVar[bool] = False
@@ -37,22 +38,9 @@ class Poisson(Degradation):
     def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> Poisson:
         return cls(10 ** uniform(0.7, 3, generator), sigma=uniform(0, 0.05, generator))
 
-    @property
-    def gram(self) -> float:
-        return 1.0
-
     def forward(self, x: Tensor, generator: Generators = None) -> Tensor:
         y = poisson(self.peak * x.clamp(min=0), generator) / self.peak
         return y + self.sigma * randn(y.shape, generator, like=y) if self.sigma > 0 else y
-
-    def A(self, x: Tensor) -> Tensor:
-        return x
-
-    def A_adjoint(self, y: Tensor) -> Tensor:
-        return y
-
-    def A_dagger(self, y: Tensor) -> Tensor:
-        return y
 
     def noise(self, x: Tensor) -> Tensor:
         """s(x), the variance of y."""

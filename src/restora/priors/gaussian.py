@@ -81,12 +81,11 @@ class GaussianPrior(Prior):
             return self
         if not self.any_size:
             super().sized(height, width)
-        smooth = self.stationary()
         channels, old_height, old_width = self.image_shape
         rows = torch.arange(height, device=self.mean.device) * (old_height / height)
         columns = torch.arange(width, device=self.mean.device) * (old_width / width)
-        spread = _between(_between(smooth.spread, rows).mT, columns).mT
-        mean = smooth.mean[:, :1, :1].expand(channels, height, width).contiguous()
+        spread = _between(_between(self.spread, rows).mT, columns).mT
+        mean = self.mean[:, :1, :1].expand(channels, height, width).contiguous()
         factors = self.factors.new_zeros(0, channels, height, width)
         prior = GaussianPrior(mean, factors, spread.contiguous())
         prior.name, prior.card = self.name, self.card

@@ -7,7 +7,7 @@ A few small steps: the weights know nothing of y at first, and of faces less and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -16,47 +16,30 @@ from torch.func import functional_call, vmap
 from restora.degradations import Degradation
 from restora.priors.gan import GANPrior
 
+if TYPE_CHECKING:
+    from restora.solvers.latent_map import LatentMAP
+
 AT_ONCE = 16  # generators that are held in memory together
-Objective = Callable[[Tensor, Tensor, Tensor, GANPrior], Tensor]
+LATENT = 30  # how much larger steps on z are than steps on the weights
 
 
-def adapt(
-    z: Tensor,
-    y: Tensor,
-    degradation: Degradation,
-    prior: GANPrior,
-    objective: Objective,
-    steps: int,
-    rate: float,
-    p: int = 2,
-) -> Tensor:
+def adapt(solver: LatentMAP, z: Tensor, y: Tensor, degradation: Degradation, prior: GANPrior) -> Tensor:
     """G_theta(z), (B, C, H, W), for latents z (B, *latent_shape), each with its theta; `prior` stays."""
-    rows = torch.arange(len(z), device=z.device).split(AT_ONCE)
-    parts = (_adapt(z[i], y[i], degradation.take(i), prior, objective, steps, rate, p) for i in rows)
-    return torch.cat(list(parts))
-
-
-def _adapt(
-    z: Tensor,
-    y: Tensor,
-    degradation: Degradation,
-    prior: GANPrior,
-    objective: Objective,
-    steps: int,
-    rate: float,
-    p: int,
-) -> Tensor:
+    if len(z) > AT_ONCE:
+        rows = torch.arange(len(z), device=z.device).split(AT_ONCE)
+        return torch.cat([adapt(solver, z[i], y[i], degradation.take(i), prior) for i in rows])
     z = z.clone().requires_grad_()
     weights = {
         name: value.detach().expand(len(z), *value.shape).clone().requires_grad_()
         for name, value in prior.generator.named_parameters()
     }
-    adam = torch.optim.Adam([{"params": [z], "lr": 30 * rate}, {"params": [*weights.values()], "lr": rate}])
+    rates = {"params": [z], "lr": LATENT * solver.adapt_rate}, {"params": [*weights.values()]}
+    adam = torch.optim.Adam(rates, lr=solver.adapt_rate)
     own = vmap(lambda theta, latent: functional_call(prior.generator, theta, (latent[None],))[0])
-    for _ in range(steps):
+    for _ in range(solver.adapt):
         with torch.enable_grad():
             x = prior.to_image(own(weights, z))
-            loss = objective(x, z, degradation.fidelity(x, y, p), prior).sum()
+            loss = solver.objective(x, z, degradation.fidelity(x, y, solver.p), prior).sum()
             adam.zero_grad()
             loss.backward()
         adam.step()

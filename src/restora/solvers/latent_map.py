@@ -87,9 +87,7 @@ class LatentMAP(Solver):
                 raise OptionError(f"{name} must be at least {low}, got {getattr(self, name)}")
 
     def for_samples(self, count: int) -> LatentMAP:
-        if count == 1:
-            return self
-        return replace(self, restarts=max(self.restarts, count), survivors=max(self.survivors, count))
+        return replace(self, survivors=max(self.survivors, count))
 
     def steps(
         self,
@@ -101,7 +99,7 @@ class LatentMAP(Solver):
         assert isinstance(prior, GANPrior)
         finish.check(self.finish, degradation, prior)
         begun = time.monotonic()
-        z = starts(self.start, self.table, self.restarts, y, degradation, prior, generator)
+        z = starts(self, y, degradation, prior, generator)
         search = Search(self, z, y, degradation, prior)
         i, done = 0, 0.0 if self.iterations else 1.0
         while done < 1 and search.active.numel():
@@ -120,8 +118,7 @@ class LatentMAP(Solver):
         """The images (B, K, C, H, W) of latents (B, K, ...), each of a generator of its own if asked for."""
         rows, flat = torch.arange(len(z), device=z.device).repeat_interleave(z.shape[1]), z.flatten(0, 1)
         if self.adapt:
-            model = degradation.take(rows)
-            x = adapt(flat, y[rows], model, prior, self.objective, self.adapt, self.adapt_rate, self.p)
+            x = adapt(self, flat, y[rows], degradation.take(rows), prior)
         else:
             with torch.no_grad():
                 x = prior.generate(flat)

@@ -8,6 +8,7 @@ lookup    the entries of a table (`restora.priors.lookup`) that explain y best
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -17,13 +18,17 @@ from restora.errors import OptionError
 from restora.priors.gan import GANPrior
 from restora.priors.lookup import Lookup
 
+if TYPE_CHECKING:
+    from restora.solvers.latent_map import LatentMAP
+
 RANDOM = 3
 """Random starts where none are asked for; of good ones, one."""
 
 
-def resolve(name: str, table: str, prior: GANPrior) -> str:
+def resolve(solver: LatentMAP, prior: GANPrior) -> str:
     """`auto` is the table where one was given, else the encoder where there is one. OptionError for a start
     that cannot be had."""
+    name, table = solver.start, solver.table
     if name == "auto":
         name = "lookup" if table else "encoder" if prior.encoder else "random"
     if name == "lookup" and not table:
@@ -34,19 +39,17 @@ def resolve(name: str, table: str, prior: GANPrior) -> str:
 
 
 def starts(
-    name: str,
-    table: str,
-    count: int,
+    solver: LatentMAP,
     y: Tensor,
     degradation: Degradation,
     prior: GANPrior,
     generator: Sequence[torch.Generator],
 ) -> Tensor:
-    """`count` latents an image, 0: as many as are usual; (B, K, *latent_shape)."""
-    name = resolve(name, table, prior)
-    count = count or (RANDOM if name == "random" else 1)
+    """Latents (B, K, *latent_shape): as many as the solver says, else as are usual, and all its survivors."""
+    name = resolve(solver, prior)
+    count = max(solver.restarts or (RANDOM if name == "random" else 1), solver.survivors)
     if name == "lookup":
-        return Lookup.load(table, prior).nearest(y, degradation, prior, count)
+        return Lookup.load(solver.table, prior).nearest(y, degradation, prior, count)
     z = prior.latents(len(y) * count, [g for g in generator for _ in range(count)])
     z = z.view(len(y), count, *prior.latent_shape)
     if name == "encoder":

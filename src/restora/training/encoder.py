@@ -37,18 +37,18 @@ from restora.training.average import follow, share_of_rate
 from restora.training.checkpoint import check_settings, cpu_state
 from restora.training.data import Batches
 from restora.training.gaussian import GaussianConfig, GaussianTrainer
+from restora.training.latent import LatentConfig
 from restora.training.loop import Trainer
-from restora.training.settings import CPU, option
+from restora.training.settings import CPU, at_least, option
 
 HELD_OUT = 64
 Observations = list[tuple[Tensor, Degradation]]
 
 
 @dataclass(frozen=True)
-class EncoderConfig:
+class EncoderConfig(LatentConfig):
     """Settings of `restora train encoder`."""
 
-    prior: str = option("faces64-dcgan", "the GAN, by name or folder")
     width: int = option(64, "channels of the encoder at half resolution, four times as many in the end")
     blocks: int = option(1, "residual blocks a resolution")
     batch: int = option(64, "images a step, half of them drawn by the GAN")
@@ -64,27 +64,9 @@ class EncoderConfig:
     seed: int = option(0, "of the weights, the order, the degradations and the noise")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         least = {"width": 1, "blocks": 1, "batch": 2, "group": 1, "warmup": 0, "average_images": 1, "rank": 0}
-        for name, low in {**least, "residuals": 2, "seed": 0, "pull": 0, "tie": 0, "rate": 0}.items():
-            if not low <= getattr(self, name) < 2**40:
-                raise OptionError(
-                    f"--{name.replace('_', '-')} must be at least {low}, got {getattr(self, name)}"
-                )
-        self.gan()
-
-    def gan(self) -> GANPrior:
-        prior = store.load(self.prior)
-        if not isinstance(prior, GANPrior):
-            raise OptionError(f"--prior {self.prior}: expected a GAN, got a {type(prior).__name__}")
-        return prior
-
-    @property
-    def size(self) -> int:
-        return self.gan().image_shape[-1]
-
-    @property
-    def channels(self) -> int:
-        return self.gan().image_shape[0]
+        at_least(self, {**least, "residuals": 2, "seed": 0, "pull": 0, "tie": 0, "rate": 0})
 
 
 class EncoderTrainer(Trainer):
@@ -102,7 +84,7 @@ class EncoderTrainer(Trainer):
             raise DataError(f"{len(images)} images to train on; it takes at least {config.batch}, one batch")
         self.config, self.device, self.images_seen, self.count = config, device, 0, len(images)
         self.batches = Batches(images, config.batch // 2, config.seed, 0, config.mirror)
-        self.gan = config.gan().to(device)
+        self.gan = config.gan.to(device)
         self.shape = self.gan.image_shape
         torch.manual_seed(config.seed)
         latent = math.prod(self.gan.latent_shape)

@@ -20,7 +20,7 @@ from restora.training.average import follow
 from restora.training.checkpoint import check_settings, cpu_state
 from restora.training.data import Batches
 from restora.training.loop import Trainer
-from restora.training.settings import CPU, option
+from restora.training.settings import CPU, at_least, from_0_to_1, option
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,8 @@ class DCGANConfig:
         if self.channels not in (1, 3):
             raise OptionError(f"--channels must be 1 or 3, got {self.channels}")
         whole = ("latent", "width", "width_discriminator", "batch", "average_images")
-        least = {**dict.fromkeys(whole, 1), "shift": 0, "seed": 0}
-        for name, low in least.items():
-            if not low <= getattr(self, name) < 2**40:
-                raise OptionError(f"{_option(name)} must be at least {low}, got {getattr(self, name)}")
-        for name in ("rate_generator", "rate_discriminator", "decay_from"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise OptionError(f"{_option(name)} must be from 0 to 1, got {getattr(self, name)}")
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+        at_least(self, {**dict.fromkeys(whole, 1), "shift": 0, "seed": 0})
+        from_0_to_1(self, "rate_generator", "rate_discriminator", "decay_from")
 
 
 class DCGANTrainer(Trainer):

@@ -27,7 +27,7 @@ from restora.priors.gaussian import GaussianPrior
 from restora.priors.store import save
 from restora.training.checkpoint import check_settings
 from restora.training.loop import Trainer
-from restora.training.settings import CPU, option
+from restora.training.settings import CPU, at_least, option
 
 OVERSAMPLING = 64
 IMAGES_A_DIRECTION = 10
@@ -51,9 +51,7 @@ class GaussianConfig:
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
             raise OptionError(f"--channels must be 1 or 3, got {self.channels}")
-        for name, least in {"size": 2, "rank": 0, "images": 0, "passes": 1, "floor": 0, "batch": 1}.items():
-            if not getattr(self, name) >= least:
-                raise OptionError(f"--{name} must be at least {least}, got {getattr(self, name)}")
+        at_least(self, {"size": 2, "rank": 0, "images": 0, "passes": 1, "floor": 0, "batch": 1})
 
 
 class GaussianTrainer(Trainer):

@@ -14,45 +14,30 @@ import torch
 from torch import Tensor
 
 from restora.degradations import AdditiveNoise
-from restora.errors import OptionError
 from restora.figure import grid
-from restora.priors import lookup, store
+from restora.priors import lookup
 from restora.priors.gan import GANPrior
 from restora.random import seed_of
 from restora.training.checkpoint import check_settings
+from restora.training.latent import LatentConfig
 from restora.training.loop import Trainer
-from restora.training.settings import CPU, option
+from restora.training.settings import CPU, at_least, option
 
 SAMPLE = 4096
 
 
 @dataclass(frozen=True)
-class LookupConfig:
+class LookupConfig(LatentConfig):
     """Settings of `restora train lookup`."""
 
-    prior: str = option("faces64-dcgan", "the GAN, by name or folder")
     entries: int = option(100_000, "latents in the table; 460 bytes each with 128 directions of 100 numbers")
     rank: int = option(128, "principal directions of what the generator draws")
     batch: int = option(256, "images drawn at once")
     seed: int = option(0, "of the latents")
 
     def __post_init__(self) -> None:
-        for name in ("entries", "rank", "batch"):
-            if not 1 <= getattr(self, name) < 2**31:
-                raise OptionError(f"--{name} must be at least 1, got {getattr(self, name)}")
-        if not isinstance(self.gan(), GANPrior):
-            raise OptionError(f"--prior {self.prior}: expected a GAN, got a {type(self.gan()).__name__}")
-
-    def gan(self) -> Any:
-        return store.load(self.prior)
-
-    @property
-    def size(self) -> int:
-        return self.gan().image_shape[-1]
-
-    @property
-    def channels(self) -> int:
-        return self.gan().image_shape[0]
+        super().__post_init__()
+        at_least(self, {"entries": 1, "rank": 1, "batch": 1, "seed": 0})
 
 
 class LookupTrainer(Trainer):
@@ -66,7 +51,7 @@ class LookupTrainer(Trainer):
 
     def __init__(self, config: LookupConfig, images: Tensor, device: torch.device = CPU):
         self.config, self.device, self.images_seen, self.length = config, device, 0, config.entries
-        self.gan: GANPrior = config.gan().to(device)
+        self.gan: GANPrior = config.gan.to(device)
         self.images = images[: config.entries] if self.gan.encoder is not None else images[:0]
         sample = self.gan.generate(self.gan.latents(SAMPLE, self._generator("directions"))).flatten(1)
         rank = min(config.rank, sample.shape[1])

@@ -27,7 +27,7 @@ from restora.training.checkpoint import check_settings, cpu_state
 from restora.training.data import Batches, Crops, centres, reader
 from restora.training.gaussian import GaussianConfig, GaussianTrainer
 from restora.training.loop import Trainer
-from restora.training.settings import CPU, option
+from restora.training.settings import CPU, at_least, from_0_to_1, option
 from restora.training.workers import ALONE, Workers
 
 HELD_OUT = 64
@@ -63,18 +63,10 @@ class NetworkConfig:
         if self.width < 2 or self.width % 2:
             raise OptionError(f"--width must be an even number of at least 2, got {self.width}")
         least = {"size": 2, "blocks": 1, "rank": 0, "batch": 1, "warmup": 0, "average_images": 1, "shift": 0}
-        for name, low in {**least, "seed": 0}.items():
-            if not low <= getattr(self, name) < 2**40:
-                raise OptionError(
-                    f"--{name.replace('_', '-')} must be at least {low}, got {getattr(self, name)}"
-                )
+        at_least(self, {**least, "seed": 0})
         if self.crop and self.attention:
             raise OptionError("--crop is for images of any size, and attention is not: add --no-attention")
-        for name in ("rate", "decay_from"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise OptionError(
-                    f"--{name.replace('_', '-')} must be from 0 to 1, got {getattr(self, name)}"
-                )
+        from_0_to_1(self, "rate", "decay_from")
 
     @property
     def shape(self) -> tuple[int, int, int]:
