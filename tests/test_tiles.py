@@ -23,7 +23,7 @@ from restora.networks.unet import UNet
 from restora.priors import FlowPrior, GaussianPrior
 from restora.random import Patches, Window, generators, randn
 from restora.restore import restore
-from restora.solvers import LMMSE, MMSE, Flower
+from restora.solvers import LMMSE, Flower
 
 SIZE = (144, 200)
 
@@ -85,13 +85,12 @@ MASK = Mask((torch.rand(1, 1, *SIZE, generator=torch.Generator().manual_seed(0))
     ids=lambda d: type(d).__name__,
 )
 def test_pieces_are_the_whole(degradation: Degradation, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the same noise, in pieces and at once."""
-    prior = flow()
+    """Draws with the same noise, in pieces and at once; and other noise makes other pictures."""
+    prior, method = flow(), Flower(iterations=2, refine="sample")
     x = prior.sized(*SIZE).gaussian.sample(1, torch.Generator().manual_seed(0))
     y = degradation(x, torch.Generator().manual_seed(0))
-    method = MMSE(iterations=2)
-    pieces = restore(y, degradation, method=method, prior=prior, tile=160, seed=4)
-    assert len(pieces.history) == 2
+    pieces = restore(y, degradation, method=method, prior=prior, tile=160, seed=4).image
+    other = restore(y, degradation, method=method, prior=prior, tile=160, seed=5).image
 
     whole = Window(0, 0, *SIZE)
 
@@ -99,9 +98,13 @@ def test_pieces_are_the_whole(degradation: Degradation, monkeypatch: pytest.Monk
         return [Patches(g.initial_seed(), whole) for g in generators(seeds, count, purpose)]
 
     monkeypatch.setattr(random, "generators", patched)
-    once = restore(y, degradation, method=method, prior=prior, seed=4)
-    apart = (pieces.image - once.image)[..., 40:-40, 40:-40]
-    assert apart.square().mean().sqrt() < 0.01 * (once.image - x).square().mean().sqrt() + 3e-3
+    once = restore(y, degradation, method=method, prior=prior, seed=4).image
+    assert middle(pieces - once) < 0.1 * middle(other - once)
+
+
+def middle(apart: torch.Tensor) -> float:
+    """Root mean square away from the borders."""
+    return apart[..., 40:-40, 40:-40].square().mean().sqrt().item()
 
 
 def test_samples_and_their_spread_come_in_pieces_too() -> None:

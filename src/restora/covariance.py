@@ -22,7 +22,10 @@ from restora.random import Generators, randn
 @dataclass(frozen=True)
 class Covariance:
     """directions: U, (r, C, H, W), r may be 0. weights: g, (r,). spread: L, (C, C, H, W), for one channel the
-    standard deviations of the cosine coefficients. All of one dtype and device."""
+    standard deviations of the cosine coefficients. All of one dtype and device.
+
+    Where L is symmetric at each frequency and smooth over them, a draw depends on the noise nearby alone.
+    """
 
     directions: Tensor
     weights: Tensor
@@ -45,11 +48,12 @@ class Covariance:
     def draw(self, n: int, generator: Generators = None) -> Tensor:
         """n draws from N(0, C), (n, C, H, W)."""
         noise = randn((n, *self.spread.shape[1:]), generator, like=self.spread)
-        rest = idct(mix(self.spread, noise))
-        return rest + self.draw_along(n, generator) if len(self.weights) else rest
+        return idct(mix(self.spread, dct(noise))) + self.draw_along(n, generator)
 
     def draw_along(self, n: int, generator: Generators = None) -> Tensor:
         """n draws from N(0, U^T diag(g) U), what the directions hold, (n, C, H, W)."""
+        if not len(self.weights):
+            return self.spread.new_zeros(n, *self.spread.shape[1:])
         noise = randn((n, len(self.weights)), generator, like=self.spread)
         weighted = noise * self.weights.sqrt() @ self.directions.flatten(1)
         return weighted.view(-1, *self.spread.shape[1:])

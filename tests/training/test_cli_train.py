@@ -13,8 +13,10 @@ import pytest
 import torch
 
 from restora import image
+from restora.cli.train import settings
 from restora.priors import GANPrior, load_prior
 from restora.training import DCGANTrainer, checkpoint
+from restora.training.flow import FlowConfig
 
 SMALL = (
     "--size",
@@ -200,3 +202,9 @@ def test_bad_settings(words: list[str], message: str, faces: Path, tmp_path: Pat
 def test_grey_prior(faces: Path, tmp_path: Path, train: Command) -> None:
     assert train(faces, "-o", tmp_path / "run", "--images", 4, "--channels", 1).code == 0
     assert load_prior(tmp_path / "run").image_shape == (1, 8, 8)
+
+
+def test_a_card_names_no_folders() -> None:
+    config = FlowConfig(validation="/somewhere/faces/val", init="faces64")
+    kept = settings(config)
+    assert (kept["validation"], kept["init"], kept["size"]) == ("val", "faces64", 64)

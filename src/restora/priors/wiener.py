@@ -91,7 +91,8 @@ class Wiener(nn.Module):
         noise, t_ = self._noise(level), level.view(-1, 1)
         powers = _remaining(self.powers, noise[..., None, None], t_[..., None, None])[0]
         along = _remaining(self.variances, noise, t_)[0] - self.squares @ powers.flatten()
-        return Covariance(self._rows(), along.clamp(min=0), self.mixing * powers.sqrt())
+        root = torch.einsum("ikhw,khw,jkhw->ijhw", self.mixing, powers.sqrt(), self.mixing)
+        return Covariance(self._rows(), along.clamp(min=0), root)
 
     def _rows(self) -> Tensor:
         return self.directions.view(-1, *self.mean.shape)
