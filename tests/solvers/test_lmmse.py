@@ -145,7 +145,8 @@ def test_standard_deviation_of_the_posterior(name: str) -> None:
     prior, degradation, count = gaussian(10), BUILD[name](), 400
     y = observe(prior, degradation)[:1]
     degradation = degradation.take(torch.tensor([0]))
-    result = restora.restore(y, degradation, prior=prior, method=LMMSE(samples=count + 1), uncertainty=True)
+    method = LMMSE(samples=count + 1, tolerance=1e-4)
+    result = restora.restore(y, degradation, prior=prior, method=method, uncertainty=True)
     A = matrix(degradation.take(torch.zeros(SIZE, dtype=torch.long)).A)
     _, covariance = closed_form(prior, A, degradation.sigma**2, y[0])
     std = covariance.diagonal().clamp(min=0).sqrt()
