@@ -2,8 +2,8 @@
 
     python benchmarks/scaling.py --counts 64 640 6400 --prior faces64-dcgan --method map --set iterations=0
 
-The pictures are draws of the prior, with a hole in the middle. Seconds are those of the whole process, its start
-and the files included; memory is its peak.
+The pictures are draws of the prior, with a hole in the middle. Seconds are those of the whole process,
+its start and the files included; memory is its peak.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from restora.training.data import load
 
 def line(method: str, settings: dict[str, float], degradation: Degradation, truth: Tensor, batch: int) -> str:
     solver = solvers.get(method)(**settings)
-    prior = load_prior(solver.needs.default) if solver.needs else None
+    prior = load_prior(solver.needs.shipped[0]) if solver.needs else None
     y = degradation(truth, generators(0, len(truth)))
     start, found = time.perf_counter(), []
     for part in y.split(batch):

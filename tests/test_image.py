@@ -501,3 +501,15 @@ def test_every_error_is_a_restora_error():
     assert issubclass(ImageError, RestoraError)
     assert issubclass(MaskError, ImageError)
     assert issubclass(OutputError, RestoraError)
+
+
+def test_size_is_that_of_the_upright_picture(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (6, 4))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture.save(tmp_path / "turned.jpg", exif=exif)
+    picture.save(tmp_path / "upright.png")
+    for name in ("turned.jpg", "upright.png"):
+        assert image.size(tmp_path / name) == image.read(tmp_path / name).size
+    assert image.size(tmp_path / "turned.jpg") == (6, 4)
+    assert image.size(tmp_path / "missing.png") is None

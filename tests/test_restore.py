@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import restora
-from restora import Degradation, Downsample, GANPrior, Mask, Restoration
+from restora import Degradation, Downsample, GANPrior, Grayscale, Mask, Restoration
 from restora.errors import OptionError, PairingError, ShapeError, UnknownNameError
-from restora.priors import Prior, load_prior
+from restora.priors import FlowPrior, GaussianPrior, Prior, load_prior, store
 from restora.restore import choose, describe, stream
 from restora.solvers import LatentMAP, Solver, Step, solvers
 
@@ -149,9 +149,34 @@ def test_method_by_name(prior: GANPrior) -> None:
     assert choose("auto", prior) == ("map", LatentMAP(), prior)
     assert choose("map", prior) == ("map", LatentMAP(), prior)
     name, solver, shipped = choose("map")
-    assert (name, solver, shipped.name) == ("map", LatentMAP(), GANPrior.default)
+    assert (name, solver, shipped.name) == ("map", LatentMAP(), GANPrior.shipped[0])
     with pytest.raises(UnknownNameError, match="unknown method 'mpa'"):
         choose("mpa", prior)
+
+
+def test_the_prior_that_ships_for_the_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    small, large = tiny_flow(8), tiny_flow(16)
+    monkeypatch.setattr(FlowPrior, "shipped", ("missing", "small", "large"))
+    monkeypatch.setattr(store, "names", lambda: ["large", "small"])
+    monkeypatch.setattr("restora.restore.load_prior", {"small": small, "large": large}.__getitem__)
+    assert choose("auto")[2] is small
+    assert choose("auto", shape=(3, 16, 16))[2] is large
+    assert choose("flower", shape=(3, 16, 16))[2] is large
+    assert choose("auto", shape=(3, 5, 5))[2] is small  # none fits: the first, whose size the error names
+    assert choose("auto", large, (3, 8, 8))[2] is large
+    y = torch.rand(1, 1, 16, 16)
+    assert restora.restore(y, Grayscale()).image.shape == (1, 3, 16, 16)
+
+
+def tiny_flow(size: int) -> FlowPrior:
+    spread = 0.1 * torch.eye(3)[..., None, None].expand(-1, -1, size, size)
+    gaussian = GaussianPrior(torch.zeros(3, size, size), torch.zeros(0, 3, size, size), spread)
+    return FlowPrior(Nothing(), gaussian)
+
+
+class Nothing(nn.Module):
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        return x[:, :3] * 0
 
 
 def test_wrong_pairing() -> None:

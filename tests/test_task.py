@@ -112,6 +112,19 @@ def test_bad_values_are_told_before_any_file_is_read(
         Task(name, options, hole)
 
 
+def test_the_images_behind_files(tmp_path: Path) -> None:
+    grey, colour, other = tmp_path / "grey.png", tmp_path / "colour.png", tmp_path / "other.png"
+    image.write(grey, torch.rand(1, 8, 12))
+    image.write(colour, torch.rand(3, 8, 12))
+    image.write(other, torch.rand(3, 8, 8))
+    (tmp_path / "broken.png").write_text("no picture")
+    assert Task("superres", {"scale": 4}).images([colour]) == (3, 32, 48)
+    assert Task("colorize", {}).images([grey, tmp_path / "broken.png"]) == (3, 8, 12)
+    assert Task("denoise", {}).images([colour, other]) == (3, 0, 0)  # no prior of one size will do
+    assert Task("inpaint", {}, hole="center").images([colour]) == (3, 8, 12)
+    assert Task("denoise", {}).images([tmp_path / "broken.png", tmp_path / "missing.png"]) is None
+
+
 def test_unknown_task() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'inpaint'"):
         Task("inpant", {})

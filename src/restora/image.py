@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
 from restora.errors import ImageError, MaskError, OutputError
@@ -65,6 +65,17 @@ def read(source: Path | str | bytes, channels: int | None = None, name: str | No
     array, bits = _decode(data, name)
     pixels = torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
     return Picture(convert(pixels, channels), bits)
+
+
+def size(path: Path | str) -> tuple[int, int] | None:
+    """(height, width) of the upright picture, from its file's head; None where it cannot be read."""
+    try:
+        with Image.open(path, formats=FORMATS) as picture:
+            width, height = picture.size
+            turned = picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+            return (width, height) if turned else (height, width)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
 
 
 def read_mask(source: Path | str | bytes, name: str | None = None) -> Tensor:

@@ -15,11 +15,10 @@ from restora.degradations import Degradation
 from restora.degradations.base import Shape
 from restora.degradations.named import task_name
 from restora.device import pick
-from restora.errors import PairingError, ShapeError
-from restora.priors import Prior, load_prior, store
+from restora.errors import PairingError, RestoraError, ShapeError
+from restora.priors import FlowPrior, Prior, load_prior, store
 from restora.solvers import Solver, Step, solvers
 
-DEFAULT_PRIOR = "faces64"
 Named = str | Path | Prior | None
 
 
@@ -61,7 +60,7 @@ def restore(
 
     method: a registered name, `auto`, or a Solver with settings of your own.
     prior: a shipped name, a folder written by `restora train`, or a Prior; None is the one that ships for
-        the method. Methods without a prior, such as `tv`, restore images of any size.
+        the method and the size. Methods without a prior, such as `tv`, restore images of any size.
     samples: how many restorations of each observation to return, best first. Where a method draws from the
         posterior, the first is its mean, and the others are draws.
     uncertainty: give `std`, as well as the method can: of 8 draws, or of as many as `samples`.
@@ -101,7 +100,7 @@ def stream(
 ) -> Generator[Step, None, Restoration]:
     """As `restore`, step by step: yields each `Step`, and returns the Restoration."""
     start, place = time.monotonic(), pick(device)
-    name, solver, model = choose(method, prior)
+    name, solver, model = choose(method, prior, _behind(y, degradation))
     solver = solver.for_samples(samples)
     if uncertainty:
         solver = solver.for_uncertainty(samples)
@@ -132,10 +131,16 @@ def stream(
     )
 
 
-def choose(method: str | Solver, prior: Named = None) -> tuple[str, Solver, Prior | None]:
-    """The name of the method, its solver and its prior; `auto` is the best method for the kind of prior."""
+def choose(
+    method: str | Solver, prior: Named = None, shape: Shape | None = None
+) -> tuple[str, Solver, Prior | None]:
+    """The name of the method, its solver and its prior; `auto` is the best method for the kind of prior.
+
+    Where no prior is given it is the first that ships for images of this shape (C, H, W), if there is one.
+    """
+    model = _load(prior)
     if method == "auto":
-        model = _load(prior or DEFAULT_PRIOR)
+        model = model or _shipped(method, FlowPrior, shape)
         name = auto(model)
         return name, solvers.get(name)(), model
     if isinstance(method, str):
@@ -147,16 +152,34 @@ def choose(method: str | Solver, prior: Named = None) -> tuple[str, Solver, Prio
         return name, solver, None
     if solver.needs is None and isinstance(method, str):
         raise PairingError(f"method {name!r} uses no prior; leave the prior out, or try --method auto")
-    model = _load(prior or (_shipped(name, solver.needs) if solver.needs else None))
+    if model is None and solver.needs is not None:
+        model = _shipped(name, solver.needs, shape)
     solver.check(name, model)
     return name, solver, model
 
 
-def _shipped(method: str, kind: type[Prior]) -> str:
-    """The name of the prior of this kind that ships; PairingError where none does."""
-    if kind.default in store.names():
-        return kind.default
-    raise PairingError(f"method {method!r} needs a {kind.__name__}, and none ships; train one and name it")
+def _behind(y: Tensor, degradation: Degradation) -> Shape | None:
+    """The shape (C, H, W) of the images behind y, in colour where y does not say; None where y is wrong."""
+    try:
+        return degradation.image_shape(tuple(y.shape[1:]))
+    except (RestoraError, IndexError, ValueError):
+        return None
+
+
+def _shipped(method: str, kind: type[Prior], shape: Shape | None) -> Prior:
+    """The first of this kind that ships for such images, else the first; PairingError where none does."""
+    first: Prior | None = None
+    for name in kind.shipped:
+        if name in store.names():
+            model = load_prior(name)
+            if shape is None or model.fits(shape):
+                return model
+            first = first or model
+    if first is None:
+        raise PairingError(
+            f"method {method!r} needs a {kind.__name__}, and none ships; train one and name it"
+        )
+    return first
 
 
 def _load(prior: Named) -> Prior | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import Field, dataclass, fields
 from pathlib import Path
@@ -12,7 +13,8 @@ from torch import Tensor
 
 from restora import image
 from restora.degradations import Degradation, Mask, degradations
-from restora.errors import MaskError, OptionError, ShapeError
+from restora.degradations.base import Shape
+from restora.errors import MaskError, OptionError, RestoraError, ShapeError
 from restora.priors import Prior
 
 
@@ -45,6 +47,18 @@ class Task:
     @property
     def cls(self) -> type[Degradation]:
         return degradations.get(self.name)
+
+    def images(self, files: Sequence[Path]) -> Shape | None:
+        """The shape (C, H, W) of the colour images behind the observations in `files`, as far as their heads
+        tell; H = W = 0 where they differ, None where none tells."""
+        found = {self._behind(size) for path in files if (size := image.size(path))} - {None}
+        return next(iter(found)) if len(found) == 1 else (3, 0, 0) if found else None
+
+    def _behind(self, size: tuple[int, int]) -> Shape | None:
+        for channels in (3, 1):
+            with contextlib.suppress(RestoraError):
+                return self.example(size).image_shape((channels, *size))
+        return None
 
     def check(self, prior: Prior) -> None:
         """ShapeError if no observation of the prior's images can be made with these options."""

@@ -97,7 +97,7 @@ def test_stored_and_loaded(tmp_path: Path) -> None:
 
 
 def test_the_shipped_one() -> None:
-    prior = load_prior(DictionaryPrior.default)
+    prior = load_prior(DictionaryPrior.shipped[0])
     assert isinstance(prior, DictionaryPrior)
     assert prior.image_shape == (3, 64, 64)
     norms = prior.atoms.flatten(1).norm(dim=1)

@@ -27,15 +27,16 @@ class Method:
     prior_sha256: str | None
 
     @classmethod
-    def parse(cls, text: str) -> Method:
-        """METHOD or METHOD@PRIOR, PRIOR the name of one that ships or a folder. Raises a RestoraError."""
+    def parse(cls, text: str, shape: tuple[int, int, int]) -> Method:
+        """METHOD or METHOD@PRIOR, PRIOR the name of one that ships or a folder, for images of this shape
+        (C, H, W). Raises a RestoraError."""
         name, at, source = text.partition("@")
         cls_ = solvers.get(name)
         if at and not source:
             raise OptionError(f"--methods {text}: expected METHOD@PRIOR, got no prior; write {name}")
         if at and cls_.needs is None:
             raise OptionError(f"--methods {text}: method {name!r} uses no prior; write {name}")
-        _, solver, prior = choose(name, source or None)
+        _, solver, prior = choose(name, source or None, shape)
         sha = None
         if prior is not None:
             sha = digest(store.folder(source or prior.name) / store.WEIGHTS)
@@ -43,9 +44,7 @@ class Method:
 
     def check(self, shape: tuple[int, int, int]) -> None:
         """ShapeError unless the prior makes images of this shape (C, H, W)."""
-        if self.prior is None or tuple(self.prior.image_shape) == shape:
-            return
-        if self.prior.any_size and self.prior.image_shape[0] == shape[0]:
+        if self.prior is None or self.prior.fits(shape):
             return
         has, wants = (f"{s[2]}x{s[1]}" for s in (self.prior.image_shape, shape))
         raise ShapeError(
@@ -60,7 +59,7 @@ class Method:
 
 def named(texts: Sequence[str], shape: tuple[int, int, int]) -> list[Method]:
     """The methods that were asked for; a RestoraError for the first that cannot be used."""
-    methods = [Method.parse(text) for text in texts]
+    methods = [Method.parse(text, shape) for text in texts]
     labels = [method.label for method in methods]
     for i, method in enumerate(methods):
         if method.label in labels[:i]:
@@ -76,7 +75,7 @@ def all_usable(shape: tuple[int, int, int]) -> tuple[list[Method], list[str]]:
         if name in LEFT_OUT:
             continue
         try:
-            method = Method.parse(name)
+            method = Method.parse(name, shape)
             method.check(shape)
             methods.append(method)
         except RestoraError as error:

@@ -20,10 +20,10 @@ from restora.figure import Panel, contact_sheet
 from restora.files import make_folder
 from restora.image import to_uint8
 from restora.priors import Prior, load_prior
-from restora.restore import DEFAULT_PRIOR, restore
+from restora.restore import restore
 
 TASKS = ("inpaint", "colorize", "superres", "denoise", "dequantize")
-PRIORS = (DEFAULT_PRIOR, "faces64-dcgan")
+PRIORS = ("faces64", "faces64-dcgan")
 DRAWS = 2
 
 

@@ -23,8 +23,8 @@ from restora.device import pick
 from restora.errors import OptionError
 from restora.files import Item
 from restora.manifest import Manifest
-from restora.priors import Prior, store
-from restora.restore import DEFAULT_PRIOR, check_task, choose
+from restora.priors import FlowPrior, Prior, store
+from restora.restore import check_task, choose
 from restora.solvers import Step
 from restora.tiles import OVERLAP, TILE
 from restora.trace import Trace
@@ -42,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add_input(parser, "observations: files, folders or globs")
     add_solver(parser)
-    prior = f"a prior that ships, or a folder that 'restora train' wrote (for auto: {DEFAULT_PRIOR})"
+    own = " or ".join(FlowPrior.shipped)
+    prior = f"a prior that ships, or a folder that 'restora train' wrote (for auto {own}, by the size)"
     add("--prior", metavar="NAME|DIR", help=prior)
     add("--samples", type=int, default=1, metavar="K", help="restorations of each picture, best first (1)")
     uncertainty = "also write STEM-std.png and .tiff: the standard deviation, of --samples or 8 draws"
@@ -64,15 +65,15 @@ def run(args: argparse.Namespace) -> int:
             flag = f"--{name.replace('_', '-')}"
             raise OptionError(f"{flag} must be at least {least}, got {getattr(args, name)}")
     task, device = make_task(args), str(pick(args.device))
-    method, _, prior = choose(args.method, args.prior)
+    wanted = {"samples": args.samples, "trace": args.trace, "uncertainty": args.uncertainty}
+    items = files.collect(args.inputs, args.output, args.seed, **wanted, partners=task.partners)
+    method, _, prior = choose(args.method, args.prior, task.images([item.path for item in items]))
     solver = make_solver(method, args.settings).for_samples(args.samples)
     if args.uncertainty:
         solver = solver.for_uncertainty(args.samples)
     check_task(method, solver, task.example(prior.image_shape[1:]) if prior else task.example(), prior)
     if prior is not None:
         task.check(prior)
-    wanted = {"samples": args.samples, "trace": args.trace, "uncertainty": args.uncertainty}
-    items = files.collect(args.inputs, args.output, args.seed, **wanted, partners=task.partners)
     settings = {
         "command": "restore",
         **task.facts(),

@@ -18,13 +18,18 @@ class Prior(nn.Module):
     """
 
     kind: ClassVar[str]  # the name in the registry of `restora.priors`
-    default: ClassVar[str | None] = None  # the prior of this kind that ships and is meant where none is named
+    shipped: ClassVar[tuple[str, ...]] = ()  # those meant where none is named: the first that fits the images
     image_shape: tuple[int, int, int]  # (C, H, W)
 
     def __init__(self) -> None:
         super().__init__()
         self.name = "unnamed"
         self.card: dict[str, Any] = {}
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether it makes images of this shape (C, H, W)."""
+        own = self.image_shape
+        return tuple(shape) == tuple(own) or (self.any_size and shape[0] == own[0])
 
     @property
     def any_size(self) -> bool:

@@ -36,7 +36,7 @@ class DictionaryPrior(Prior):
     patches of any image. ShapeError where the atoms are not square."""
 
     kind = "dictionary"
-    default = "faces64-dictionary"
+    shipped = ("faces64-dictionary",)
     atoms: Tensor
 
     def __init__(self, atoms: Tensor, size: int = 64):

@@ -61,7 +61,7 @@ class FlowPrior(Prior):
     """
 
     kind = "flow"
-    default = "faces64"
+    shipped = ("faces64", "natural")
 
     def __init__(
         self,

@@ -39,7 +39,7 @@ class GANPrior(Prior):
     """
 
     kind = "gan"
-    default = "faces64-dcgan"
+    shipped = ("faces64-dcgan",)
 
     def __init__(
         self,

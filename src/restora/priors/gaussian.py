@@ -25,7 +25,7 @@ class GaussianPrior(Prior):
     one channel the standard deviations of the cosine coefficients. ShapeError where they do not fit."""
 
     kind = "gaussian"
-    default = "faces64-gaussian"
+    shipped = ("faces64-gaussian", "natural-gaussian")
     mean: Tensor
     factors: Tensor
     spread: Tensor
