@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,7 +159,8 @@ def test_the_prior_that_ships_for_the_size(monkeypatch: pytest.MonkeyPatch) -> N
     small, large = tiny_flow(8), tiny_flow(16)
     monkeypatch.setattr(FlowPrior, "shipped", ("missing", "small", "large"))
     monkeypatch.setattr(store, "names", lambda: ["large", "small"])
-    monkeypatch.setattr("restora.restore.load_prior", {"small": small, "large": large}.__getitem__)
+    own = sys.modules[restora.restore.__module__]
+    monkeypatch.setattr(own, "load_prior", {"small": small, "large": large}.__getitem__)
     assert choose("auto")[2] is small
     assert choose("auto", shape=(3, 16, 16))[2] is large
     assert choose("flower", shape=(3, 16, 16))[2] is large
