@@ -59,18 +59,19 @@ class Random(Copy):
         prior: Prior | None,
         generator: Sequence[torch.Generator],
     ) -> Iterator[Step]:
-        x = torch.stack([torch.rand(3, SIZE, SIZE, generator=g) for g in generator])
+        shape = degradation.image_shape(tuple(y.shape[1:]))
+        x = torch.stack([torch.rand(shape, generator=g) for g in generator])
         yield Step(1, 1, x, degradation.fidelity(x, y))
 
 
 class Brightness(perceptual.Column):
-    title, meaning, needs = "bright", "mean of the restoration less that of the truth", ()
+    title, meaning, needs, one_size = "bright", "mean of the restoration less that of the truth", (), False
 
-    def __init__(self, truth: Tensor):
+    def __init__(self, truth: Sequence[Tensor]):
         self.truth = truth
 
-    def __call__(self, x: Tensor, index: Tensor) -> list[float]:
-        return (x - self.truth[index]).flatten(1).mean(1).tolist()
+    def __call__(self, x: Sequence[Tensor], index: Sequence[int]) -> list[float]:
+        return [(a - self.truth[i]).mean().item() for a, i in zip(x, index, strict=True)]
 
 
 @pytest.fixture(autouse=True)

@@ -47,9 +47,15 @@ class Method:
             return
         if self.prior.any_size and self.prior.image_shape[0] == shape[0]:
             return
+        name = f"method {self.label!r}: prior {self.prior.name!r}"
+        if self.prior.image_shape[0] != shape[0]:
+            raise ShapeError(
+                f"{name} makes images of {self.prior.image_shape[0]} channels, and these have {shape[0]}; "
+                f"add --channels {self.prior.image_shape[0]}, or train a prior and write {self.name}@DIR"
+            )
         has, wants = (f"{s[2]}x{s[1]}" for s in (self.prior.image_shape, shape))
         raise ShapeError(
-            f"method {self.label!r}: prior {self.prior.name!r} makes {has} images, and these are {wants}; "
+            f"{name} makes {has} images, and these are {wants}; "
             f"scale them, or train a prior and write {self.name}@DIR"
         )
 
@@ -58,27 +64,27 @@ class Method:
         return {"method": self.name, "settings": vars(self.solver), **prior}
 
 
-def named(texts: Sequence[str], shape: tuple[int, int, int]) -> list[Method]:
-    """The methods that were asked for; a RestoraError for the first that cannot be used."""
+def named(texts: Sequence[str], shapes: Sequence[tuple[int, int, int]]) -> list[Method]:
+    """The methods that were asked for; a RestoraError for the first that images of these shapes (C, H, W) do
+    not allow."""
     methods = [Method.parse(text) for text in texts]
     labels = [method.label for method in methods]
     for i, method in enumerate(methods):
         if method.label in labels[:i]:
             raise OptionError(f"--methods: {method.label!r} comes twice; name each once")
-        method.check(shape)
+        for shape in shapes:
+            method.check(shape)
     return methods
 
 
-def all_usable(shape: tuple[int, int, int]) -> tuple[list[Method], list[str]]:
+def all_usable(shapes: Sequence[tuple[int, int, int]]) -> tuple[list[Method], list[str]]:
     """Every registered method that can be used on such images, and why not of each other one."""
     methods, errors = [], []
     for name in solvers.names():
         if name in LEFT_OUT:
             continue
         try:
-            method = Method.parse(name)
-            method.check(shape)
-            methods.append(method)
+            methods += named([name], shapes)
         except RestoraError as error:
             text = str(error)
             errors.append(text if text.startswith("method") else f"method {name!r}: {text}")
