@@ -19,7 +19,7 @@ from restora.random import seed_of
 from restora.training.data import Member, members
 
 Shape = tuple[int, int, int]
-MANY = 3  # sizes, no longer named one by one
+MANY = 3  # sizes; where there are more, they are not named one by one
 
 
 @dataclass(frozen=True)
