@@ -33,11 +33,10 @@ def measure(
     images: Images, task: str, solver: Solver, prior: Prior | None, runs: int, batch: int
 ) -> Calibration:
     protocol, found = Clean(), Calibration()
-    degradation = protocol.degradation(task, images.shape[1:])
-    missing = 1 - degradation.mask if isinstance(degradation, Mask) else None
-    for start in range(0, len(images), batch):
-        rows = range(start, min(start + batch, len(images)))
-        truth, seeds = images.truth[rows.start : rows.stop], images.seeds(rows, 0)
+    for rows in images.batches(batch):
+        truth, seeds = images.stack(rows), images.seeds(rows, 0)
+        degradation = protocol.degradation(task, (truth.shape[2], truth.shape[3]))
+        missing = 1 - degradation.mask if isinstance(degradation, Mask) else None
         y = protocol.observe(degradation, truth, generators(seeds, len(rows)))
         *_, last = solver.steps(y, degradation, prior, generators(seeds, len(rows), "restore"))
         assert last.samples is not None
@@ -63,9 +62,9 @@ def main() -> None:
     solver = make_solver(name, args.settings)
     solver = solver.for_samples(args.runs + 1) if args.as_set else solver.for_uncertainty(args.runs)
     tasks, found = args.tasks.split(","), {}
-    check_tasks(Clean(), tasks, images.shape)
+    check_tasks(Clean(), tasks, images.shapes)
     for task in tasks:
-        check_task(name, solver, Clean().degradation(task, images.shape[1:]), prior)
+        check_task(name, solver, Clean().degradation(task, images.shapes[0][1:]), prior)
     make_folder(args.output)
     for task in tasks:
         start = time.perf_counter()

@@ -89,6 +89,42 @@ def test_batches_are_given_back_one_by_one(clean: Path, tmp_path: Path, prior: G
     assert [len(chunk) for chunk in chunks] == [2, 1]
 
 
+def test_a_batch_has_no_more_pixels_than_it_may(
+    clean: Path, tmp_path: Path, prior: GANPrior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(clean, tmp_path / "all", DENOISE, prior)
+    monkeypatch.setattr(batch, "MAX_PIXELS", 2 * 8 * 8 + 1)
+    items = collect([clean], tmp_path / "few", 0)
+    chunks = list(restore(items, DENOISE, prior, SOLVER, device="cpu"))
+    assert [[item.path.stem for item in chunk] for chunk in chunks] == [["a", "b"], ["c", "d"], ["e"]]
+    for name in "abcde":
+        few, all_ = (image.to_uint8(pixels(tmp_path / x / f"{name}.png")).int() for x in ("few", "all"))
+        assert (few - all_).abs().max() <= 1
+
+
+def test_pixels_of_a_batch_are_those_of_the_restorations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, size in {"a": (6, 6), "b": (6, 3), "c": (3, 6), "d": (9, 9), "e": (3, 3)}.items():
+        image.write(tmp_path / "in" / f"{name}.png", torch.rand(3, *size))
+    (tmp_path / "in" / "aa.png").write_bytes(b"not an image")
+    monkeypatch.setattr(batch, "MAX_PIXELS", 4 * (36 + 18))
+    items = collect([tmp_path / "in"], tmp_path / "out", 0)
+    chunks = [[x.path.stem for x in c] for c in restore(items, Task("superres", {"scale": 2}), None, "tv")]
+    assert chunks == [["a", "aa", "b"], ["c"], ["d"], ["e"]]
+    assert [item.status for item in items] == ["done", "failed", "done", "done", "done", "done"]
+
+
+def test_room() -> None:
+    assert [batch.room(size, 64) for size in ((64, 64), (321, 481), (1024, 1024), (2000, 2000))] == [
+        64,
+        6,
+        1,
+        1,
+    ]
+    assert batch.room((8, 8), 2) == 2
+
+
 def test_facts_of_a_restored_file(clean: Path, tmp_path: Path, prior: GANPrior) -> None:
     facts = run(clean, tmp_path / "out", Task("inpaint", {}, hole="center"), prior, samples=2)["a.png"].facts
     assert facts["outputs"] == ["a.png", "a-2.png"]

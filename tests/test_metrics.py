@@ -85,3 +85,13 @@ def test_the_interval_is_that_of_a_mean() -> None:
 def test_shapes_must_agree() -> None:
     with pytest.raises(ShapeError, match="one shape"):
         metrics.psnr(torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 9))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 5])
+def test_any_number_of_channels(channels: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, truth = torch.rand(2, 2, channels, 16, 18, generator=generator)
+    single = torch.stack([metrics.ssim(x[:, [c]], truth[:, [c]]) for c in range(channels)])
+    torch.testing.assert_close(metrics.ssim(x, truth), single.mean(0))
+    squares = [10 ** (-metrics.psnr(x[:, [c]], truth[:, [c]]) / 10) for c in range(channels)]
+    torch.testing.assert_close(metrics.psnr(x, truth), -10 * torch.stack(squares).mean(0).log10())

@@ -20,15 +20,22 @@ from restora.task import Task
 from restora.tiles import TILE
 
 Watch = Callable[[Sequence[Item], Step], None]
+MAX_PIXELS = 2**20  # of all images of a batch
+
+
+def room(size: Sequence[int], most: int) -> int:
+    """How many images of (height, width) `size` are restored together, if `most` may be: at least one."""
+    return max(1, min(most, MAX_PIXELS // (size[0] * size[1])))
 
 
 @dataclass
 class Loaded:
-    """An item, its picture, and the per-image fields of its degradation."""
+    """An item, its picture, the per-image fields of its degradation, and the pixels of its restoration."""
 
     item: Item
     picture: image.Picture
     fields: dict[str, Tensor]
+    pixels: int
 
 
 def degrade(items: Sequence[Item], task: Task) -> Iterator[Item]:
@@ -58,13 +65,30 @@ def restore(
     tile: int = TILE,
     watch: Watch | None = None,
 ) -> Iterator[list[Item]]:
-    """Restore the items; yields each batch when its results are written. `watch` sees every step."""
-    for start in range(0, len(items), batch_size):
-        chunk = list(items[start : start + batch_size])
-        loaded = [x for x in (_load(item, task, prior) for item in chunk) if x is not None]
+    """Restore the items, up to `batch_size` images and MAX_PIXELS together; yields each batch when its
+    results are written. `watch` sees every step."""
+    for chunk, loaded in _chunks(items, task, prior, batch_size):
         for alike in _by_shape(loaded):
             _restore_batch(alike, task, prior, method, samples, device, tile, watch)
         yield chunk
+
+
+def _chunks(
+    items: Sequence[Item], task: Task, prior: Prior | None, most: int
+) -> Iterator[tuple[list[Item], list[Loaded]]]:
+    """The items in their order, and those of them that could be read; held are those of a batch, and one."""
+    chunk: list[Item] = []
+    loaded: list[Loaded] = []
+    for item in items:
+        x = _load(item, task, prior)
+        pixels = sum(other.pixels for other in loaded) + (x.pixels if x else 0)
+        if len(chunk) == most or (loaded and pixels > MAX_PIXELS):
+            yield chunk, loaded
+            chunk, loaded = [], []
+        chunk.append(item)
+        loaded += [x] if x else []
+    if chunk:
+        yield chunk, loaded
 
 
 def _by_shape(loaded: Sequence[Loaded]) -> Iterable[list[Loaded]]:
@@ -83,8 +107,8 @@ def _load(item: Item, task: Task, prior: Prior | None) -> Loaded | None:
         degradation = task.degradation([fields])
         channels = _channels(picture, degradation, prior)
         picture = image.Picture(image.convert(picture.pixels, channels), picture.bits)
-        check_shapes(picture.pixels[None], degradation, prior)
-        return Loaded(item, picture, fields)
+        *_, height, width = check_shapes(picture.pixels[None], degradation, prior)
+        return Loaded(item, picture, fields, height * width)
     except RestoraError as error:
         item.fail(error)
         return None

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from restora import image
-from restora.benchmark import perceptual
+from restora.benchmark import figure, perceptual
 from restora.degradations import Degradation, Grayscale
 from restora.priors import Prior
 from restora.registry import Registry
 from restora.solvers import Solver, Step, solvers
 
 SIZE = 16
+Command = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -59,18 +61,19 @@ class Random(Copy):
         prior: Prior | None,
         generator: Sequence[torch.Generator],
     ) -> Iterator[Step]:
-        x = torch.stack([torch.rand(3, SIZE, SIZE, generator=g) for g in generator])
+        shape = degradation.image_shape(tuple(y.shape[1:]))
+        x = torch.stack([torch.rand(shape, generator=g) for g in generator])
         yield Step(1, 1, x, degradation.fidelity(x, y))
 
 
 class Brightness(perceptual.Column):
-    title, meaning, needs = "bright", "mean of the restoration less that of the truth", ()
+    title, meaning, needs, one_size = "bright", "mean of the restoration less that of the truth", (), False
 
-    def __init__(self, truth: Tensor):
+    def __init__(self, truth: Sequence[Tensor]):
         self.truth = truth
 
-    def __call__(self, x: Tensor, index: Tensor) -> list[float]:
-        return (x - self.truth[index]).flatten(1).mean(1).tolist()
+    def __call__(self, x: Sequence[Tensor], index: Sequence[int]) -> list[float]:
+        return [(a - self.truth[i]).mean().item() for a, i in zip(x, index, strict=True)]
 
 
 @pytest.fixture(autouse=True)
@@ -94,3 +97,16 @@ def data(tmp_path: Path) -> Path:
         pixels = 0.2 + 0.6 * torch.rand(3, SIZE, SIZE, generator=generator)
         image.write(tmp_path / "data" / f"{name}.png", pixels)
     return tmp_path / "data"
+
+
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take more time than all the rest."""
+    for name in ("sheet", "scatter"):
+        monkeypatch.setattr(figure, name, lambda *_: None)
+
+
+@pytest.fixture
+def bench(restora: Command, data: Path, tmp_path: Path) -> Command:
+    """bench(options...) runs `restora bench` on the six pictures, into out/."""
+    return lambda *words: restora("bench", data, "-o", tmp_path / "out", "--device", "cpu", *words)

@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from restora import image, metrics, restore
-from restora.benchmark import figure, protocol, run
+from restora.benchmark import protocol, run
 from restora.degradations import Mask
 from restora.networks.dcgan import Discriminator, Generator
 from restora.priors import GANPrior, store
@@ -27,19 +27,6 @@ from restora.random import generators, seed_of
 
 Command = Callable[..., Any]
 TIMES = ("seconds", "peak_memory_mib")
-
-
-@pytest.fixture
-def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They take more time than all the rest."""
-    for name in ("sheet", "scatter"):
-        monkeypatch.setattr(figure, name, lambda *_: None)
-
-
-@pytest.fixture
-def bench(restora: Command, data: Path, tmp_path: Path) -> Command:
-    """bench(options...) runs `restora bench` on the six pictures, into out/."""
-    return lambda *words: restora("bench", data, "-o", tmp_path / "out", "--device", "cpu", *words)
 
 
 @pytest.fixture
@@ -400,7 +387,24 @@ BAD = [
     (["--device", "cdua"], "unknown device 'cdua'"),
     (["--prior", "small"], "unknown option '--prior'"),
     (["nowhere"], "nowhere: does not exist; expected a folder of images or a zip of images"),
-    (["mixed"], "expected images of one size, got data/a.png with 16x16 and mixed/z.png with 20x16"),
+    (
+        ["mixed", "--tasks", "superres"],
+        "got 18x20 (height x width); crop it to 16x20; or add --multiple 4",
+    ),
+    (["--tasks", "superres:scale=3,superres:scale=5"], "; or add --multiple 15, which cuts all images"),
+    (["--tasks", "colorize", "--channels", "1"], "task 'colorize' does not fit these images: "),
+    (["--tasks", "denoise:scale=3"], "scale=3: expected NAME=VALUE with an option of denoise: sigma"),
+    (["--tasks", "denoise:sigma=3"], "task 'denoise:sigma=3': sigma: expected a number from 0 to 1"),
+    (["--tasks", "superres:kernel=cubic"], "task 'superres:kernel=cubic': kernel: expected 'box' or 'bi"),
+    (["--tasks", "inpaint:hole=nowhere"], "task 'inpaint:hole=nowhere': hole: expected "),
+    (["--tasks", "dequantize:levels=3", "--protocol", "deck"], "levels: protocol deck has 5, got 3"),
+    (
+        ["--methods", "map@small", "--channels", "1"],
+        "of 3 channels, and these have 1; add --channels 3, or train",
+    ),
+    (["--multiple", "0"], "--multiple must be at least 1, got 0"),
+    (["--multiple", "10"], "a.png is 10x10, cut to multiples of 10; expected images of at least 11x11"),
+    (["--channels", "2"], "--channels must be 1 or 3, got 2"),
     (["--output", "file"], "file is a file; expected a folder for the results"),
     (["--output", "file/out"], "file/out: this folder cannot be made"),
 ]
@@ -419,7 +423,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("in the way")
-    image.write(tmp_path / "mixed" / "z.png", torch.ones(3, 16, 20))
+    image.write(tmp_path / "mixed" / "z.png", torch.ones(3, 18, 20))
     before = sorted(tmp_path.rglob("*"))
     places = [words[0]] if not words[0].startswith("-") else []
     outcome = restora("bench", "data", *places, "--device", "cpu", *words[len(places) :])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from pathlib import Path
 
 import pytest
 import torch
 
-from restora import image
+from restora import batch, image
 from restora.benchmark.data import read_images
 from restora.errors import DataError, OptionError, ShapeError
 from restora.random import seed_of
@@ -37,7 +38,7 @@ def test_limit_is_evenly_spaced(tmp_path: Path, kind: str, limit: int | None, ex
         source = zipped(tmp_path / "set.zip", source)
     images = read_images([source], limit)
     assert images.names == [f"n{i}" for i in expected]
-    assert images.truth[:, 0, 0, 0].mul(255).round().tolist() == [round(2.55 * i) for i in expected]
+    assert [round(255 * x[0, 0, 0].item()) for x in images.truth] == [round(2.55 * i) for i in expected]
 
 
 def test_several_sources_and_names_that_come_again(tmp_path: Path) -> None:
@@ -63,12 +64,42 @@ def test_digest_tells_images_apart(tmp_path: Path) -> None:
     assert read_images([source]).digest() != before
 
 
-def test_mixed_sizes_name_the_first_two(tmp_path: Path) -> None:
-    source = write(tmp_path / "set", ["a", "b", "d"])
-    write(source, ["c"], (12, 14))
-    message = r"one size, got .*a\.png with 12x12 and .*c\.png with 14x12; crop or scale them to one size"
-    with pytest.raises(ShapeError, match=message):
-        read_images([source])
+def test_sizes_may_differ_but_not_in_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write(tmp_path / "set", list("abcdef"))
+    write(source, ["b", "e"], (12, 14))
+    images = read_images([source])
+    assert images.shapes == [(3, 12, 12), (3, 12, 14)]
+    assert images.size == "12x12 and 14x12"
+    assert images.batches(3) == [[0, 2, 3], [5], [1, 4]]
+    assert tuple(images.stack([1, 4]).shape) == (2, 3, 12, 14)
+    monkeypatch.setattr(batch, "MAX_PIXELS", 2 * 12 * 14 - 1)
+    assert images.batches(3) == [[0, 2], [3, 5], [1], [4]]
+    for i, name in enumerate("abcdef"):
+        write(source, [name], (12, 12 + i))
+    assert read_images([source]).size == "6 sizes from 12x12 to 17x12"
+
+
+def test_digest_of_one_size_is_that_of_earlier_versions(tmp_path: Path) -> None:
+    images = read_images([write(tmp_path / "set", ["a", "b"])])
+    whole = torch.stack(images.truth)
+    expected = hashlib.sha256(b"['a', 'b'](2, 3, 12, 12)" + whole.numpy().tobytes()).hexdigest()
+    assert images.digest() == expected
+
+
+def test_multiple_takes_the_centre(tmp_path: Path) -> None:
+    whole = torch.rand(3, 21, 27, generator=torch.Generator().manual_seed(0))
+    image.write(tmp_path / "set" / "a.png", whole)
+    (cut,) = read_images([tmp_path / "set"], multiple=8).truth
+    assert torch.equal(cut, image.read(tmp_path / "set" / "a.png").pixels[:, 2:18, 1:25])
+    (same,) = read_images([tmp_path / "set"], multiple=3).truth
+    assert tuple(same.shape) == (3, 21, 27)
+
+
+def test_grey(tmp_path: Path) -> None:
+    colour = torch.tensor([1.0, 0, 0]).view(3, 1, 1).expand(3, 12, 12)
+    image.write(tmp_path / "set" / "a.png", colour)
+    (grey,) = read_images([tmp_path / "set"], channels=1).truth
+    torch.testing.assert_close(grey, torch.full((1, 12, 12), 0.299))
 
 
 def test_fewer_than_the_limit(tmp_path: Path) -> None:

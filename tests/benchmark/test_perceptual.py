@@ -28,11 +28,11 @@ def test_frechet_distance_of_known_gaussians() -> None:
 @needs_bench
 def test_frechet_column(capsys: pytest.CaptureFixture[str]) -> None:
     truth = torch.rand(3, 3, 24, 24, generator=torch.Generator().manual_seed(0))
-    column, index = Frechet(truth), torch.tensor([0, 2])
+    column, index = Frechet(truth), [0, 2]
     assert column(truth[index], index) == pytest.approx(0, abs=1e-6)
     far, near = column(truth[index].flip(2) * 0.5, index), column(truth[index] * 0.95, index)
     assert far > near > 0
-    assert column(truth[:1], torch.tensor([0])) is None
+    assert column(truth[:1], [0]) is None
     assert capsys.readouterr().out == ""
 
 
@@ -40,7 +40,7 @@ def test_frechet_column(capsys: pytest.CaptureFixture[str]) -> None:
 def test_identity_column() -> None:
     face = astronaut()[None]
     noisy = (face + 0.1 * torch.randn(face.shape, generator=torch.Generator().manual_seed(0))).clamp(0, 1)
-    column, index = Identity(face), torch.tensor([0])
+    column, index = Identity(face), [0]
     assert column(face, index) == pytest.approx([1])
     assert 0.8 < column(noisy, index)[0] < 0.995
     assert column(face.flip(2), index)[0] < column(noisy, index)[0]

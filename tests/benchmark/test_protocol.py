@@ -152,6 +152,6 @@ def test_names() -> None:
     assert protocols.names() == ["clean", "deck"]
     assert set(TASKS) <= set(degradations.names())
     with pytest.raises(ShapeError, match="task 'superres' does not fit these images: scale"):
-        check_tasks(Clean(), TASKS, (3, 18, 16))
+        check_tasks(Clean(), TASKS, [(3, 18, 16)])
     with pytest.raises(UnknownNameError, match="denoise"):
-        check_tasks(Clean(), ["denoize"], SHAPE)
+        check_tasks(Clean(), ["denoize"], [SHAPE])

@@ -142,6 +142,7 @@ def test_degradations_by_name() -> None:
     assert named.parse("colorize", "grey=value,sigma=0.1") == {"grey": "value", "sigma": 0.1}
     assert named.parse("superres", "scale=2") == {"scale": 2}
     assert named.parse("inpaint", "") == {}
+    assert named.parse("inpaint", "hole=center,sigma=0.1") == {"hole": "center", "sigma": 0.1}
     for task, text in {"denoise": "scale=2", "superres": "scale", "inpaint": "mask=a.png"}.items():
         with pytest.raises(OptionError, match=f"{text}: expected NAME=VALUE with an option of {task}"):
             named.parse(task, text)

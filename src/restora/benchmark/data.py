@@ -1,31 +1,35 @@
-"""The images of a benchmark: N evenly spaced files of folders and zips, all of one size."""
+"""The images of a benchmark: N evenly spaced files of folders and zips, of any sizes."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import torch
 from torch import Tensor
 
-from restora import image
+from restora import batch, image
 from restora.errors import DataError, ImageError, OptionError, ShapeError
 from restora.metrics import WINDOW
 from restora.random import seed_of
 from restora.training.data import Member, members
 
+Shape = tuple[int, int, int]
+MANY = 3  # sizes; where there are more, they are not named one by one
+
 
 @dataclass(frozen=True)
 class Images:
-    """truth: (N, 3, H, W) in [0, 1]. names: one each, all different; stems: of the files, for the seeds.
+    """truth: N images (C, H, W) in [0, 1]. names: one each, all different; stems: of the files, for seeds.
 
     errors: one line for each file that could not be read, and was left out.
     """
 
-    truth: Tensor
+    truth: list[Tensor]
     names: list[str]
     stems: list[str]
     errors: list[str]
@@ -34,58 +38,99 @@ class Images:
         return len(self.names)
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        channels, height, width = self.truth.shape[1:]
-        return channels, height, width
+    def shapes(self) -> list[Shape]:
+        """(C, H, W), each once, in the order in which they come."""
+        return list(dict.fromkeys(map(_shape, self.truth)))
+
+    @property
+    def size(self) -> str:
+        """Width x height of all, as people say it."""
+        sizes = [f"{width}x{height}" for _, height, width in sorted(self.shapes, key=math.prod)]
+        if len(sizes) > MANY:
+            return f"{len(sizes)} sizes from {sizes[0]} to {sizes[-1]}"
+        return " and ".join(sizes)
+
+    @property
+    def megapixels(self) -> list[float]:
+        return [x[0].numel() / 1e6 for x in self.truth]
+
+    def stack(self, rows: Sequence[int]) -> Tensor:
+        """(B, C, H, W), of images of one size."""
+        return torch.stack([self.truth[i] for i in rows])
+
+    def batches(self, most: int) -> list[list[int]]:
+        """All images, in batches of one size, of `most` images and of as many pixels as a batch may have."""
+        alike: dict[Shape, list[int]] = {}
+        for i, x in enumerate(self.truth):
+            alike.setdefault(_shape(x), []).append(i)
+        return [part for (_, *size), rows in alike.items() for part in _parts(rows, batch.room(size, most))]
 
     def digest(self) -> str:
         """SHA-256 of names, sizes and pixels."""
-        head = f"{self.names}{tuple(self.truth.shape)}".encode(errors="surrogateescape")
-        return hashlib.sha256(head + self.truth.numpy().tobytes()).hexdigest()
+        shapes = [_shape(x) for x in self.truth]
+        whole = (len(self), *shapes[0]) if len(self.shapes) == 1 else shapes
+        found = hashlib.sha256(f"{self.names}{whole}".encode(errors="surrogateescape"))
+        for x in self.truth:
+            found.update(x.numpy().tobytes())
+        return found.hexdigest()
 
-    def seeds(self, rows: range, seed: int) -> list[int]:
+    def seeds(self, rows: Sequence[int], seed: int) -> list[int]:
         """One an image, by the file's stem, whatever files are beside it."""
         return [seed_of(self.stems[i], seed) for i in rows]
 
 
-def read_images(sources: Sequence[Path], limit: int | None = None, output: Path | None = None) -> Images:
+def read_images(
+    sources: Sequence[Path],
+    limit: int | None = None,
+    output: Path | None = None,
+    channels: int = 3,
+    multiple: int = 1,
+) -> Images:
     """The images of folders and zips in name order; of M files, `limit` takes number i M // limit.
 
-    What lies in the folder `output` is passed over. DataError where there are fewer, or none can be read;
-    ShapeError for sizes that differ or are too small.
+    What lies in the folder `output` is passed over. `channels`: 3, or 1 for grey. Of each image it is the
+    largest centred part whose sides `multiple` divides. OptionError for numbers that cannot be, DataError
+    where there are fewer images, or none can be read; ShapeError for one that is too small.
     """
-    found = [member for member in members(sources) if not _is_inside(member[1], output)]
-    if not found:
-        raise DataError(f"no image in {', '.join(map(str, sources))} but those in the output folder {output}")
-    if limit is not None:
-        if limit < 1:
-            raise OptionError(f"--limit must be at least 1, got {limit}")
-        if limit > len(found):
-            raise DataError(
-                f"--limit {limit}: expected at least {limit} images in {', '.join(map(str, sources))}, "
-                f"got {len(found)}; lower it, or leave it out to take all"
-            )
-        found = [found[i * len(found) // limit] for i in range(limit)]
-    pixels: list[Tensor] = []
-    stems, errors, first = [], [], ""
-    for member in found:
+    if channels not in (1, 3):
+        raise OptionError(f"--channels must be 1 or 3, got {channels}")
+    if multiple < 1:
+        raise OptionError(f"--multiple must be at least 1, got {multiple}")
+    truth: list[Tensor] = []
+    stems, errors = [], []
+    for member in _chosen(sources, limit, output):
         try:
-            picture = image.read(_data(member), 3, member[0])
+            pixels = _cut(image.read(_data(member), channels, member[0]).pixels, multiple)
         except ImageError as error:
             errors.append(str(error))
             continue
-        if pixels and picture.size != tuple(pixels[0].shape[1:]):
-            raise _mixed(first, pixels[0], member[0], picture.pixels)
-        first = first or member[0]
-        pixels.append(picture.pixels)
+        if min(pixels.shape[1:]) < WINDOW:
+            cut = f", cut to multiples of {multiple}" if multiple > 1 else ""
+            raise ShapeError(
+                f"{member[0]} is {pixels.shape[-1]}x{pixels.shape[-2]}{cut}; expected images of at least "
+                f"{WINDOW}x{WINDOW} pixels"
+            )
+        truth.append(pixels)
         stems.append(PurePosixPath(member[2] or member[1].name).stem)
-    if not pixels:
+    if not truth:
         raise DataError(f"none of {len(errors)} images could be read; the first: {errors[0]}")
-    if min(pixels[0].shape[1:]) < WINDOW:
-        raise ShapeError(
-            f"{first} is {_size(pixels[0])}; expected images of at least {WINDOW}x{WINDOW} pixels"
+    return Images(truth, _distinct(stems), stems, errors)
+
+
+def _chosen(sources: Sequence[Path], limit: int | None, output: Path | None) -> list[Member]:
+    found = [member for member in members(sources) if not _is_inside(member[1], output)]
+    if not found:
+        raise DataError(f"no image in {', '.join(map(str, sources))} but those in the output folder {output}")
+    if limit is None:
+        return found
+    if limit < 1:
+        raise OptionError(f"--limit must be at least 1, got {limit}")
+    if limit > len(found):
+        raise DataError(
+            f"--limit {limit}: expected at least {limit} images in {', '.join(map(str, sources))}, "
+            f"got {len(found)}; lower it, or leave it out to take all"
         )
-    return Images(torch.stack(pixels), _distinct(stems), stems, errors)
+    return [found[i * len(found) // limit] for i in range(limit)]
 
 
 def _is_inside(path: Path, folder: Path | None) -> bool:
@@ -103,15 +148,19 @@ def _data(member: Member) -> Path | bytes:
         raise ImageError(f"{name}: cannot be read from its zip ({error})") from error
 
 
-def _mixed(first: str, a: Tensor, second: str, b: Tensor) -> ShapeError:
-    return ShapeError(
-        f"expected images of one size, got {first} with {_size(a)} and {second} with {_size(b)}; "
-        "crop or scale them to one size, or give each size a run of its own"
-    )
+def _cut(pixels: Tensor, multiple: int) -> Tensor:
+    height, width = (side - side % multiple for side in pixels.shape[1:])
+    top, left = (pixels.shape[1] - height) // 2, (pixels.shape[2] - width) // 2
+    return pixels[:, top : top + height, left : left + width]
 
 
-def _size(pixels: Tensor) -> str:
-    return f"{pixels.shape[-1]}x{pixels.shape[-2]}"
+def _shape(x: Tensor) -> Shape:
+    channels, height, width = x.shape
+    return channels, height, width
+
+
+def _parts(rows: Sequence[int], most: int) -> Iterator[list[int]]:
+    return (list(rows[start : start + most]) for start in range(0, len(rows), most))
 
 
 def _distinct(stems: Sequence[str]) -> list[str]:

@@ -24,16 +24,16 @@ def sheet(path: Path, benchmark: Benchmark, count: int = 2) -> None:
     methods = [cell.method for cell in benchmark.cells]
     labels = list(dict.fromkeys(method.label for method in methods if method.name != "observed"))
     tasks = list(dict.fromkeys(cell.task for cell in benchmark.cells))
-    rows = [(task, _panels(benchmark, task, labels, i)) for task in tasks for i in chosen]
+    rows = [(task.replace(":", "\n"), _panels(benchmark, task, labels, i)) for task in tasks for i in chosen]
     headings = [label.replace("@", "\n@") for label in labels]
     contact_sheet(path, rows, ["observed", *headings, "truth"])
 
 
 def _panels(benchmark: Benchmark, task: str, labels: Sequence[str], i: int) -> list[Panel]:
     cells = {cell.method.label: cell for cell in benchmark.cells if cell.task == task}
-    y = benchmark.observe(next(iter(cells.values())), range(i, i + 1))[0]
+    y, _ = benchmark.observe(task, [i])
     restored = [_restored(cells[label], benchmark.images.names[i]) for label in labels]
-    return [Panel(y, ""), *restored, Panel(benchmark.images.truth[i], "")]
+    return [Panel(y[0], ""), *restored, Panel(benchmark.images.truth[i], "")]
 
 
 def _restored(cell: Cell, name: str) -> Panel:
@@ -62,7 +62,7 @@ def scatter(path: Path, summaries: Sequence[Summary]) -> None:
     for axis, task in zip(axes, tasks, strict=False):
         for s in (s for s in summaries if s.cell.task == task and _is_finite(s)):
             _point(axis, s, labels.index(s.cell.method.label))
-        axis.set(title=task, xscale="log", xlabel="time, s per image", ylabel="PSNR, dB")
+        axis.set(title=task.replace(":", "\n"), xscale="log", xlabel="time, s per image", ylabel="PSNR, dB")
         axis.set_xlim(*_decades([s.means["seconds"].value for s in summaries if "seconds" in s.means]))
         axis.xaxis.set_major_formatter("{x:g}")
         axis.xaxis.set_minor_formatter(NullFormatter())

@@ -46,9 +46,15 @@ class Method:
         """ShapeError unless the prior makes images of this shape (C, H, W)."""
         if self.prior is None or self.prior.fits(shape):
             return
+        name = f"method {self.label!r}: prior {self.prior.name!r}"
+        if self.prior.image_shape[0] != shape[0]:
+            raise ShapeError(
+                f"{name} makes images of {self.prior.image_shape[0]} channels, and these have {shape[0]}; "
+                f"add --channels {self.prior.image_shape[0]}, or train a prior and write {self.name}@DIR"
+            )
         has, wants = (f"{s[2]}x{s[1]}" for s in (self.prior.image_shape, shape))
         raise ShapeError(
-            f"method {self.label!r}: prior {self.prior.name!r} makes {has} images, and these are {wants}; "
+            f"{name} makes {has} images, and these are {wants}; "
             f"scale them, or train a prior and write {self.name}@DIR"
         )
 
@@ -57,27 +63,28 @@ class Method:
         return {"method": self.name, "settings": vars(self.solver), **prior}
 
 
-def named(texts: Sequence[str], shape: tuple[int, int, int]) -> list[Method]:
-    """The methods that were asked for; a RestoraError for the first that cannot be used."""
-    methods = [Method.parse(text, shape) for text in texts]
+def named(texts: Sequence[str], shapes: Sequence[tuple[int, int, int]]) -> list[Method]:
+    """The methods that were asked for; a RestoraError for the first that images of these shapes (C, H, W) do
+    not allow."""
+    behind = shapes[0] if len(shapes) == 1 else (shapes[0][0], 0, 0)
+    methods = [Method.parse(text, behind) for text in texts]
     labels = [method.label for method in methods]
     for i, method in enumerate(methods):
         if method.label in labels[:i]:
             raise OptionError(f"--methods: {method.label!r} comes twice; name each once")
-        method.check(shape)
+        for shape in shapes:
+            method.check(shape)
     return methods
 
 
-def all_usable(shape: tuple[int, int, int]) -> tuple[list[Method], list[str]]:
+def all_usable(shapes: Sequence[tuple[int, int, int]]) -> tuple[list[Method], list[str]]:
     """Every registered method that can be used on such images, and why not of each other one."""
     methods, errors = [], []
     for name in solvers.names():
         if name in LEFT_OUT:
             continue
         try:
-            method = Method.parse(name, shape)
-            method.check(shape)
-            methods.append(method)
+            methods += named([name], shapes)
         except RestoraError as error:
             text = str(error)
             errors.append(text if text.startswith("method") else f"method {name!r}: {text}")

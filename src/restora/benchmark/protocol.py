@@ -6,15 +6,17 @@ deck    the terms of the table of Yeh et al. (ICASSP 2018), so that its numbers 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from restora import metrics
 from restora.degradations import Degradation, Mask, Quantize, named
-from restora.errors import ShapeError
+from restora.errors import OptionError, ShapeError
 from restora.image import to_uint8
 from restora.registry import Registry
 
@@ -32,13 +34,18 @@ class Scores:
 
 
 class Protocol:
-    """Tasks -> degradations -> observations -> scores. Images are (B, C, H, W)."""
+    """Tasks -> degradations -> observations -> scores. Images are (B, C, H, W).
+
+    A task is the name of a registered one, and perhaps options: NAME, or NAME:OPTION=VALUE:...
+    """
 
     name: str
 
     def degradation(self, task: str, size: tuple[int, int]) -> Degradation:
-        """The registered task at its published setting, the defaults; for inpainting the central hole."""
-        return named.build(task, size)
+        """For images of (height, width) `size`. What is not given is as published, the default, and for
+        inpainting the central hole. UnknownNameError, or OptionError for an option that cannot be."""
+        name, options = parse(task)
+        return named.build(name, size, options)
 
     def observe(self, degradation: Degradation, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         """A(x) and its noise, one generator an image; floats, neither rounded nor clipped."""
@@ -85,7 +92,11 @@ class Deck(Protocol):
 
     def degradation(self, task: str, size: tuple[int, int]) -> Degradation:
         degradation = super().degradation(task, size)
-        return _Floor() if isinstance(degradation, Quantize) else degradation
+        if not isinstance(degradation, Quantize):
+            return degradation
+        if degradation.levels != Quantize.levels:
+            raise OptionError(f"levels: protocol deck has {Quantize.levels}, got {degradation.levels}")
+        return _Floor(**named.options(degradation))
 
     def prepare(self, x: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
         return own_range(x), own_range(truth)
@@ -139,10 +150,25 @@ protocols.register("clean", Clean)
 protocols.register("deck", Deck)
 
 
-def check_tasks(protocol: Protocol, tasks: Sequence[str], shape: tuple[int, int, int]) -> None:
-    """UnknownNameError for a name that is no task, ShapeError for one that images (C, H, W) do not allow."""
+def parse(task: str) -> tuple[str, dict[str, Any]]:
+    """superres:scale=2:kernel=bicubic -> the name and the options. UnknownNameError, OptionError."""
+    name, *words = task.split(":")
+    return name, named.parse(name, ",".join(words))
+
+
+def check_tasks(protocol: Protocol, tasks: Sequence[str], shapes: Sequence[tuple[int, int, int]]) -> None:
+    """UnknownNameError for a name that is no task, OptionError for options that cannot be, ShapeError for a
+    task that images of one of these shapes (C, H, W) do not allow."""
     for task in tasks:
-        try:
-            protocol.degradation(task, shape[1:]).observed_shape(shape)
-        except ShapeError as error:
-            raise ShapeError(f"task {task!r} does not fit these images: {error}") from error
+        for shape in shapes:
+            try:
+                degradation = protocol.degradation(task, shape[1:])
+            except OptionError as error:
+                raise OptionError(f"task {task!r}: {error}") from error
+            try:
+                degradation.observed_shape(shape)
+            except ShapeError as error:
+                uneven = any(side % degradation.grain for side in shape[1:])
+                multiple = math.lcm(*(protocol.degradation(task, shape[1:]).grain for task in tasks))
+                remedy = f"; or add --multiple {multiple}, which cuts all images" if uneven else ""
+                raise ShapeError(f"task {task!r} does not fit these images: {error}{remedy}") from error

@@ -26,7 +26,7 @@ class Cell:
 
     task: str
     method: Method
-    degradation: Degradation
+    images: Images
     file: CellFile | None
     todo: list[int] = field(default_factory=list)
     perceptual: dict[str, Any] = field(default_factory=dict)
@@ -34,8 +34,9 @@ class Cell:
     @property
     def rows(self) -> list[dict[str, Any]]:
         """What is known of the images, in their order: with `error` where the method failed."""
-        batches = self.file.batches if self.file else {}
-        return [row for _, batch in sorted(batches.items()) for row in batch["images"]]
+        batches = self.file.batches.values() if self.file else ()
+        found = {row["name"]: row for batch in batches for row in batch["images"]}
+        return [found[name] for name in self.images.names if name in found]
 
     @property
     def good(self) -> list[dict[str, Any]]:
@@ -69,18 +70,14 @@ class Benchmark:
         device: torch.device | None = None,
     ):
         self.images, self.protocol, self.store, self.seed = images, protocol, store, seed
-        self.batch_size, self.device = batch_size, device or torch.device("cpu")
+        self.batches, self.device = images.batches(batch_size), device or torch.device("cpu")
         self.cells = [self._cell(task, method) for task in tasks for method in methods]
-
-    def batch(self, place: int) -> range:
-        """The images of batch number `place`."""
-        return range(place * self.batch_size, min(len(self.images), (place + 1) * self.batch_size))
 
     def run(self) -> Iterator[tuple[Cell, int, float]]:
         """Do the cells; yields (cell, images, seconds) of each batch when it is kept."""
         for cell in self.cells:
             for place in list(cell.todo):
-                batch = self.batch(place)
+                batch = self.batches[place]
                 results, seconds = self._restore(cell, batch)
                 peaks = [found.peak for found in results if isinstance(found, _Found)]
                 peak = max((peak for peak in peaks if peak is not None), default=None)
@@ -90,23 +87,25 @@ class Benchmark:
                 cell.todo.remove(place)
                 yield cell, len(rows), seconds
 
-    def observe(self, cell: Cell, rows: range) -> Tensor:
-        """The observations of some images, the same for every method."""
-        truth = self.images.truth[rows.start : rows.stop]
+    def observe(self, task: str, rows: Sequence[int]) -> tuple[Tensor, Degradation]:
+        """The observations of some images of one size, the same for every method, and what made them."""
+        truth = self.images.stack(rows)
+        degradation = self.protocol.degradation(task, (truth.shape[2], truth.shape[3]))
         noise = generators(self.images.seeds(rows, self.seed), len(rows))
-        return self.protocol.observe(cell.degradation, truth, noise)
+        return self.protocol.observe(degradation, truth, noise), degradation
 
     def _cell(self, task: str, method: Method) -> Cell:
-        degradation = self.protocol.degradation(task, self.images.shape[1:])
-        if not method.solver.handles(degradation, method.prior):
-            return Cell(task, method, degradation, None)
-        settings = {"task": self.protocol.facts(task, self.images.shape[1:]), **method.facts()}
+        sizes = [shape[1:] for shape in self.images.shapes]
+        degradations = (self.protocol.degradation(task, size) for size in sizes)
+        if not all(method.solver.handles(degradation, method.prior) for degradation in degradations):
+            return Cell(task, method, self.images, None)
+        settings = {"task": self.protocol.facts(task, sizes[0]), **method.facts()}
         file = self.store.cell(task, method.label, settings)
-        batches = range(-(-len(self.images) // self.batch_size))
-        todo = [place for place in batches if not _is_done(file.batches.get(place))]
-        return Cell(task, method, degradation, file, todo)
+        file.keep([[self.images.names[i] for i in rows] for rows in self.batches])
+        todo = [place for place in range(len(self.batches)) if not _is_done(file.batches.get(place))]
+        return Cell(task, method, self.images, file, todo)
 
-    def _restore(self, cell: Cell, rows: range) -> tuple[list[_Found | Exception], float]:
+    def _restore(self, cell: Cell, rows: Sequence[int]) -> tuple[list[_Found | Exception], float]:
         """Each image, or what went wrong: if the batch does, its images are done one by one."""
         start = time.monotonic()
         try:
@@ -114,22 +113,22 @@ class Benchmark:
         except Exception as error:  # whatever a method raises, it is the method's
             found = [error]
             if len(rows) > 1:
-                found = [one for i in rows for one in self._restore(cell, range(i, i + 1))[0]]
+                found = [one for i in rows for one in self._restore(cell, [i])[0]]
         return found, time.monotonic() - start
 
-    def _restore_batch(self, cell: Cell, rows: range) -> list[_Found]:
-        y, seeds = self.observe(cell, rows), self.images.seeds(rows, self.seed)
+    def _restore_batch(self, cell: Cell, rows: Sequence[int]) -> list[_Found]:
+        (y, degradation), seeds = self.observe(cell.task, rows), self.images.seeds(rows, self.seed)
         method = cell.method
         device = str(self.device)
         with peak_memory(self.device) as peak:
             start = time.monotonic()
             result = restore(
-                y, cell.degradation, method=method.solver, prior=method.prior, seed=seeds, device=device
+                y, degradation, method=method.solver, prior=method.prior, seed=seeds, device=device
             )
             x, residual = result.image.cpu(), result.residual.cpu()
             seconds = (time.monotonic() - start) / len(rows)
         if method.name == "observed":
-            x = self.protocol.unrestored(cell.degradation, y, x)
+            x = self.protocol.unrestored(degradation, y, x)
         return [_Found(x[k : k + 1], residual[k].item(), seconds, peak.bytes) for k in range(len(rows))]
 
     def _row(self, cell: Cell, i: int, found: _Found | Exception) -> dict[str, Any]:
@@ -141,7 +140,9 @@ class Benchmark:
             text = " ".join(str(found).split()) or type(found).__name__
             return {"name": name, "error": text}
         assert cell.file is not None
-        scores = self.protocol.score(cell.degradation, found.image, self.images.truth[i : i + 1])
+        truth = self.images.truth[i]
+        degradation = self.protocol.degradation(cell.task, (truth.shape[1], truth.shape[2]))
+        scores = self.protocol.score(degradation, found.image, truth[None])
         cell.file.write_picture(name, found.image[0])
         values = {"psnr": scores.psnr, "ssim": scores.ssim, "hole_psnr": scores.hole_psnr}
         row = {key: number(value.item()) for key, value in values.items() if value is not None}
@@ -150,7 +151,7 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class _Found:
-    """A restoration (1, 3, H, W), its residual, its share of the seconds of its batch, the batch's memory."""
+    """A restoration (1, C, H, W), its residual, its share of the seconds of its batch, the batch's memory."""
 
     image: Tensor
     residual: float

@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +72,9 @@ class CellFile:
     """The finished batches of one cell, by number; a later line of a batch replaces an earlier one."""
 
     def __init__(self, folder: Path, task: str, label: str, settings: dict[str, Any], overwrite: bool):
-        name = label.replace("/", "_")
-        self.path, self.pictures = folder / CELLS / task / f"{name}.jsonl", folder / RESTORED / task / name
+        task, name = _file_name(task), _file_name(label)
+        self.path = folder / CELLS / task / f"{name}.jsonl"
+        self.pictures = folder / RESTORED / task / name
         self.settings = settings
         self.batches: dict[int, dict[str, Any]] = {}
         if overwrite:
@@ -94,6 +97,12 @@ class CellFile:
             )
         self.batches = {line["batch"]: line for line in lines[1:] if "batch" in line}
 
+    def keep(self, batches: Sequence[Sequence[str]]) -> None:
+        """Forget the batches that are not of these images, in their order."""
+        wanted = dict(enumerate(batches))
+        names = {place: [row["name"] for row in batch["images"]] for place, batch in self.batches.items()}
+        self.batches = {place: b for place, b in self.batches.items() if names[place] == wanted.get(place)}
+
     def append(self, batch: dict[str, Any]) -> None:
         """Keep a batch: in one line, on the disk when this returns."""
         line = json.dumps(batch)
@@ -111,7 +120,12 @@ class CellFile:
         image.write(self.pictures / f"{name}.png", pixels)
 
     def read_picture(self, name: str) -> Tensor:
-        return image.read(self.pictures / f"{name}.png", 3).pixels
+        return image.read(self.pictures / f"{name}.png").pixels
+
+
+def _file_name(text: str) -> str:
+    """Without what Windows has in no name."""
+    return re.sub(r'[<>:"/\\|?*]', "_", text)
 
 
 def number(value: float) -> float | str:

@@ -17,6 +17,8 @@ from restora.benchmark.store import number
 DASH = "—"
 PER_IMAGE = ("psnr", "hole_psnr", "ssim", "seconds", "residual")
 MIB = 2**20
+PACE = "seconds_per_megapixel"
+LARGE = 0.1  # megapixels, from which on their seconds are told
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,9 @@ def summarize(cell: Cell) -> Summary:
     single = {k: float(v) for k, v in cell.perceptual.items() if isinstance(v, int | float)}
     if cell.peak_memory is not None and rows:
         single["peak_memory_mib"] = cell.peak_memory / MIB
+    area = dict(zip(cell.images.names, cell.images.megapixels, strict=True))
+    if rows and sum(area.values()) >= LARGE * len(area):
+        single[PACE] = sum(values["seconds"]) / sum(area[row["name"]] for row in rows)
     means = {key: metrics.mean(found) for key, found in {**values, **lists}.items() if found}
     return Summary(cell, means, single)
 
@@ -48,7 +53,7 @@ def results(
 ) -> dict[str, Any]:
     """All there is: settings, versions, machine, and every value of every cell."""
     methods = {s.cell.method.label: s.cell.method.facts() for s in summaries}
-    size = benchmark.images.shape[1:]
+    size = benchmark.images.shapes[0][1:]
     tasks = {s.cell.task: benchmark.protocol.facts(s.cell.task, size) for s in summaries}
     return {
         **benchmark.store.settings,
@@ -73,7 +78,7 @@ def _cell(s: Summary) -> dict[str, Any]:
 
 def to_csv(summaries: Sequence[Summary], columns: dict[str, type[Column]]) -> str:
     """A line a cell; means and half widths of their 95 % intervals, not rounded; else empty."""
-    names = [*PER_IMAGE, "peak_memory_mib", *columns]
+    names = [*PER_IMAGE, *([PACE] if _has_pace(summaries) else []), "peak_memory_mib", *columns]
     averaged = [n for n in names if any(n in s.means for s in summaries)]
     header = ["task", "method", "images", "failed"]
     for name in names:
@@ -133,7 +138,7 @@ def _head(benchmark: Benchmark) -> str:
     machine, versions = s["machine"], s["versions"]
     return (
         f"# {len(benchmark.images)} images, protocol {s['protocol']}\n\n"
-        f"{benchmark.images.shape[2]}x{benchmark.images.shape[1]} pixels, seed {s['seed']}, batches of "
+        f"{s['size']} pixels, seed {s['seed']}, batches of "
         f"{s['batch size']}, {machine['processor']} with {machine['threads']} threads on {s['device']}, "
         f"torch {versions['torch']}, restora {versions['restora']}. Means with their 95 % intervals."
     )
@@ -151,6 +156,7 @@ def _headings(columns: dict[str, type[Column]]) -> list[Heading]:
         *fixed,
         *perceptual,
         Heading("s/image", lambda s: _text(s, "seconds", significant)),
+        Heading("s/MP", lambda s: _text(s, PACE, significant), _has_pace),
         Heading("peak MiB", lambda s: _text(s, "peak_memory_mib", lambda v: f"{v:.0f}")),
         Heading("residual", lambda s: _text(s, "residual", lambda v: f"{v:.4f}")),
         Heading("failed", _failed, lambda rows: any(s.cell.failed for s in rows)),
@@ -159,6 +165,10 @@ def _headings(columns: dict[str, type[Column]]) -> list[Heading]:
 
 def _has_hole(summaries: Sequence[Summary]) -> bool:
     return any("hole_psnr" in s.means for s in summaries)
+
+
+def _has_pace(summaries: Sequence[Summary]) -> bool:
+    return any(PACE in s.single for s in summaries)
 
 
 def _mean(key: str, decimals: int) -> Callable[[Summary], str]:

@@ -1,6 +1,6 @@
 """Compare methods on images of your own: tasks x methods, with quality, time and memory.
 
-DATA is clean pictures of one size. Every task damages them, every method restores them, and the result is
+DATA is clean pictures, of any sizes. Every task damages them, every method restores them, and the result is
 scored against the truth: a table on stdout, and in DIR table.md, table.csv, results.json (every value of each
 image), figure.png (restorations side by side), scatter.png (quality against time) and the restored pictures.
 A run that was stopped goes on where it was, and tasks and methods can be added to what a folder has. The exit
@@ -23,7 +23,7 @@ from restora.benchmark import figure, perceptual, table
 from restora.benchmark.data import read_images
 from restora.benchmark.environment import environment
 from restora.benchmark.method import LEFT_OUT, all_usable, named
-from restora.benchmark.protocol import TASKS, check_tasks, protocols
+from restora.benchmark.protocol import TASKS, check_tasks, parse, protocols
 from restora.benchmark.run import Benchmark, Cell
 from restora.benchmark.store import Store
 from restora.cli.report import tell
@@ -32,12 +32,14 @@ from restora.device import pick
 from restora.errors import OptionError
 from restora.solvers import solvers
 
+OPTIONAL = {"channels": 3, "multiple": 1}  # settings that are on record where they are not these
 EXAMPLES = """protocols:
   clean  observations and results are those of 8-bit files
   deck   the terms of the table of Yeh et al. (ICASSP 2018), to set its numbers beside
 
 examples:
   restora bench photos/ --limit 50 --tasks denoise,superres
+  restora bench photos/ --multiple 8 --tasks denoise:sigma=0.05,superres:scale=2:kernel=bicubic
   restora bench faces.zip -o out --methods map,map@runs/my-prior,lmmse@runs/my-gaussian
 """
 
@@ -48,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     all_methods = f"(all but {', '.join(LEFT_OUT)}, of {', '.join(solvers.names())})"
     shown = ", ".join(perceptual.columns.names())
-    add("data", nargs="+", type=Path, metavar="DATA", help="folders or zips of clean pictures of one size")
+    add("data", nargs="+", type=Path, metavar="DATA", help="folders or zips of clean pictures")
     add(
         "-o",
         "--output",
@@ -57,13 +59,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder for the results (bench)",
     )
-    add("--tasks", metavar="T,..", help=f"of {', '.join(degradations.names())} ({','.join(TASKS)})")
+    published = f"({','.join(TASKS)}; for grey without colorize)"
+    tasks = f"TASK or TASK:OPTION=VALUE:..., of {', '.join(degradations.names())} {published}"
+    add("--tasks", metavar="T,..", help=tasks)
     add("--methods", metavar="M,..", help=f"METHOD or METHOD@PRIOR, a name or folder {all_methods}")
     add("--limit", type=int, metavar="N", help="take N evenly spaced files in name order (all)")
+    add("--multiple", type=int, default=1, metavar="N", help="cut to centred parts whose sides N divides (1)")
+    add("--channels", type=int, default=3, metavar="N", help="3 for colour, 1 for grey (3)")
     add("--protocol", default="clean", choices=protocols.names(), help="see below (clean)")
     add("--perceptual", metavar="C,..", help=f"of {shown}, or none (those installed; identity if faces)")
     add("--seed", type=int, default=0, metavar="N", help="of the noise and the random starts (0)")
-    add("--batch-size", type=int, default=64, metavar="N", help="pictures restored together (64)")
+    together = "pictures restored together, fewer if they are large (64)"
+    add("--batch-size", type=int, default=64, metavar="N", help=together)
     add("--device", default="auto", metavar="NAME", help="auto, cpu or cuda (auto)")
     add("--overwrite", action="store_true", help="do again what an earlier run did")
     add("--json", action="store_true", help="print results.json in place of the table")
@@ -73,26 +80,27 @@ def run(args: argparse.Namespace) -> int:
     if args.batch_size < 1:
         raise OptionError(f"--batch-size must be at least 1, got {args.batch_size}")
     device, protocol = pick(args.device), protocols.get(args.protocol)()
-    tasks = _names(args.tasks, "--tasks") or list(TASKS)
+    usual = [task for task in TASKS if args.channels != 1 or task != "colorize"]
+    tasks = list(dict.fromkeys(_names(args.tasks, "--tasks") or usual))
     for task in tasks:
-        degradations.get(task)
+        parse(task)
     wanted = _names(args.methods, "--methods")
     for text in wanted or []:
         solvers.get(text.partition("@")[0])
-    images = read_images(args.data, args.limit, args.output)
-    check_tasks(protocol, tasks, images.shape)
-    methods, left_out = (named(wanted, images.shape), []) if wanted else all_usable(images.shape)
-    columns = (
-        {}
-        if args.perceptual == "none"
-        else perceptual.choose(_names(args.perceptual, "--perceptual"), images.truth)
-    )
+    images = read_images(args.data, args.limit, args.output, args.channels, args.multiple)
+    check_tasks(protocol, tasks, images.shapes)
+    methods, left_out = (named(wanted, images.shapes), []) if wanted else all_usable(images.shapes)
+    columns: dict[str, type[perceptual.Column]] = {}
+    if args.perceptual != "none":
+        columns, without = perceptual.choose(_names(args.perceptual, "--perceptual"), images.truth)
+        left_out += without
     settings = {
         "protocol": protocol.name,
         "images": len(images),
-        "size": f"{images.shape[2]}x{images.shape[1]}",
+        "size": images.size,
         "images sha256": images.digest(),
         "names": images.names,
+        **{name: getattr(args, name) for name, usual in OPTIONAL.items() if getattr(args, name) != usual},
         "seed": args.seed,
         "batch size": args.batch_size,
         "device": str(device),
@@ -111,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _names(text: str | None, option: str) -> list[str] | None:
-    """The words of a comma-separated list, each once."""
+    """The words of a comma-separated list."""
     if text is None:
         return None
     words = [word.strip() for word in text.split(",") if word.strip()]
@@ -158,7 +166,7 @@ class _Progress:
 
     def _left_images(self, label: str | None = None) -> int:
         cells = [cell for cell in self.cells if label in (None, cell.method.label)]
-        return sum(len(self.benchmark.batch(number)) for cell in cells for number in cell.todo)
+        return sum(len(self.benchmark.batches[number]) for cell in cells for number in cell.todo)
 
     def seconds_left(self) -> float:
         rates = {label: seconds / images for label, (seconds, images) in self.spent.items()}

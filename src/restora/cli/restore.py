@@ -50,7 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--uncertainty", action="store_true", help=uncertainty)
     add("--seed", type=int, default=0, metavar="N", help="of the random starts (0)")
     add("--device", default="auto", metavar="NAME", help="auto, cpu or cuda (auto)")
-    add("--batch-size", type=int, default=64, metavar="N", help="pictures restored together (64)")
+    together = "pictures restored together, fewer if they are large (64)"
+    add("--batch-size", type=int, default=64, metavar="N", help=together)
     tile = f"larger pictures are restored in pieces of N pixels a side, by a prior of any size ({TILE})"
     add("--tile", type=int, default=TILE, metavar="N", help=tile)
     add("--overwrite", action="store_true", help="do again what an earlier run did")

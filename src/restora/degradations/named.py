@@ -18,8 +18,12 @@ from restora.errors import OptionError
 
 def build(task: str, size: tuple[int, ...], options: Mapping[str, Any] | None = None) -> Degradation:
     """The task with these options, else its defaults, for images of (height, width) `size`."""
-    cls, given = degradations.get(task), {k: v for k, v in (options or {}).items() if k != "hole"}
-    return cls.center((size[0], size[1]), **given) if issubclass(cls, Mask) else cls(**given)
+    cls, given = degradations.get(task), dict(options or {})
+    if not issubclass(cls, Mask):
+        return cls(**given)
+    if (hole := given.pop("hole", "center")) != "center":
+        raise OptionError(f"hole: expected 'center', got {hole!r}")
+    return cls.center((size[0], size[1]), **given)
 
 
 def options(degradation: Degradation) -> dict[str, Any]:
@@ -31,9 +35,10 @@ def options(degradation: Degradation) -> dict[str, Any]:
 
 def parse(task: str, text: str) -> dict[str, Any]:
     """NAME=VALUE,... as options of the task; OptionError for one that it does not have."""
-    hints = get_type_hints(degradations.get(task))
-    known = {entry.name: hints[entry.name] for entry in fields(degradations.get(task)) if entry.init}
+    cls, hints = degradations.get(task), get_type_hints(degradations.get(task))
+    known = {entry.name: hints[entry.name] for entry in fields(cls) if entry.init}
     plain = {name: hint for name, hint in known.items() if hint is not Tensor}
+    plain |= {"hole": str} if issubclass(cls, Mask) else {}
     found: dict[str, Any] = {}
     for word in filter(None, text.split(",")):
         name, equals, value = word.partition("=")
