@@ -98,7 +98,7 @@ class Benchmark:
 
     def _cell(self, task: str, method: Method) -> Cell:
         degradation = self.protocol.degradation(task, self.images.shape[1:])
-        if not method.solver.handles(degradation, method.prior):
+        if not method.solver.handles(degradation.example(self.images.shape[1:]), method.prior):
             return Cell(task, method, degradation, None)
         settings = {"task": self.protocol.facts(task, self.images.shape[1:]), **method.facts()}
         file = self.store.cell(task, method.label, settings)
