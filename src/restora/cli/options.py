@@ -19,6 +19,7 @@ from restora.solvers import Solver, solvers
 from restora.task import AUTO, Task
 
 MASK_HELP = "a picture, white where pixels are missing; or a folder with one of the same name for each input"
+AUTO_HELP = "; auto, of denoise: as found in each picture"
 Owners = dict[str, tuple[Field[Any], Any]]
 
 
@@ -62,7 +63,8 @@ def _add_option(group: argparse._ArgumentGroup, name: str, owners: Owners) -> No
         kind["type"] = _level
     if "choices" in kind:  # those of another task are refused when the task is made
         kind["choices"] = tuple(dict.fromkeys(word for hint in hints for word in typing.get_args(hint)))
-    group.add_argument(_flag(name), **kind, help=MASK_HELP if picture else _help(owners))
+    text = MASK_HELP if picture else _help(owners)
+    group.add_argument(_flag(name), **kind, help=text + AUTO_HELP if name == "sigma" else text)
 
 
 def _help(owners: Owners) -> str:
@@ -70,7 +72,8 @@ def _help(owners: Owners) -> str:
     meanings = {item.metadata.get("help", "") for item, _ in owners.values()}
     if len(meanings) > 1:
         return "; ".join(f"[{task}] {_help({task: entry})}" for task, entry in owners.items())
-    defaults = {task: show(item.default) for task, (item, _) in owners.items() if item.default is not MISSING}
+    known = {task: item.default for task, (item, _) in owners.items() if item.name != "hole"}  # or a mask
+    defaults = {task: show(value) for task, value in known.items() if value is not MISSING}
     if not defaults:
         return meanings.pop()
     usual = Counter(defaults.values()).most_common(1)[0][0]

@@ -30,7 +30,7 @@ class Hole:
 
     hole: Literal["center", "pixels", "scratches", "text"] = field(
         default="center",
-        metadata=option("what is missing: half of each side, pixels, scratches, letters"),
+        metadata=option("in place of a mask: half of each side, pixels, scratches, letters"),
     )
     missing: float = field(
         default=0.5, metadata=option("share of the pixels that --hole pixels takes", 0.001, 0.999)

@@ -14,7 +14,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from restora.degradations.base import Shape, option, uniform
+from restora.degradations.base import option
 from restora.degradations.identity import Identity
 from restora.degradations.mask import Mask
 from restora.degradations.truncated import normal_cdf
@@ -30,10 +30,6 @@ class Impulse(Identity):
     blind: ClassVar[bool] = True
 
     share: float = field(default=0.1, metadata=option("share of the pixels that are hit", 0, 0.99))
-
-    @classmethod
-    def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> Impulse:
-        return cls(uniform(0.02, 0.6, generator))
 
     def forward(self, x: Tensor, generator: Generators = None) -> Tensor:
         y = super().forward(x, generator)

@@ -10,6 +10,8 @@ where the image keeps `MARGIN` deviations away from both is it counted.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -20,6 +22,7 @@ TAPS = (-0.12940952255126037, -0.2241438680420134, 0.8365163037378079, -0.482962
 COLOURS = ((2**-0.5, 0.0, -(2**-0.5)), (6**-0.5, -2 * 6**-0.5, 6**-0.5))
 QUARTILE = 0.6744897501960817  # the median of |e|, e ~ N(0, 1)
 MARGIN, FEWEST = 2.0, 400
+ENOUGH = 1000  # places a side to look at
 
 
 def estimate_sigma(y: Tensor) -> Tensor:
@@ -38,11 +41,11 @@ def estimate_sigma(y: Tensor) -> Tensor:
 
 def _level(image: Tensor) -> Tensor:
     """That of one image (C, H, W)."""
-    size = len(TAPS)
-    taps = image.new_tensor(TAPS)
+    size, taps = len(TAPS), image.new_tensor(TAPS)
+    stride = max(1, math.isqrt(image[0].numel()) // ENOUGH)
     channels = torch.einsum("kc,chw->khw", image.new_tensor(COLOURS), image) if len(image) == 3 else image
-    details = F.conv2d(channels[:, None], taps.outer(taps)[None, None]).flatten(1).abs()
-    mean = F.avg_pool2d(image[None], size, stride=1)[0]
+    details = F.conv2d(channels[:, None], taps.outer(taps)[None, None], stride=stride).flatten(1).abs()
+    mean = F.avg_pool2d(image[None], size, stride)[0]
     room = torch.minimum(mean, 1 - mean).amin(0).flatten()
     most = room.topk(min(FEWEST, len(room))).values[-1]
     level = image.new_tensor(0.01)
