@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 
 from restora import image
 from restora.cli import main
-from restora.degradations import degradations
+from restora.degradations import Mask, degradations
 from restora.networks.dcgan import Discriminator, Generator
 from restora.priors import GANPrior, GaussianPrior, load_prior, store
 from restora.random import seed_of
@@ -258,8 +258,16 @@ BAD = [
     (["clean", "--device", "cdua"], "unknown device 'cdua'; expected auto, cpu or cuda"),
     (["clean", "--device", "meta"], "unknown device 'meta'; expected auto, cpu or cuda"),
     (["clean", "--task", "superres", "--scale", "3"], "task 'superres' does not fit prior 'tiny'"),
-    (["clean", "--task", "inpaint"], "either --mask FILE|DIR or --hole center, got neither"),
+    (
+        ["clean", "--task", "inpaint"],
+        "--hole center|pixels|scratches|text, got neither",
+    ),
     (["clean", "--task", "inpaint", "--hole", "center", "--mask", "white.png"], "got both"),
+    (["clean", "--task", "inpaint", "--hole", "pixel"], "unknown --hole 'pixel'. Did you mean 'pixels'?"),
+    (["clean", "--task", "inpaint", "--hole", "pixels", "--missing", "1"], "missing: expected a number from"),
+    (["clean", "--task", "inpaint", "--hole", "text", "--missing", "0.5"], "expected hole=pixels"),
+    (["clean", "--task", "colorize", "--sigma", "auto"], "'auto' is for denoise; task 'colorize' expects"),
+    (["clean", "--task", "impulse", "--share", "1"], "share: expected a number from 0 to 0.99"),
     (["clean", "--task", "inpaint", "--mask", "white.png"], "white.png: the mask is white everywhere"),
     (["clean", "--task", "inpaint", "--mask", "none.png"], "none.png: cannot be read (No such file"),
     (["clean", "--output", "file"], "file is a file; expected a folder for the results"),
@@ -310,6 +318,61 @@ def test_bad_input_is_one_line_and_leaves_nothing(
 )
 def test_words_that_are_no_command(words: list[str], message: str, restora: Command) -> None:
     assert message in restora(*words).error()
+
+
+def test_noise_is_found_in_pictures_and_not_made(tmp_path: Path, tiny: Path, restora: Command) -> None:
+    for stem, sigma in (("a", 0.05), ("b", 0.2)):
+        noise = torch.randn(3, 64, 64, generator=torch.Generator().manual_seed(0))
+        image.write(tmp_path / "noisy" / f"{stem}.png", 0.5 + sigma * noise)
+    words = ("--task", "denoise", "--sigma", "auto")
+    assert (
+        "expected a number" in restora("degrade", tmp_path / "noisy", "-o", tmp_path / "no", *words).error()
+    )
+    out = tmp_path / "out"
+    done = restora("restore", tmp_path / "noisy", "-o", out, *words, "--method", "tv", "--device", "cpu")
+    assert (done.code, done.err) == (0, "")
+    content = manifest(out)
+    assert content["settings"]["sigma"] == "auto"
+    for stem, sigma in (("a", 0.05), ("b", 0.2)):
+        found = content["files"][str(tmp_path / "noisy" / f"{stem}.png")]["sigma"]
+        assert found == pytest.approx(sigma, rel=0.06)
+        alone = ("--task", "denoise", "--sigma", found, "--method", "tv", "--device", "cpu")
+        restora("restore", tmp_path / "noisy" / f"{stem}.png", "-o", tmp_path / stem, *alone)
+        pair = (image.to_uint8(image.read(f / f"{stem}.png").pixels).int() for f in (out, tmp_path / stem))
+        assert (next(pair) - next(pair)).abs().max() <= 1
+
+
+def test_a_mask_that_is_named_is_the_same_in_degrade_and_restore(
+    clean: Path, tmp_path: Path, tiny: Path, restora: Command
+) -> None:
+    words = ("--task", "inpaint", "--hole", "pixels", "--missing", "0.3", "--hole-seed", 2)
+    restora("degrade", clean, "-o", tmp_path / "holes", *words, "--seed", 1)
+    restora("restore", tmp_path / "holes", "-o", tmp_path / "out", *words, "--method", "tv")
+    mask = Mask.pixels((8, 8), 0.3, 2).mask[0]
+    for stem in "abcde":
+        y, x = (image.read(tmp_path / f / f"{stem}.png").pixels for f in ("holes", "out"))
+        truth = image.read(clean / f"{stem}.png").pixels
+        assert torch.equal(y, mask * truth)
+        assert torch.equal(mask * x, mask * truth)
+        assert (x[(1 - mask).expand_as(x) > 0] > 0).any()
+    settings = manifest(tmp_path / "out")["settings"]
+    assert {k: settings[k] for k in ("hole", "missing", "hole_seed")} == {
+        "hole": "pixels",
+        "missing": 0.3,
+        "hole_seed": 2,
+    }
+
+
+def test_a_picture_of_two_levels_stops_no_other(
+    clean: Path, tmp_path: Path, tiny: Path, restora: Command
+) -> None:
+    image.write(clean / "b.png", torch.ones(3, 8, 8))
+    done = restora(
+        "restore", clean, "-o", tmp_path / "out", "--task", "impulse", "--method", "tv", "--device", "cpu"
+    )
+    (failure,) = done.failures()
+    assert failure.startswith(f"{clean / 'b.png'}: every pixel is black or white")
+    assert listing(tmp_path / "out") == ["a.png", "c.png", "d.png", "e.png", "restora.json"]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")

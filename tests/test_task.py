@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from restora import image
-from restora.degradations import Mask, Quantize, degradations
+from restora.degradations import AdditiveNoise, Mask, Quantize, UnknownNoise, degradations, named
 from restora.errors import MaskError, OptionError, RestoraError, ShapeError, UnknownNameError
 from restora.priors import load_prior
 from restora.task import Task
@@ -72,8 +72,43 @@ def test_hole_is_half_of_each_side() -> None:
     ("options", "hole", "came"), [({}, None, "neither"), ({"mask": Path("m.png")}, "center", "both")]
 )
 def test_mask_or_hole(options: dict[str, Any], hole: str | None, came: str) -> None:
-    with pytest.raises(OptionError, match=f"either --mask FILE.DIR or --hole center, got {came}"):
+    with pytest.raises(OptionError, match=f"either --mask FILE.DIR or --hole center.*text, got {came}"):
         Task("inpaint", options, hole=hole)
+
+
+@pytest.mark.parametrize("hole", ["pixels", "scratches", "text"])
+def test_a_named_mask_is_the_same_for_all_who_name_it(hole: str) -> None:
+    options = {"hole": hole, "hole_seed": 3}
+    task = Task("inpaint", {"hole_seed": 3, "sigma": 0.1}, hole=hole)
+    mask = task.pictures(Path("a.png"), (16, 12))["mask"]
+    assert torch.equal(task.pictures(Path("b.jpg"), (16, 12))["mask"], mask)
+    built = named.build("inpaint", (16, 12), options)
+    assert isinstance(built, Mask)
+    assert torch.equal(built.mask, mask)
+    assert task.pictures(Path("a.png"), (17, 12))["mask"].shape == (1, 1, 17, 12)
+    share = {"missing": 0.5} if hole == "pixels" else {}
+    assert task.facts() == {"task": "inpaint", "sigma": 0.1, **share, **options}
+    assert named.options(built) == {"sigma": 0.0, **share, **options}
+    assert task.degradation([{"mask": mask}]).sigma == 0.1
+
+
+def test_settings_of_another_hole() -> None:
+    with pytest.raises(OptionError, match="missing: hole=center has no such setting; expected hole=pixels"):
+        Task("inpaint", {"missing": 0.5}, hole="center")
+    with pytest.raises(OptionError, match="expected hole=pixels or scratches or text"):
+        named.build("inpaint", (8, 8), {"hole_seed": 1})
+    with pytest.raises(OptionError, match=r"hole: expected 'center' or 'pixels' or .*got 'middle'"):
+        Task("inpaint", {}, hole="middle")
+
+
+def test_noise_of_a_level_to_be_found() -> None:
+    task = Task("denoise", {"sigma": "auto"})
+    assert task.facts() == {"task": "denoise", "sigma": "auto"}
+    assert isinstance(task.degradation([{}]), UnknownNoise)
+    assert isinstance(task.example(), AdditiveNoise)
+    for name in ("superres", "colorize", "impulse"):
+        with pytest.raises(OptionError, match=f"'auto' is for denoise; task {name!r} expects a number"):
+            Task(name, {"sigma": "auto"})
 
 
 def test_hole_of_another_task() -> None:
@@ -103,6 +138,10 @@ def test_mask_that_is_missing_or_of_another_size(tmp_path: Path) -> None:
         ("inpaint", {"sigma": 9.0}, "center"),
         ("superres", {"scale": 0}, None),
         ("denoise", {"sigma": -1.0}, None),
+        ("inpaint", {"missing": 0.0}, "pixels"),
+        ("inpaint", {"missing": 1.0}, "pixels"),
+        ("inpaint", {"hole_seed": -1}, "text"),
+        ("impulse", {"share": 1.0}, None),
     ],
 )
 def test_bad_values_are_told_before_any_file_is_read(

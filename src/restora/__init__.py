@@ -7,11 +7,14 @@ from restora.degradations import (
     Degradation,
     Downsample,
     Grayscale,
+    Impulse,
     LinearDegradation,
     Mask,
     Poisson,
     Quantize,
+    UnknownNoise,
     degradations,
+    estimate_sigma,
 )
 from restora.errors import RestoraError
 from restora.priors import DictionaryPrior, GANPrior, GaussianPrior, Prior, load_prior, priors
@@ -32,6 +35,7 @@ __all__ = [
     "GANPrior",
     "GaussianPrior",
     "Grayscale",
+    "Impulse",
     "LatentMAP",
     "LinearDegradation",
     "LowRank",
@@ -44,7 +48,9 @@ __all__ = [
     "Solver",
     "Sparse",
     "Step",
+    "UnknownNoise",
     "degradations",
+    "estimate_sigma",
     "load_prior",
     "priors",
     "restore",

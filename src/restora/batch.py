@@ -68,7 +68,7 @@ def restore(
     """Restore the items, up to `batch_size` images and MAX_PIXELS together; yields each batch when its
     results are written. `watch` sees every step."""
     for chunk, loaded in _chunks(items, task, prior, batch_size):
-        for alike in _by_shape(loaded):
+        for alike in [[x] for x in loaded] if task.auto else _by_shape(loaded):
             _restore_batch(alike, task, prior, method, samples, device, tile, watch)
         yield chunk
 
@@ -108,6 +108,7 @@ def _load(item: Item, task: Task, prior: Prior | None) -> Loaded | None:
         channels = _channels(picture, degradation, prior)
         picture = image.Picture(image.convert(picture.pixels, channels), picture.bits)
         *_, height, width = check_shapes(picture.pixels[None], degradation, prior)
+        degradation.given(picture.pixels[None])
         return Loaded(item, picture, fields, height * width)
     except RestoraError as error:
         item.fail(error)
@@ -171,10 +172,10 @@ def _restore_batch(
         if watch is not None:
             watch(items, step)
     for i, x in enumerate(loaded):
-        _write(x, result, i)
+        _write(x, result, i, {"sigma": round(result.degradation.sigma, 4)} if task.auto else {})
 
 
-def _write(x: Loaded, result: Restoration, i: int) -> None:
+def _write(x: Loaded, result: Restoration, i: int, found: dict[str, float]) -> None:
     try:
         for path, sample in zip(x.item.pictures, result.samples[i], strict=True):
             image.write(path, sample, x.picture.bits)
@@ -190,6 +191,7 @@ def _write(x: Loaded, result: Restoration, i: int) -> None:
         seconds=round(result.seconds / len(result.image), 4),
         residual=round(result.residual[i].item(), 6),
         loss=round(result.history[-1, i].item(), 4),
+        **found,
         **known,
     )
 

@@ -31,6 +31,7 @@ class Restoration:
     std: (B, C, H, W), the posterior's standard deviation, full scale 1; of solvers that draw from it, if they
         were asked for `uncertainty`, or for `samples`.
     residual: (B,), root mean square of y - A(image), of the quantiser the distance to the cells.
+    degradation: what the observations were restored from; of a `blind` one, what it was found to be.
     history: (steps, B), the solver's loss; `seconds`: wall time for the whole batch.
     """
 
@@ -40,6 +41,7 @@ class Restoration:
     history: Tensor
     seconds: float
     method: str
+    degradation: Degradation
     std: Tensor | None = None
     settings: dict[str, object] = field(default_factory=dict)
 
@@ -104,8 +106,9 @@ def stream(
     solver = solver.for_samples(samples)
     if uncertainty:
         solver = solver.for_uncertainty(samples)
-    check_task(name, solver, degradation, model)
     shape = check_shapes(y, degradation, model)
+    degradation = degradation.given(y)
+    check_task(name, solver, degradation, model)
     y, degradation, model = y.to(place), degradation.to(place), model.to(place) if model else None
     streams = random.generators(seed, len(y), "restore")
     if model is not None and model.any_size and max(shape[1:]) > tile:
@@ -126,6 +129,7 @@ def stream(
         history=torch.stack(history),
         seconds=time.monotonic() - start,
         method=name,
+        degradation=degradation,
         std=last.std,
         settings=dict(vars(solver)),
     )

@@ -12,16 +12,22 @@ import torch
 from torch import Tensor
 
 from restora import image
-from restora.degradations import Degradation, Mask, degradations
+from restora.degradations import AdditiveNoise, Degradation, Mask, UnknownNoise, degradations
 from restora.degradations.base import Shape
+from restora.degradations.holes import HOLES, Hole
+from restora.degradations.named import HOLE_OPTIONS
 from restora.errors import MaskError, OptionError, RestoraError, ShapeError
 from restora.priors import Prior
+
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
 class Task:
     """`name` is a registered degradation, `options` are its fields. A field that is a picture (the mask)
-    is given as a file for all pictures, or as a folder with a file of the same stem for each.
+    is given as a file for all pictures, or as a folder with a file of the same stem for each; or as a `hole`
+    that has a name, with its settings among the options. The noise of `denoise` may be "auto": found in each
+    picture.
 
     Bad options, and a file for all pictures that is no mask, raise a RestoraError at once.
     """
@@ -32,13 +38,20 @@ class Task:
 
     def __post_init__(self) -> None:
         takes_mask = issubclass(self.cls, Mask)
+        if self.auto and not issubclass(self.cls, AdditiveNoise):
+            raise OptionError(
+                f"sigma: 'auto' is for denoise; task {self.name!r} expects a number, full scale = 1"
+            )
         if self.hole and not takes_mask:
             raise OptionError(f"--hole is an option of inpaint; task {self.name!r} has no such option")
         if takes_mask and (self.hole is None) == ("mask" not in self.options):
             came = "neither" if self.hole is None else "both"
             raise OptionError(
-                f"inpaint needs to know what is missing: either --mask FILE|DIR or --hole center, got {came}"
+                f"inpaint needs to know what is missing: either --mask FILE|DIR or --hole "
+                f"{'|'.join(HOLES)}, got {came}"
             )
+        if takes_mask:
+            self._hole()
         for source in self._sources().values():
             if not source.is_dir():
                 image.read_mask(source)
@@ -47,6 +60,11 @@ class Task:
     @property
     def cls(self) -> type[Degradation]:
         return degradations.get(self.name)
+
+    @property
+    def auto(self) -> bool:
+        """Whether the level of the noise is to be found in each picture."""
+        return self.options.get("sigma") == AUTO
 
     def images(self, files: Sequence[Path]) -> Shape | None:
         """The shape (C, H, W) of the colour images behind the observations in `files`, as far as their heads
@@ -68,13 +86,14 @@ class Task:
             raise ShapeError(f"task {self.name!r} does not fit prior {prior.name!r}: {error}") from error
 
     def example(self, size: tuple[int, ...] = (64, 64)) -> Degradation:
-        """This degradation of images of (height, width) `size`, with stand-ins for the masks of files."""
-        return self.degradation([self._center(size) if self.hole else self._stand_ins(size)])
+        """What solvers see, for images of (height, width) `size`, with stand-ins for the masks of files."""
+        pictures = self._named(size) if self.hole else self._stand_ins(size)
+        return self.degradation([pictures]).example(size)
 
     def pictures(self, path: Path, size: tuple[int, int]) -> dict[str, Tensor]:
         """The per-image fields for the picture at `path`, of (height, width) `size`: {} but for masks."""
         if self.hole:
-            return self._center(size)
+            return self._named(size)
         return {name: self._mask(file, path, size) for name, file in self.partners(path).items()}
 
     def partners(self, path: Path) -> dict[str, Path]:
@@ -86,20 +105,26 @@ class Task:
 
     def degradation(self, pictures: Sequence[dict[str, Tensor]]) -> Degradation:
         """The degradation of a batch whose images have these per-image fields."""
+        if self.auto:
+            return UnknownNoise()
+        own = {name: value for name, value in self.options.items() if name not in HOLE_OPTIONS}
         stacked = {name: torch.cat([p[name] for p in pictures]) for name in pictures[0]}
-        return self.cls(**{**self.options, **stacked})
+        return self.cls(**{**own, **stacked})
 
     def facts(self) -> dict[str, Any]:
         """What the manifest says of this task: all its settings, also those left at their default."""
         settings = {f.name: f.default for f in fields(self.cls) if f.init and not _is_picture(f)}
         given = {k: str(v) if isinstance(v, Path) else v for k, v in self.options.items()}
-        return {"task": self.name, **settings, **given, **({"hole": self.hole} if self.hole else {})}
+        return {"task": self.name, **settings, **given, **(self._hole().options if self.hole else {})}
 
     def _sources(self) -> dict[str, Path]:
         return {f.name: self.options[f.name] for f in self._picture_fields() if f.name in self.options}
 
-    def _center(self, size: tuple[int, ...]) -> dict[str, Tensor]:
-        return {"mask": Mask.center((size[0], size[1])).mask}
+    def _hole(self) -> Hole:
+        return Hole.of({**self.options, **({"hole": self.hole} if self.hole else {})})
+
+    def _named(self, size: tuple[int, ...]) -> dict[str, Tensor]:
+        return {"mask": Mask.named(self._hole(), (size[0], size[1])).mask}
 
     def _stand_ins(self, size: tuple[int, ...]) -> dict[str, Tensor]:
         return {f.name: torch.ones(1, 1, *size) for f in self._picture_fields()}

@@ -465,3 +465,12 @@ def test_time_left_is_that_of_each_method(bench: Command, monkeypatch: pytest.Mo
     lines = bench(*words).err.splitlines()
     left = [line.rpartition("; ")[2] for line in lines]
     assert left == ["2 min left", "11 min left", "10 min left", "6 min left", "5 min left", "0 s left"]
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_methods_see_what_an_observation_tells(bench: Command, tmp_path: Path) -> None:
+    assert bench("--methods", "copy,biharmonic", "--tasks", "impulse").code == 0
+    copy, filled = results(tmp_path / "out")["cells"]
+    assert filled["method"] == "biharmonic"
+    assert filled["summary"]["psnr"]["mean"] > copy["summary"]["psnr"]["mean"] + 3
+    assert all(row["residual"] < 1e-6 for row in filled["images"])

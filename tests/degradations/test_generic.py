@@ -21,6 +21,7 @@ from restora.degradations import (
     Degradation,
     Downsample,
     Grayscale,
+    Impulse,
     LinearDegradation,
     Mask,
     Poisson,
@@ -61,6 +62,9 @@ VARIANTS: dict[str, Callable[[], Degradation]] = {
     "gaussian": lambda: Downsample(2, "gaussian", sigma=0.02),
     "no-noise": lambda: AdditiveNoise(0.0),
     "poisson-read": lambda: Poisson(200.0, sigma=0.02),
+    "impulse-noisy": lambda: Impulse(0.4, sigma=0.03),
+    "impulse-given": lambda: Impulse(0.4).given(Impulse(0.4)(images(3), generators(2, 3))),
+    "pixels": lambda: Mask.pixels(IMAGE[1:], 0.3),
     "dither": lambda: Quantize(9, sigma=0.05),
     "identity": lambda: Quantize(distance="identity"),
     "blur-circular": lambda: Blur(boundary="circular"),
@@ -114,7 +118,7 @@ def invertible(degradation: Degradation) -> bool:
 
 
 def noiseless(degradation: Degradation) -> bool:
-    return degradation.sigma == 0 and not isinstance(degradation, Poisson)
+    return degradation.sigma == 0 and not isinstance(degradation, Poisson | Impulse)
 
 
 # A, adjoint, pseudo-inverse
@@ -222,7 +226,8 @@ def test_condition_is_the_posterior_mean(degradation: Degradation) -> None:
     d = first(degradation, count)
     x_hat = images(1, low=0.35, high=0.65).expand(count, -1, -1, -1)
     x = x_hat + std * randn(x_hat.shape, torch.Generator().manual_seed(3), like=x_hat)
-    mean = d.condition(x_hat, std**2, d.forward(x, generators(0, count)))
+    y = d.forward(x, generators(0, count))
+    mean = d.given(y).condition(x_hat, std**2, y)
     error = x - mean
     # The floor is for errors that are rare, and so are missing from the deviation of the samples.
     z_score = error.mean(0) / (error.std(0) / count**0.5 + 1e-3 * std)
@@ -309,6 +314,26 @@ def test_fidelity_of_the_truth_is_zero(degradation: Degradation) -> None:
         pytest.skip("the deck's distance is not zero at the truth")
     x = images(3)
     torch.testing.assert_close(degradation.fidelity(x, degradation.A(x)), torch.zeros(3).double())
+
+
+# what the observation itself tells
+
+
+def test_given_an_observation(degradation: Degradation) -> None:
+    x = images(3)
+    y = degradation.forward(x, generators(5, 3))
+    known = degradation.given(y)
+    assert (known is degradation) == (not degradation.blind)
+    assert not known.blind
+    assert known.given(y) is known
+    assert type(degradation.example(IMAGE[1:])) is type(known)
+    assert known.observed_shape(IMAGE) == degradation.observed_shape(IMAGE)
+    assert known.sigma == degradation.sigma
+    for i in range(3):
+        one = degradation.take(torch.tensor([i])).given(y[i : i + 1])
+        torch.testing.assert_close(one.A(x[i : i + 1]), known.A(x)[i : i + 1])
+    if degradation.blind and known.sigma == 0:  # what is left of it explains the truth
+        torch.testing.assert_close(known.fidelity(x, y), torch.zeros(3).double())
 
 
 # batches, seeds, shapes, types

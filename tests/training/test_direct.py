@@ -156,6 +156,8 @@ def test_bad_settings() -> None:
         DirectConfig(**SETTINGS | {"options": "sigma=2"})
     with pytest.raises(RestoraError, match="scale: expected an image whose sides divide by 3"):
         DirectConfig(**SETTINGS | {"task": "superres", "options": "scale=3"})
+    with pytest.raises(OptionError, match="--task impulse: a direct network is for one degradation"):
+        DirectConfig(**SETTINGS | {"task": "impulse"})
     with pytest.raises(OptionError, match="--width must be an even number"):
         DirectConfig(**SETTINGS | {"width": 5})
 

@@ -54,6 +54,7 @@ def test_degradations_are_drawn_for_every_group(config: EncoderConfig) -> None:
     found = observe(x, 4, torch.Generator().manual_seed(0))
     assert sum(len(y) for y, _ in found) == 160
     assert {type(a) for _, a in found} == {degradations.get(name) for name in fitting((3, 8, 8))}
+    assert "impulse" not in fitting((3, 8, 8))  # which becomes inpainting
     assert "colorize" not in fitting((1, 8, 8))
     masks = Mask.random((3, 16, 16), 200, torch.Generator().manual_seed(0)).mask
     assert len(masks) == 200

@@ -95,8 +95,8 @@ class Benchmark:
         return self.protocol.observe(degradation, truth, noise), degradation
 
     def _cell(self, task: str, method: Method) -> Cell:
-        sizes = [shape[1:] for shape in self.images.shapes]
-        degradations = (self.protocol.degradation(task, size) for size in sizes)
+        sizes = [(shape[1], shape[2]) for shape in self.images.shapes]
+        degradations = (self.protocol.degradation(task, size).example(size) for size in sizes)
         if not all(method.solver.handles(degradation, method.prior) for degradation in degradations):
             return Cell(task, method, self.images, None)
         settings = {"task": self.protocol.facts(task, sizes[0]), **method.facts()}

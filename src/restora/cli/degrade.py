@@ -12,12 +12,14 @@ import argparse
 from restora import batch, files
 from restora.cli.options import add_input, add_task, make_task
 from restora.cli.report import progress, summary
+from restora.errors import OptionError
 from restora.manifest import Manifest
 
 EXAMPLES = """examples:
   restora degrade photos/ -o small --task superres
   restora degrade face.png -o grey --task colorize
   restora degrade 'photos/*.jpg' -o holes --task inpaint --hole center
+  restora degrade photos/ -o sparse --task inpaint --hole pixels --missing 0.8
 """
 
 
@@ -33,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     task = make_task(args)
+    if task.auto:
+        raise OptionError("--sigma auto finds the noise of a picture; expected a number to make it with")
     items = files.collect(args.inputs, args.output, args.seed, partners=task.partners)
     settings = {"command": "degrade", **task.facts(), "seed": args.seed}
     manifest = Manifest(args.output, settings, args.overwrite)

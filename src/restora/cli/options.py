@@ -8,19 +8,19 @@ import math
 import textwrap
 import typing
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
-from restora.degradations import Degradation, Mask, degradations
+from restora.degradations import degradations
+from restora.degradations.named import option_fields
 from restora.errors import OptionError
 from restora.solvers import Solver, solvers
-from restora.task import Task
+from restora.task import AUTO, Task
 
 MASK_HELP = "a picture, white where pixels are missing; or a folder with one of the same name for each input"
-HOLE_HELP = "in place of --mask: the middle half of each side is missing"
-Owners = dict[str, Field[Any]]
+AUTO_HELP = "; auto, of denoise: as found in each picture"
+Owners = dict[str, tuple[Field[Any], Any]]
 
 
 def add_input(parser: argparse.ArgumentParser, text: str) -> None:
@@ -33,14 +33,12 @@ def add_input(parser: argparse.ArgumentParser, text: str) -> None:
 def add_task(parser: argparse.ArgumentParser) -> None:
     """One option for each field of each registered degradation, in a group for each task."""
     options = _task_options()
-    for task, cls in degradations:
+    for task in degradations.names():
         names = [name for name, owners in options.items() if list(owners) == [task]]
         if names:
             group = parser.add_argument_group(f"options of --task {task}")
             for name in names:
                 _add_option(group, name, options[name])
-            if issubclass(cls, Mask):
-                group.add_argument("--hole", choices=["center"], help=HOLE_HELP)
     group = parser.add_argument_group("options of several tasks")
     for name, owners in options.items():
         if len(owners) > 1:
@@ -48,34 +46,34 @@ def add_task(parser: argparse.ArgumentParser) -> None:
 
 
 def _task_options() -> dict[str, Owners]:
-    """name of an option -> the tasks that have it, and their fields."""
+    """name of an option -> the tasks that have it, and their fields with the types."""
     options: dict[str, Owners] = {}
     for task, cls in degradations:
-        for item in task_fields(cls):
-            options.setdefault(item.name, {})[task] = item
+        for name, entry in option_fields(cls).items():
+            options.setdefault(name, {})[task] = entry
     return options
 
 
-def task_fields(cls: type[Degradation]) -> Iterator[Field[Any]]:
-    return (item for item in fields(cls) if item.init)
-
-
 def _add_option(group: argparse._ArgumentGroup, name: str, owners: Owners) -> None:
-    item = next(iter(owners.values()))
+    item = next(iter(owners.values()))[0]
     picture = item.metadata.get("per_image")
-    hints = [typing.get_type_hints(degradations.get(task))[name] for task in owners]
+    hints = [hint for _, hint in owners.values()]
     kind = value_type(Path if picture else hints[0])
+    if name == "sigma":
+        kind["type"] = _level
     if "choices" in kind:  # those of another task are refused when the task is made
         kind["choices"] = tuple(dict.fromkeys(word for hint in hints for word in typing.get_args(hint)))
-    group.add_argument(_flag(name), **kind, help=MASK_HELP if picture else _help(owners))
+    text = MASK_HELP if picture else _help(owners)
+    group.add_argument(_flag(name), **kind, help=text + AUTO_HELP if name == "sigma" else text)
 
 
 def _help(owners: Owners) -> str:
     """What the option means and its default: once, or task by task where they differ."""
-    meanings = {item.metadata.get("help", "") for item in owners.values()}
+    meanings = {item.metadata.get("help", "") for item, _ in owners.values()}
     if len(meanings) > 1:
-        return "; ".join(f"[{task}] {_help({task: item})}" for task, item in owners.items())
-    defaults = {task: show(item.default) for task, item in owners.items() if item.default is not MISSING}
+        return "; ".join(f"[{task}] {_help({task: entry})}" for task, entry in owners.items())
+    known = {task: item.default for task, (item, _) in owners.items() if item.name != "hole"}  # or a mask
+    defaults = {task: show(value) for task, value in known.items() if value is not MISSING}
     if not defaults:
         return meanings.pop()
     usual = Counter(defaults.values()).most_common(1)[0][0]
@@ -86,6 +84,14 @@ def _help(owners: Owners) -> str:
 def show(value: object) -> str:
     """A default as people would type it."""
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _level(text: str) -> float | str:
+    """A level of noise: a number, or the word that has it found."""
+    return text if text == AUTO else float(text)
+
+
+_level.__name__ = "float"  # what argparse calls it in its messages
 
 
 def _flag(name: str) -> str:
@@ -103,7 +109,7 @@ def value_type(hint: Any) -> dict[str, Any]:
 
 def make_task(args: argparse.Namespace) -> Task:
     """The Task that the options describe. An option of another task is an error, never ignored."""
-    own = {item.name for item in task_fields(degradations.get(args.task))}
+    own = option_fields(degradations.get(args.task))
     options = _task_options()
     given = {name: getattr(args, name) for name in options if getattr(args, name) is not None}
     for name in given:
@@ -112,7 +118,7 @@ def make_task(args: argparse.Namespace) -> Task:
                 f"{_flag(name)} is an option of {', '.join(options[name])}; "
                 f"task {args.task!r} has no such option"
             )
-    return Task(args.task, given, hole=args.hole)
+    return Task(args.task, given, hole=given.pop("hole", None))
 
 
 def add_solver(parser: argparse.ArgumentParser) -> None:

@@ -33,6 +33,7 @@ EXAMPLES = """examples:
   restora restore grey.png -o out --task colorize
   restora restore small/ -o out --task superres --scale 4 --samples 3
   restora restore photos/ -o out --task inpaint --mask masks/
+  restora restore noisy/ -o out --task denoise --sigma auto
 """
 
 

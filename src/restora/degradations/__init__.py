@@ -5,9 +5,11 @@ from restora.degradations.blur import Blur
 from restora.degradations.chain import Chain
 from restora.degradations.downsample import Downsample
 from restora.degradations.grayscale import Grayscale
+from restora.degradations.impulse import Impulse
 from restora.degradations.linear import LinearDegradation
 from restora.degradations.mask import Mask
-from restora.degradations.noise import AdditiveNoise
+from restora.degradations.noise import AdditiveNoise, UnknownNoise
+from restora.degradations.noise_level import estimate_sigma
 from restora.degradations.poisson import Poisson
 from restora.degradations.quantize import Quantize
 from restora.registry import Registry
@@ -20,6 +22,7 @@ degradations.register("denoise", AdditiveNoise)
 degradations.register("dequantize", Quantize)
 degradations.register("deblur", Blur)
 degradations.register("poisson", Poisson)
+degradations.register("impulse", Impulse)
 
 __all__ = [
     "AdditiveNoise",
@@ -28,10 +31,13 @@ __all__ = [
     "Degradation",
     "Downsample",
     "Grayscale",
+    "Impulse",
     "LinearDegradation",
     "Mask",
     "Poisson",
     "Quantize",
+    "UnknownNoise",
     "degradations",
+    "estimate_sigma",
     "option",
 ]

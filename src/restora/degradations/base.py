@@ -45,6 +45,8 @@ class Degradation(nn.Module):
     """
 
     linear: ClassVar[bool] = True
+    blind: ClassVar[bool] = False
+    """Whether the observation has to say what it is, by `given`; solvers never see one that is."""
 
     @property
     def grain(self) -> int:
@@ -71,7 +73,7 @@ class Degradation(nn.Module):
                 delattr(self, entry.name)
                 self.register_buffer(entry.name, value)
             else:
-                _validate(entry, hints[entry.name], value)
+                validate(entry, hints[entry.name], value)
 
     @classmethod
     def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> Degradation:
@@ -166,6 +168,17 @@ class Degradation(nn.Module):
             solution = conjugate_gradient(system, residual, tolerance)
         return self.fit(mean + covariance(model.A_adjoint(solution)), y)
 
+    def given(self, y: Tensor) -> Degradation:
+        """What it is once the observations y (B, ...) are known: this very one, unless it is `blind`.
+
+        A RestoraError where y does not tell.
+        """
+        return self
+
+    def example(self, size: tuple[int, ...]) -> Degradation:
+        """What solvers see in its place, for some observation of images of (height, width) `size`."""
+        return self.given(torch.full((1, 3, *size), 0.5)) if self.blind else self
+
     def tangent(self, x: Tensor, y: Tensor) -> tuple[Degradation, Tensor]:
         """The linear degradation with Gaussian noise closest to this one about x, and its observation."""
         return self, y
@@ -242,7 +255,7 @@ def weighted_sum(residual: Tensor, p: float, weight: Tensor | None) -> Tensor:
     return (loss if weight is None else weight * loss).flatten(1).sum(1)
 
 
-def _validate(entry: Field[Any], hint: Any, value: Any) -> None:
+def validate(entry: Field[Any], hint: Any, value: Any) -> None:
     """OptionError, in one line, unless `value` has the type `hint` and the range of the field's metadata."""
     if get_origin(hint) is Literal:
         expected, ok = " or ".join(map(repr, get_args(hint))), value in get_args(hint)

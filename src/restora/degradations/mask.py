@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from restora.degradations import holes
 from restora.degradations.base import Degradation, Shape
+from restora.degradations.holes import Hole
 from restora.errors import MaskError, OptionError, ShapeError
 from restora.random import Generators, Window
 
@@ -21,6 +23,7 @@ class Mask(Degradation):
     """Hides the pixels where `mask` is 0, in all channels; they are 0 in y and carry no noise.
 
     `mask`: 1 where observed, (B, 1, H, W), or (1, 1, H, W) for the whole batch; (B, H, W) and (H, W) do too.
+    `hole`: what a mask that has a name was made of, else None.
     Raises MaskError for a mask that is not 0/1 or observes nothing, ShapeError where it does not fit.
     """
 
@@ -29,19 +32,40 @@ class Mask(Degradation):
     )
 
     def __post_init__(self) -> None:
+        self.hole: Hole | None = None
         self.mask = _as_mask(self.mask)
         super().__post_init__()
 
     @classmethod
+    def named(cls, hole: Hole, size: tuple[int, int], sigma: float = 0.0) -> Mask:
+        """What `hole` leaves of images of (H, W) `size`."""
+        made = cls(hole.mask(size), sigma=sigma)
+        made.hole = hole
+        return made
+
+    @classmethod
     def center(cls, size: tuple[int, int], hole: int | None = None, sigma: float = 0.0) -> Mask:
         """A central hole in (H, W) = `size`: `hole` pixels a side, or (Yeh et al.) half of each side."""
-        if hole is not None and hole < 1:
+        if hole is None:
+            return cls.named(Hole("center"), size, sigma)
+        if hole < 1:
             raise OptionError(f"hole: expected at least 1 pixel, got {hole}; leave it out for half the side")
-        height, width = (s // 2 if hole is None else min(hole, s) for s in size)
-        top, left = (size[0] - height) // 2, (size[1] - width) // 2
-        mask = torch.ones(1, 1, *size)
-        mask[..., top : top + height, left : left + width] = 0
-        return cls(mask, sigma=sigma)
+        return cls(holes.center(size, (min(hole, size[0]), min(hole, size[1]))), sigma=sigma)
+
+    @classmethod
+    def pixels(cls, size: tuple[int, int], missing: float = 0.5, seed: int = 0, sigma: float = 0.0) -> Mask:
+        """The share `missing` of the pixels, anywhere. Here and below, `seed` and `size` are all it takes."""
+        return cls.named(Hole("pixels", missing, seed), size, sigma)
+
+    @classmethod
+    def scratches(cls, size: tuple[int, int], seed: int = 0, sigma: float = 0.0) -> Mask:
+        """Hairlines across the image, 1 to 3 pixels wide at 64 pixels a side; a few percent of it."""
+        return cls.named(Hole("scratches", hole_seed=seed), size, sigma)
+
+    @classmethod
+    def text(cls, size: tuple[int, int], seed: int = 0, sigma: float = 0.0) -> Mask:
+        """Lines of letters all over the image."""
+        return cls.named(Hole("text", hole_seed=seed), size, sigma)
 
     @classmethod
     def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> Mask:

@@ -1,19 +1,22 @@
 """Registered degradations as a file or a message can hold them: the name of the task and its plain options.
 
-An option is plain if it is a number or a word. The mask of inpainting is a picture; the one that has a name
-is the central hole, `hole: center`.
+An option is plain if it is a number or a word. The mask of inpainting is a picture; those that have a name
+(`restora.degradations.holes`) have `hole` and their settings as options, and the default is the central one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import Field, fields
 from typing import Any, get_type_hints
 
 from torch import Tensor
 
 from restora.degradations import Degradation, Mask, degradations
+from restora.degradations.holes import Hole
 from restora.errors import OptionError
+
+HOLE_OPTIONS = tuple(entry.name for entry in fields(Hole))
 
 
 def build(task: str, size: tuple[int, ...], options: Mapping[str, Any] | None = None) -> Degradation:
@@ -21,24 +24,32 @@ def build(task: str, size: tuple[int, ...], options: Mapping[str, Any] | None = 
     cls, given = degradations.get(task), dict(options or {})
     if not issubclass(cls, Mask):
         return cls(**given)
-    if (hole := given.pop("hole", "center")) != "center":
-        raise OptionError(f"hole: expected 'center', got {hole!r}")
-    return cls.center((size[0], size[1]), **given)
+    hole = Hole.of(given)
+    own = {name: value for name, value in given.items() if name not in HOLE_OPTIONS}
+    return cls.named(hole, (size[0], size[1]), **own)
 
 
 def options(degradation: Degradation) -> dict[str, Any]:
     """The plain options, also those left at their default."""
-    values = {entry.name: getattr(degradation, entry.name) for entry in fields(degradation)}
-    plain = {name: value for name, value in values.items() if not isinstance(value, Tensor)}
-    return plain | ({"hole": "center"} if _has_center(degradation) else {})
+    hole = degradation.hole if isinstance(degradation, Mask) else None
+    return _fields(degradation) | (hole.options if hole else {})
+
+
+def option_fields(cls: type[Degradation]) -> dict[str, tuple[Field[Any], Any]]:
+    """The options of such a degradation, pictures too, and their types: those of its hole are among them."""
+    owners = (cls, Hole) if issubclass(cls, Mask) else (cls,)
+    return {
+        entry.name: (entry, get_type_hints(owner)[entry.name])
+        for owner in owners
+        for entry in fields(owner)
+        if entry.init
+    }
 
 
 def parse(task: str, text: str) -> dict[str, Any]:
     """NAME=VALUE,... as options of the task; OptionError for one that it does not have."""
-    cls, hints = degradations.get(task), get_type_hints(degradations.get(task))
-    known = {entry.name: hints[entry.name] for entry in fields(cls) if entry.init}
+    known = {name: hint for name, (_, hint) in option_fields(degradations.get(task)).items()}
     plain = {name: hint for name, hint in known.items() if hint is not Tensor}
-    plain |= {"hole": str} if issubclass(cls, Mask) else {}
     found: dict[str, Any] = {}
     for word in filter(None, text.split(",")):
         name, equals, value = word.partition("=")
@@ -53,7 +64,7 @@ def parse(task: str, text: str) -> dict[str, Any]:
 
 def same(a: Degradation, b: Degradation) -> bool:
     """Whether both do the same to every image."""
-    if type(a) is not type(b) or options(a) != options(b):
+    if type(a) is not type(b) or _fields(a) != _fields(b):
         return False
     pairs = zip(a.state_dict().values(), b.state_dict().values(), strict=True)
     return all(p.shape[1:] == q.shape[1:] and bool((p.cpu() == q.cpu()).all()) for p, q in pairs)
@@ -70,9 +81,6 @@ def describe(degradation: Degradation) -> str:
     return f"{task_name(degradation)} ({settings})" if settings else task_name(degradation)
 
 
-def _has_center(degradation: Degradation) -> bool:
-    if not isinstance(degradation, Mask):
-        return False
-    mask = degradation.mask.cpu()
-    height, width = mask.shape[-2:]
-    return bool((mask == Mask.center((height, width)).mask).all())
+def _fields(degradation: Degradation) -> dict[str, Any]:
+    values = {entry.name: getattr(degradation, entry.name) for entry in fields(degradation)}
+    return {name: value for name, value in values.items() if not isinstance(value, Tensor)}

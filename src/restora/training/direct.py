@@ -49,6 +49,11 @@ class DirectConfig(NetworkConfig):
             raise OptionError("--crop is for priors of images of any size; a direct network has one size")
         degradation = named.build(self.task, self.shape[1:], named.parse(self.task, self.options))
         degradation.observed_shape(self.shape)
+        if degradation.blind:
+            raise OptionError(
+                f"--task {self.task}: a direct network is for one degradation, and this is another one for "
+                "each picture; expected one of the other tasks. Train a flow for it"
+            )
 
 
 class DirectTrainer(NetworkTrainer):

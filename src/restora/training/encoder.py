@@ -218,14 +218,14 @@ class EncoderTrainer(Trainer):
 
 
 def fitting(shape: tuple[int, int, int]) -> list[str]:
-    """The registered tasks that images of this shape can be put to."""
+    """The registered tasks that images of this shape can be put to; one that is blind becomes another."""
     names = []
-    for name in degradations.names():
+    for name, cls in degradations:
         try:
             named.build(name, shape[1:]).observed_shape(shape)
         except (ShapeError, OptionError):
             continue
-        names.append(name)
+        names += [] if cls.blind else [name]
     return names
 
 
