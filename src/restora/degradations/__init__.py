@@ -5,6 +5,7 @@ from restora.degradations.blur import Blur
 from restora.degradations.chain import Chain
 from restora.degradations.downsample import Downsample
 from restora.degradations.grayscale import Grayscale
+from restora.degradations.jpeg import JPEG
 from restora.degradations.linear import LinearDegradation
 from restora.degradations.mask import Mask
 from restora.degradations.noise import AdditiveNoise
@@ -20,8 +21,10 @@ degradations.register("denoise", AdditiveNoise)
 degradations.register("dequantize", Quantize)
 degradations.register("deblur", Blur)
 degradations.register("poisson", Poisson)
+degradations.register("jpeg", JPEG)
 
 __all__ = [
+    "JPEG",
     "AdditiveNoise",
     "Blur",
     "Chain",
