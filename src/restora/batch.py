@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,7 +29,7 @@ class Loaded:
 
     item: Item
     picture: image.Picture
-    fields: dict[str, Tensor]
+    fields: dict[str, Any]
 
 
 def degrade(items: Sequence[Item], task: Task) -> Iterator[Item]:
@@ -62,16 +63,17 @@ def restore(
     for start in range(0, len(items), batch_size):
         chunk = list(items[start : start + batch_size])
         loaded = [x for x in (_load(item, task, prior) for item in chunk) if x is not None]
-        for alike in _by_shape(loaded):
+        for alike in _alike(loaded):
             _restore_batch(alike, task, prior, method, samples, device, tile, watch)
         yield chunk
 
 
-def _by_shape(loaded: Sequence[Loaded]) -> Iterable[list[Loaded]]:
-    """Without a prior the pictures may differ in size; a batch cannot."""
-    groups: dict[tuple[int, ...], list[Loaded]] = {}
+def _alike(loaded: Sequence[Loaded]) -> Iterable[list[Loaded]]:
+    """Pictures may differ in size, and in what their files say of them; those of a batch cannot."""
+    groups: dict[tuple[Any, ...], list[Loaded]] = {}
     for x in loaded:
-        groups.setdefault(tuple(x.picture.pixels.shape), []).append(x)
+        plain = {name: None if isinstance(v, Tensor) else v for name, v in x.fields.items()}
+        groups.setdefault((*x.picture.pixels.shape, *plain.items()), []).append(x)
     return groups.values()
 
 
@@ -101,17 +103,17 @@ def _channels(picture: image.Picture, degradation: Degradation, prior: Prior | N
     return len(picture.pixels)
 
 
-def _fields(item: Item, picture: image.Picture, task: Task, prior: Prior | None) -> dict[str, Tensor]:
-    fields = task.pictures(item.path, picture.size)
+def _fields(item: Item, picture: image.Picture, task: Task, prior: Prior | None) -> dict[str, Any]:
+    told, fields = task.cls.of_file(item.path), task.pictures(item.path, picture.size)
     if prior is None or prior.any_size:
-        return fields
+        return fields | told
     height, width = prior.image_shape[1:]
     if fields and picture.size != (height, width):
         raise ShapeError(
             f"{item.path.name} is {picture.size[1]}x{picture.size[0]}, but prior {prior.name!r} makes "
             f"{width}x{height} images, so it must be {width}x{height}. Crop or scale it to that size"
         )
-    return fields
+    return fields | told
 
 
 def _restore_batch(

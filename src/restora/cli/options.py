@@ -57,7 +57,8 @@ def _task_options() -> dict[str, Owners]:
 
 
 def task_fields(cls: type[Degradation]) -> Iterator[Field[Any]]:
-    return (item for item in fields(cls) if item.init)
+    """Those that a user sets; not what a degradation reads off the observation's file."""
+    return (item for item in fields(cls) if item.init and not item.metadata.get("from_file"))
 
 
 def _add_option(group: argparse._ArgumentGroup, name: str, owners: Owners) -> None:

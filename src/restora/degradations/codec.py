@@ -1,6 +1,6 @@
 """The transform of JPEG: full-range YCbCr, planes of smaller chroma, and blocks of 8x8 cosines.
 
-    (Y - 1/2, Cb, Cr) = M (R, G, B) - (1/2, 0, 0)     BT.601, as JFIF has it; 1/2 is JPEG's level shift of 128
+    (Y, Cb, Cr) = M (R, G, B)     BT.601, as JFIF has it; without the offsets
     c = DCT of each 8x8 block, orthonormal;   chroma: of the means of `factors` pixels
 
 A decoder enlarges chroma with the weights (3, 1)/4 an axis ("fancy upsampling", libjpeg), so that the mean of

@@ -105,7 +105,11 @@ class Coefficients(Degradation):
         return fold(x, self.size)
 
     def take(self, index: Tensor) -> Coefficients:
-        return self if len(self.weights) == 1 else replace(self, weights=self.weights[index.to(self.weights.device)])
+        return (
+            self
+            if len(self.weights) == 1
+            else replace(self, weights=self.weights[index.to(self.weights.device)])
+        )
 
 
 def fold(x: Tensor, size: tuple[int, int]) -> Tensor:

@@ -13,20 +13,30 @@ for independent.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from restora.degradations import codec
-from restora.degradations.base import Degradation, Shape, as_tensor, one_of, option, shares, uniform, weighted_sum
+from restora.degradations.base import (
+    Degradation,
+    Shape,
+    as_tensor,
+    one_of,
+    option,
+    uniform,
+    weighted_sum,
+)
 from restora.degradations.coefficients import Coefficients, Planes, Transform
 from restora.degradations.truncated import truncated_draw, truncated_mean
 from restora.errors import ShapeError
+from restora.image import jpeg_header
 from restora.random import Generators, randn
 
 ROUNDS = 24
-LEVEL = 0.5  # JPEG's shift of 128
+LEVEL = 128 / 255  # of values before the transform
 
 
 @dataclass(eq=False)
@@ -48,7 +58,11 @@ class JPEG(Degradation):
     tables: Tensor = field(
         default_factory=lambda: torch.empty(0, 2, codec.BLOCK, codec.BLOCK),
         repr=False,
-        metadata={"help": "the file's own, in place of those of the quality", "per_image": True},
+        metadata={
+            "help": "the file's own, in place of those of the quality",
+            "per_image": True,
+            "from_file": True,
+        },
     )
 
     def __post_init__(self) -> None:
@@ -61,6 +75,18 @@ class JPEG(Degradation):
         quality = round(5 * 19 ** uniform(0, 1, generator))
         return cls(quality, one_of(("4:2:0", "4:2:0", "4:4:4"), generator))
 
+    @classmethod
+    def of_file(cls, path: Path) -> dict[str, Any]:
+        """The tables and the subsampling of a JPEG file; of another file nothing."""
+        header = jpeg_header(path)
+        if header is None:
+            return {}
+        tables, subsampling = header
+        return {
+            "tables": torch.tensor(tables).float().view(1, 2, codec.BLOCK, codec.BLOCK),
+            "subsampling": subsampling,
+        }
+
     @property
     def grain(self) -> int:
         return codec.BLOCK * max(codec.FACTORS[self.subsampling])
@@ -68,6 +94,11 @@ class JPEG(Degradation):
     @property
     def transform(self) -> Transform:
         return Transform(self.subsampling)
+
+    @property
+    def rounding_variance(self) -> float:
+        """q^2 / 12 of the smallest step: the variance of the rounding in the tangent, whose scale that is."""
+        return float((self.tables.min() / 255).square() / 12)
 
     def forward(self, x: Tensor, generator: Generators = None) -> Tensor:
         return self.A(x + self.sigma * randn(x.shape, generator, like=x) if self.sigma > 0 else x)
@@ -176,7 +207,9 @@ class JPEG(Degradation):
     def model_variance(self, x: Tensor, y: Tensor) -> Tensor:
         """As in the base, of the coefficients, each less its q^2 / 12; those of least count for the most."""
         total, weights = x.new_zeros(len(x)), x.new_zeros(len(x))
-        for p, (c, (s, middle)) in enumerate(zip(self._planes(x), self._with_steps(self._centres(y)), strict=True)):
+        for p, (c, (s, middle)) in enumerate(
+            zip(self._planes(x), self._with_steps(self._centres(y)), strict=True)
+        ):
             norm = self.transform.norm(p, x.shape[1])
             own = (s.square() / 12 / norm).square().reciprocal().expand_as(c)
             found = ((c - middle).square() - s.square() / 12) / norm
@@ -185,7 +218,9 @@ class JPEG(Degradation):
         return (total / weights - self.sigma**2).clamp(min=0)
 
     def take(self, index: Tensor) -> JPEG:
-        return self if len(self.tables) == 1 else replace(self, tables=self.tables[index.to(self.tables.device)])
+        return (
+            self if len(self.tables) == 1 else replace(self, tables=self.tables[index.to(self.tables.device)])
+        )
 
     def observed_shape(self, image_shape: Shape) -> Shape:
         if len(image_shape) != 3 or image_shape[0] not in (1, 3):
