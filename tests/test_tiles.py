@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from restora import random, tiles
 from restora.degradations import (
+    JPEG,
     AdditiveNoise,
     Blur,
     Degradation,
@@ -81,7 +82,15 @@ MASK = Mask((torch.rand(1, 1, *SIZE, generator=torch.Generator().manual_seed(0))
 
 @pytest.mark.parametrize(
     "degradation",
-    [AdditiveNoise(0.1), MASK, Downsample(4), Grayscale(), Quantize(5), Blur(width=1.0, sigma=0.05)],
+    [
+        JPEG(30),
+        AdditiveNoise(0.1),
+        MASK,
+        Downsample(4),
+        Grayscale(),
+        Quantize(5),
+        Blur(width=1.0, sigma=0.05),
+    ],
     ids=lambda d: type(d).__name__,
 )
 def test_pieces_are_the_whole(degradation: Degradation, monkeypatch: pytest.MonkeyPatch) -> None:

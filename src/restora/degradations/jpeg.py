@@ -41,12 +41,16 @@ LEVEL = 128 / 255  # of values before the transform
 
 @dataclass(eq=False)
 class JPEG(Degradation):
-    """Compressed by JPEG and decoded, as libjpeg does both but for its rounding and cutting of pixels to bytes.
+    """Compressed by JPEG and decoded, as libjpeg does both, but for its rounding and cutting to bytes.
 
     RGB (B, 3, H, W) or grey (B, 1, H, W), y like x. `tables`: those of a file, (1 or B, 2, 8, 8) of luma and
-    chroma, whole numbers; none for those of `quality`. Not linear; A^T is I, and A^dagger y has the coefficients
-    of y. Where a side is no whole number of blocks, the cells of the last ones are those of a picture that goes
-    on as its border, about those of the file.
+    chroma, whole numbers; none for those of `quality`. Not linear; A^T is I, and A^dagger y has the
+    coefficients of y.
+
+    The cells are exact for whole blocks of pixels that decoding did not cut at 0 or 1; where a side is no whole
+    number of blocks, those of the last ones are about right. `condition` and `draw` take the errors of Y, Cb
+    and Cr for independent, as those of a network nearly are; of errors that are white in RGB the mean is
+    unbiased all the same, but each plane learns from its own cells alone.
     """
 
     linear: ClassVar[bool] = False
