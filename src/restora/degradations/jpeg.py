@@ -47,10 +47,10 @@ class JPEG(Degradation):
     chroma, whole numbers; none for those of `quality`. Not linear; A^T is I, and A^dagger y has the
     coefficients of y.
 
-    The cells are exact for whole blocks of pixels that decoding did not cut at 0 or 1; where a side is no whole
-    number of blocks, those of the last ones are about right. `condition` and `draw` take the errors of Y, Cb
-    and Cr for independent, as those of a network nearly are; of errors that are white in RGB the mean is
-    unbiased all the same, but each plane learns from its own cells alone.
+    The cells are exact for whole blocks of pixels that decoding did not cut at 0 or 1; where a side is no
+    whole number of blocks, those of the last ones are about right. `condition` and `draw` take the errors
+    of Y, Cb and Cr for independent, as those of a network nearly are; of errors that are white in RGB the
+    mean is unbiased all the same, but each plane learns from its own cells alone.
     """
 
     linear: ClassVar[bool] = False
