@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from restora import random, tiles
 from restora.degradations import (
+    JPEG,
     AdditiveNoise,
     Blur,
     Degradation,
@@ -83,6 +84,7 @@ MASK = Mask((torch.rand(1, 1, *SIZE, generator=torch.Generator().manual_seed(0))
 @pytest.mark.parametrize(
     "degradation",
     [
+        JPEG(30),
         AdditiveNoise(0.1),
         MASK,
         Impulse(0.3),

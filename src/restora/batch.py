@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,7 +35,7 @@ class Loaded:
 
     item: Item
     picture: image.Picture
-    fields: dict[str, Tensor]
+    fields: dict[str, Any]
     pixels: int
 
 
@@ -68,7 +69,7 @@ def restore(
     """Restore the items, up to `batch_size` images and MAX_PIXELS together; yields each batch when its
     results are written. `watch` sees every step."""
     for chunk, loaded in _chunks(items, task, prior, batch_size):
-        for alike in [[x] for x in loaded] if task.auto else _by_shape(loaded):
+        for alike in [[x] for x in loaded] if task.auto else _alike(loaded):
             _restore_batch(alike, task, prior, method, samples, device, tile, watch)
         yield chunk
 
@@ -91,11 +92,12 @@ def _chunks(
         yield chunk, loaded
 
 
-def _by_shape(loaded: Sequence[Loaded]) -> Iterable[list[Loaded]]:
-    """Without a prior the pictures may differ in size; a batch cannot."""
-    groups: dict[tuple[int, ...], list[Loaded]] = {}
+def _alike(loaded: Sequence[Loaded]) -> Iterable[list[Loaded]]:
+    """Pictures may differ in size, and in what their files say of them; those of a batch cannot."""
+    groups: dict[tuple[Any, ...], list[Loaded]] = {}
     for x in loaded:
-        groups.setdefault(tuple(x.picture.pixels.shape), []).append(x)
+        plain = {name: None if isinstance(v, Tensor) else v for name, v in x.fields.items()}
+        groups.setdefault((*x.picture.pixels.shape, *plain.items()), []).append(x)
     return groups.values()
 
 
@@ -126,17 +128,17 @@ def _channels(picture: image.Picture, degradation: Degradation, prior: Prior | N
     return len(picture.pixels)
 
 
-def _fields(item: Item, picture: image.Picture, task: Task, prior: Prior | None) -> dict[str, Tensor]:
-    fields = task.pictures(item.path, picture.size)
+def _fields(item: Item, picture: image.Picture, task: Task, prior: Prior | None) -> dict[str, Any]:
+    told, fields = task.cls.of_file(item.path), task.pictures(item.path, picture.size)
     if prior is None or prior.any_size:
-        return fields
+        return fields | told
     height, width = prior.image_shape[1:]
     if fields and picture.size != (height, width):
         raise ShapeError(
             f"{item.path.name} is {picture.size[1]}x{picture.size[0]}, but prior {prior.name!r} makes "
             f"{width}x{height} images, so it must be {width}x{height}. Crop or scale it to that size"
         )
-    return fields
+    return fields | told
 
 
 def _restore_batch(

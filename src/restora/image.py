@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
 from restora.errors import ImageError, MaskError, OutputError
@@ -34,6 +34,8 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
 TIFF_MAGIC = (b"II*\0", b"MM\0*")
 MAX_PIXELS = 64_000_000
+ORIENTATION = 0x0112
+SAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 LUMA = (0.299, 0.587, 0.114)
 
 
@@ -72,10 +74,35 @@ def size(path: Path | str) -> tuple[int, int] | None:
     try:
         with Image.open(path, formats=FORMATS) as picture:
             width, height = picture.size
-            turned = picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+            turned = picture.getexif().get(ORIENTATION, 1) >= 5
             return (width, height) if turned else (height, width)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
+
+
+def jpeg_header(path: Path) -> tuple[list[list[int]], str] | None:
+    """The tables of luma and chroma, 64 numbers each in rows, and the chroma subsampling of a JPEG file; None
+    for a file of another format. Grey has one table, given twice, and 4:4:4.
+
+    ImageError for what `degradations.JPEG` has no words for: other subsampling, CMYK, a picture that is
+    turned after it is decoded.
+    """
+    try:
+        with Image.open(path) as file:
+            if not isinstance(file, JpegImagePlugin.JpegImageFile):
+                return None
+            mode, tables, turned = file.mode, file.quantization, file.getexif().get(ORIENTATION, 1) != 1
+            kind = SAMPLINGS.get(JpegImagePlugin.get_sampling(file))
+    except (OSError, SyntaxError) as error:
+        raise ImageError(f"{path}: cannot be read ({error})") from error
+    kind = "4:4:4" if mode == "L" else kind
+    if kind is None or turned or mode not in ("L", "RGB"):
+        what = "turned by its EXIF orientation" if turned else f"{mode} of unusual chroma subsampling"
+        raise ImageError(
+            f"{path}: its blocks cannot be found, because it is {what}; expected an upright JPEG, grey or of "
+            f"{', '.join(SAMPLINGS.values())}. Turn it losslessly with 'jpegtran', or use another task"
+        )
+    return [list(tables[0]), list(tables.get(1, tables[0]))], kind
 
 
 def read_mask(source: Path | str | bytes, name: str | None = None) -> Tensor:

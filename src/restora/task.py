@@ -103,17 +103,20 @@ class Task:
             for name, source in self._sources().items()
         }
 
-    def degradation(self, pictures: Sequence[dict[str, Tensor]]) -> Degradation:
-        """The degradation of a batch whose images have these per-image fields."""
+    def degradation(self, pictures: Sequence[dict[str, Any]]) -> Degradation:
+        """That of a batch whose images have these per-image fields; what is no tensor, all alike."""
         if self.auto:
             return UnknownNoise()
         own = {name: value for name, value in self.options.items() if name not in HOLE_OPTIONS}
-        stacked = {name: torch.cat([p[name] for p in pictures]) for name in pictures[0]}
+        stacked = {
+            name: torch.cat([p[name] for p in pictures]) if isinstance(value, Tensor) else value
+            for name, value in pictures[0].items()
+        }
         return self.cls(**{**own, **stacked})
 
     def facts(self) -> dict[str, Any]:
         """What the manifest says of this task: all its settings, also those left at their default."""
-        settings = {f.name: f.default for f in fields(self.cls) if f.init and not _is_picture(f)}
+        settings = {f.name: f.default for f in fields(self.cls) if f.init and not f.metadata.get("per_image")}
         given = {k: str(v) if isinstance(v, Path) else v for k, v in self.options.items()}
         return {"task": self.name, **settings, **given, **(self._hole().options if self.hole else {})}
 
@@ -145,7 +148,7 @@ class Task:
 
 
 def _is_picture(entry: Field[Any]) -> bool:
-    return bool(entry.metadata.get("per_image"))
+    return bool(entry.metadata.get("per_image")) and not entry.metadata.get("from_file")
 
 
 def _partner(folder: Path, path: Path) -> Path:

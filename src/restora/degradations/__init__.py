@@ -6,6 +6,7 @@ from restora.degradations.chain import Chain
 from restora.degradations.downsample import Downsample
 from restora.degradations.grayscale import Grayscale
 from restora.degradations.impulse import Impulse
+from restora.degradations.jpeg import JPEG
 from restora.degradations.linear import LinearDegradation
 from restora.degradations.mask import Mask
 from restora.degradations.noise import AdditiveNoise, UnknownNoise
@@ -23,8 +24,10 @@ degradations.register("dequantize", Quantize)
 degradations.register("deblur", Blur)
 degradations.register("poisson", Poisson)
 degradations.register("impulse", Impulse)
+degradations.register("jpeg", JPEG)
 
 __all__ = [
+    "JPEG",
     "AdditiveNoise",
     "Blur",
     "Chain",

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 import torch
@@ -80,6 +81,11 @@ class Degradation(nn.Module):
         """One for `count` images (C, H, W) with options drawn at random, as the training of a network that
         serves all of them takes them; by default one with the default options."""
         return cls()
+
+    @classmethod
+    def of_file(cls, path: Path) -> dict[str, Any]:
+        """The options that the file of an observation itself tells, in place of what is set; usually none."""
+        return {}
 
     def forward(self, x: Tensor, generator: Generators = None) -> Tensor:
         """Simulate an observation: A(x) and this degradation's noise. Generators as in `random.randn`."""

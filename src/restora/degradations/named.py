@@ -36,13 +36,14 @@ def options(degradation: Degradation) -> dict[str, Any]:
 
 
 def option_fields(cls: type[Degradation]) -> dict[str, tuple[Field[Any], Any]]:
-    """The options of such a degradation, pictures too, and their types: those of its hole are among them."""
+    """The options of such a degradation, pictures too, and their types: those of its hole are among them, and
+    what is read off the observation's file is not."""
     owners = (cls, Hole) if issubclass(cls, Mask) else (cls,)
     return {
         entry.name: (entry, get_type_hints(owner)[entry.name])
         for owner in owners
         for entry in fields(owner)
-        if entry.init
+        if entry.init and not entry.metadata.get("from_file")
     }
 
 

@@ -25,7 +25,7 @@ from typing import Any, ClassVar, Protocol, Self
 import torch
 from torch import Tensor
 
-from restora.degradations import Degradation, Grayscale, Quantize
+from restora.degradations import JPEG, Degradation, Grayscale, Quantize
 from restora.errors import OptionError
 from restora.priors.base import Prior
 from restora.solvers.base import Solver, Step
@@ -120,12 +120,15 @@ def admm(
 
 def deviation(degradation: Degradation) -> float:
     """sigma: of the noise, and of the rounding; `NOMINAL` where the observation is exact."""
-    rounding = degradation.rounding_variance if isinstance(degradation, Quantize) else 0.0
+    rounding = degradation.rounding_variance if isinstance(degradation, Quantize | JPEG) else 0.0
     return math.sqrt(degradation.sigma**2 + rounding) or NOMINAL
 
 
 def explain(v: Tensor, y: Tensor, degradation: Degradation, penalty: float) -> Tensor:
     """argmin_x d(y, A(x)) + penalty/2 |x - v|^2, d as in `misfit`."""
+    if isinstance(degradation, JPEG):
+        model, observed = degradation.tangent(v, y)
+        return degradation.fit(model.prox_l2(v, observed, 1 / penalty), y)
     if not isinstance(degradation, Quantize):
         return degradation.prox_l2(v, y, 1 / penalty if degradation.sigma > 0 else math.inf)
     x = (centre(y, degradation) + penalty * v) / (1 + penalty)
@@ -133,9 +136,13 @@ def explain(v: Tensor, y: Tensor, degradation: Degradation, penalty: float) -> T
 
 
 def misfit(x: Tensor, y: Tensor, degradation: Degradation) -> Tensor:
-    """d(y, A(x)) = |A x - y|^2 / 2, of a quantiser |x - centre|^2 / 2 in the cell of y; each image, (B,)."""
+    """d(y, A(x)) = |A x - y|^2 / 2, of a quantiser |x - centre|^2 / 2 in the cell of y, of JPEG that of its
+    tangent; each image, (B,)."""
     if isinstance(degradation, Quantize):
         return (x - centre(y, degradation)).square().flatten(1).sum(1) / 2
+    if isinstance(degradation, JPEG):
+        model, observed = degradation.tangent(x, y)
+        return model.fidelity(x, observed) / 2
     return degradation.fidelity(x, y) / 2
 
 

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from restora.cosine import cosines
-from restora.degradations import AdditiveNoise, Blur, Degradation, Downsample, Mask, Quantize
+from restora.degradations import JPEG, AdditiveNoise, Blur, Degradation, Downsample, Mask, Quantize
 from restora.priors.base import Prior
 from restora.random import generators
 from restora.solvers.admm import ADMM, Regularizer, Settings, tuned
@@ -41,6 +41,7 @@ class TV(ADMM):
         Downsample: {"weight": 4.0, "penalty": 1.0, "iterations": 60, "rounding": 0.3},
         AdditiveNoise: {"weight": 1.15, "penalty": 1.0, "iterations": 50, "rounding": 0.0},
         Quantize: {"weight": 2.3, "penalty": 1.0, "iterations": 50, "rounding": 0.05},
+        JPEG: {"weight": 0.2, "penalty": 1.0, "iterations": 20, "rounding": 0.05},
         Blur: {"weight": 0.15, "penalty": 0.1, "iterations": 30, "rounding": 0.05},
         Degradation: {"weight": 0.3, "penalty": 0.1, "iterations": 100, "rounding": 0.05},
     }

@@ -1,0 +1,122 @@
+"""Images as the coefficients of JPEG's planes.
+
+    T_p = blocks . means . M_p,   T_p T_p^T = g_p I,   g_p = |M_p|^2 / n     p = Y, Cb, Cr
+
+M, `blocks` and `means`, of n pixels, are those of `restora.degradations.codec`. Images are (B, 3, H, W) RGB,
+or (B, 1, H, W) grey with the one plane Y; a `Transform` takes whole blocks, which `extend` makes of any.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from restora.degradations import codec
+from restora.degradations.base import Degradation
+
+Planes = list[Tensor]
+
+
+class Transform:
+    """T, (B, C, H, W) -> coefficients (B, 1, H, W) of Y, and (B, 1, H / rows, W / columns) of Cb and Cr."""
+
+    def __init__(self, subsampling: codec.Subsampling):
+        chroma = codec.FACTORS[subsampling]
+        self.factors = [(1, 1), chroma, chroma]
+
+    def extend(self, x: Tensor) -> Tensor:
+        """x continued by its border to whole blocks of every plane, as encoders do."""
+        grain = (codec.BLOCK * f for f in self.factors[x.shape[1] - 1])
+        below, right = (-side % g for side, g in zip(x.shape[-2:], grain, strict=True))
+        return F.pad(x, (0, right, 0, below), mode="replicate") if below or right else x
+
+    def plane(self, x: Tensor, p: int) -> Tensor:
+        """T_p x."""
+        row = codec.colours(x.shape[1], x)[p].view(-1, 1, 1)
+        return codec.blocks(codec.means((row * x).sum(1, keepdim=True), self.factors[p]))
+
+    def planes(self, x: Tensor) -> Planes:
+        """T x."""
+        return [self.plane(x, p) for p in range(x.shape[1])]
+
+    def adjoint(self, c: Tensor, p: int, channels: int) -> Tensor:
+        """T_p^T c."""
+        row = codec.colours(channels, c)[p].view(-1, 1, 1)
+        return row * self._spread(c, p) / math.prod(self.factors[p])
+
+    def norm(self, p: int, channels: int) -> float:
+        """g_p."""
+        row = codec.colours(channels, torch.zeros((), dtype=torch.float64))[p]
+        return row.square().sum().item() / math.prod(self.factors[p])
+
+    def lift(self, planes: Planes) -> Tensor:
+        """An image with these coefficients, whose chroma is the same in all the pixels that share it."""
+        return _to_image([self._spread(c, p) for p, c in enumerate(planes)])
+
+    def decode(self, planes: Planes) -> Tensor:
+        """The image that a decoder makes of them, which enlarges chroma more smoothly."""
+        return _to_image(
+            [codec.enlarge(codec.unblocks(c), f) for c, f in zip(planes, self.factors, strict=False)]
+        )
+
+    def read(self, y: Tensor) -> Planes:
+        """The inverse of `decode`."""
+        values = torch.einsum("pc,bchw->bphw", codec.colours(y.shape[1], y), y).split(1, 1)
+        return [codec.blocks(codec.shrink(v, f)) for v, f in zip(values, self.factors, strict=False)]
+
+    def _spread(self, c: Tensor, p: int) -> Tensor:
+        return codec.repeat(codec.unblocks(c), self.factors[p])
+
+
+def _to_image(planes: Planes) -> Tensor:
+    values = torch.cat(planes, 1)
+    return torch.einsum("cp,bphw->bchw", torch.linalg.inv(codec.colours(len(planes), values)), values)
+
+
+@dataclass(eq=False)
+class Coefficients(Degradation):
+    """y = w T x + sigma e, each plane with a weight for each frequency, in the place of its block.
+
+    A coefficient of chroma that n pixels share is there n times, divided by sqrt(n), which tells as much.
+    `weights`: (1 or B, 2, 8, 8), of luma and chroma. `size`: the images' (H, W); y has their whole blocks.
+    """
+
+    weights: Tensor = field(repr=False)
+    transform: Transform
+    size: tuple[int, int]
+
+    def A(self, x: Tensor) -> Tensor:
+        return self.observe(self.transform.planes(self.transform.extend(x)))
+
+    def observe(self, planes: Planes) -> Tensor:
+        """The observation, free of noise, of an image with these coefficients."""
+        seen = []
+        for p, (c, f) in enumerate(zip(planes, self.transform.factors, strict=False)):
+            seen.append(codec.repeat(codec.tile(self.weights, p, c) * c, f) / math.prod(f) ** 0.5)
+        return torch.cat(seen, 1)
+
+    def A_adjoint(self, y: Tensor) -> Tensor:
+        x = torch.zeros_like(y)
+        for p, (v, f) in enumerate(zip(y.split(1, 1), self.transform.factors, strict=False)):
+            c = codec.means(v, f) * math.prod(f) ** 0.5
+            x = x + self.transform.adjoint(codec.tile(self.weights, p, c) * c, p, y.shape[1])
+        return fold(x, self.size)
+
+    def take(self, index: Tensor) -> Coefficients:
+        return (
+            self
+            if len(self.weights) == 1
+            else replace(self, weights=self.weights[index.to(self.weights.device)])
+        )
+
+
+def fold(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """The transpose of `Transform.extend` of images of (H, W) `size`."""
+    for axis, side in zip((-2, -1), size, strict=True):
+        beyond = x.narrow(axis, side, x.shape[axis] - side).sum(axis, keepdim=True)
+        x = torch.cat([x.narrow(axis, 0, side - 1), x.narrow(axis, side - 1, 1) + beyond], axis)
+    return x
