@@ -39,6 +39,10 @@ class PairingError(RestoraError):
     """A solver that cannot work with the prior or the degradation it was given."""
 
 
+class PackageError(RestoraError):
+    """A method whose optional package is not installed."""
+
+
 class WeightsError(RestoraError):
     """A weights file or card that is missing, corrupted or not one of restora's."""
 

@@ -153,6 +153,7 @@ def choose(
         solver = method
         name = next((n for n, c in solvers if c is type(method)), type(method).__name__)
     if solver.needs is None and prior is None:
+        solver.check(name, None)
         return name, solver, None
     if solver.needs is None and isinstance(method, str):
         raise PairingError(f"method {name!r} uses no prior; leave the prior out, or try --method auto")

@@ -4,6 +4,8 @@ from restora.registry import Registry
 from restora.solvers.base import Solver, Step
 from restora.solvers.classical import Bicubic, Biharmonic, Observed
 from restora.solvers.d_flow import DFlow
+from restora.solvers.deconvolution import RichardsonLucy, Wiener
+from restora.solvers.denoisers import NLMeans, Wavelet
 from restora.solvers.direct import Direct
 from restora.solvers.dps import DPS
 from restora.solvers.flower import Flower
@@ -11,6 +13,7 @@ from restora.solvers.latent_map import LatentMAP
 from restora.solvers.lmmse import LMMSE
 from restora.solvers.low_rank import LowRank
 from restora.solvers.mmse import MMSE
+from restora.solvers.packaged import BM3D, OpenCV
 from restora.solvers.pnp_flow import PnPFlow
 from restora.solvers.reference import ReferenceMAP
 from restora.solvers.sparse import Sparse
@@ -32,8 +35,15 @@ solvers.register("sparse", Sparse)
 solvers.register("observed", Observed)
 solvers.register("bicubic", Bicubic)
 solvers.register("biharmonic", Biharmonic)
+solvers.register("wavelet", Wavelet)
+solvers.register("nlmeans", NLMeans)
+solvers.register("opencv", OpenCV)
+solvers.register("bm3d", BM3D)
+solvers.register("richardson", RichardsonLucy)
+solvers.register("wiener", Wiener)
 
 __all__ = [
+    "BM3D",
     "DPS",
     "LMMSE",
     "MMSE",
@@ -45,11 +55,16 @@ __all__ = [
     "Flower",
     "LatentMAP",
     "LowRank",
+    "NLMeans",
     "Observed",
+    "OpenCV",
     "PnPFlow",
     "ReferenceMAP",
+    "RichardsonLucy",
     "Solver",
     "Sparse",
     "Step",
+    "Wavelet",
+    "Wiener",
     "solvers",
 ]

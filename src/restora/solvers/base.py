@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import ClassVar
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from restora.degradations import Degradation
 from restora.degradations.named import task_name
-from restora.errors import OptionError, PairingError
+from restora.errors import OptionError, PackageError, PairingError
 from restora.priors.base import Prior
 
 DRAWS = 8
@@ -40,6 +41,7 @@ class Solver:
     """Settings of one method; frozen, so that one object can serve any number of images."""
 
     needs: ClassVar[type[Prior] | None] = None  # None: any, or none at all
+    packages: ClassVar[tuple[str, ...]] = ()  # modules that it imports, of the extra `bench`
 
     def steps(
         self,
@@ -76,7 +78,13 @@ class Solver:
         return f"has no answer to task {task_name(degradation)!r}; try --method auto"
 
     def check(self, name: str, prior: Prior | None) -> None:
-        """Raise PairingError if this solver cannot work with `prior`."""
+        """Raise PairingError if this solver cannot work with `prior`, PackageError if it lacks a package."""
+        for package in self.packages:
+            if find_spec(package) is None:
+                raise PackageError(
+                    f"method {name!r} needs the package {package}, which is not installed; "
+                    "pip install 'restora[bench]', or use another method"
+                )
         if self.needs is None or isinstance(prior, self.needs):
             return
         have = f"{prior.name!r} is a {type(prior).__name__}" if prior else "no prior was given"

@@ -16,7 +16,7 @@ from restora.solvers.base import Solver, Step
 
 @dataclass(frozen=True)
 class Reference(Solver):
-    """One step, and nothing to set; a subclass says what the image is."""
+    """A formula, or a library's answer: one step, of which a subclass says what the image is."""
 
     def image(self, y: Tensor, degradation: Degradation) -> Tensor:
         """(B, C, H, W) from the observations."""
