@@ -21,6 +21,7 @@ SETTINGS: dict[str, Any] = {
     "warmup": 16,
     "average_images": 64,
     "rank": 2,
+    "directions": 3,
 }
 
 
@@ -91,12 +92,13 @@ def test_it_is_stored_with_its_gan(config: EncoderConfig, tmp_path: Path) -> Non
         expected = trainer.average.cpu()(trainer._see([(y, mask)]))
     torch.testing.assert_close(stored.encode(y, mask), expected, rtol=0.05, atol=0.05)
 
-    # The residual is that of the photographs: its variance is what the encoder leaves of them.
-    assert stored.residual is not None
+    # What the correction leaves of the photographs has the variance that it says.
+    assert stored.correction is not None
     x = trainer.batches.images / 255
-    left = x - trainer.restore_all(observe(x, 4, torch.Generator().manual_seed(1)))
-    spread = (left - stored.residual.mean).square().mean().item()
-    drawn = stored.residual.deviation(500, torch.Generator().manual_seed(0)).square().mean().item()
+    found = trainer.restore_all(observe(x, 4, torch.Generator().manual_seed(1)))
+    spread = (x - stored.correction.predict(found)).square().mean().item()
+    residual = stored.correction.residual
+    drawn = (residual.deviation(500, torch.Generator().manual_seed(0))).square().mean().item()
     assert drawn == pytest.approx(spread, rel=0.3)
 
 

@@ -6,6 +6,7 @@
 
 v = 1/16 is about the variance of pictures. Where A is not linear, its tangent stands for it in the last two.
 Where A A^T is not diagonal, I stands for the inverse: a network can undo that, conjugate gradients take long.
+Where neither is so, as of JPEG, y is the picture to lift, seen everywhere.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch import Tensor
 from restora.degradations import Degradation
 
 MEAN, VARIANCE, LEAST = 0.5, 1 / 16, 1e-3
+UNKNOWN = 0.05  # sigma, where an error is no noise
 
 
 def channels(image_channels: int) -> int:
@@ -30,7 +32,9 @@ def evidence(y: Tensor, degradation: Degradation, image_shape: tuple[int, int, i
     grey = y.new_full((len(y), *image_shape), MEAN)
     model, _ = degradation.tangent(grey, y)
     ones, noise = torch.ones_like(grey), math.log10(max(model.sigma, LEAST)) + 2
-    if model.gram is None:
+    if model.gram is None and not degradation.linear:
+        lift, seen, noise = degradation.A_dagger(y), ones, math.log10(UNKNOWN) + 2
+    elif model.gram is None:
         lift, seen = grey + model.A_adjoint(y - model.A(grey)), model.A_adjoint(model.A(ones))
     else:
         lift = degradation.condition(grey, VARIANCE, y)

@@ -1,7 +1,8 @@
 """A GAN as a prior: images are x = G(z), z ~ N(0, I), and log p(x) = logit D(x) + log p_z(z) + const.
 
 An encoder E guesses z from what an observation tells (`restora.priors.evidence`), in one evaluation for any
-degradation; and what G cannot draw, x - G(z), may be a Gaussian that was measured on images.
+degradation; and what the image that it finds tells of the true one may have been measured on photographs
+(`restora.priors.correction`).
 
 The density ratio is the one of Yeh et al., ICASSP 2018, section 2: the optimal discriminator has
 D / (1 - D) = p_data / p_G, so log D - log(1 - D), its logit, corrects log p_z towards the data.
@@ -22,8 +23,8 @@ from restora.networks.dcgan import Discriminator, Generator
 from restora.networks.encoder import Encoder
 from restora.priors import packing
 from restora.priors.base import Prior
+from restora.priors.correction import Correction
 from restora.priors.evidence import evidence
-from restora.priors.gaussian import GaussianPrior
 from restora.random import Generators, randn
 
 
@@ -33,7 +34,7 @@ class GANPrior(Prior):
     generator: latents (B, *latent_shape) -> images (B, C, H, W) in `value_range`.
     discriminator: images in `value_range` -> logits, one an image: (B,) or (B, 1, ...).
     encoder: evidence (B, 2 C + 1, H, W) -> latents (B, *latent_shape).
-    residual: x - G(z) of images x, its mean and covariance.
+    correction: of what the generator makes of the encoder's latents.
     The networks are put into evaluation mode and frozen: batch norm uses its stored statistics, so
     no result depends on the batch it was computed in.
     """
@@ -48,10 +49,10 @@ class GANPrior(Prior):
         latent_shape: Sequence[int] = (100,),
         encoder: nn.Module | None = None,
         value_range: tuple[float, float] = (-1.0, 1.0),
-        residual: GaussianPrior | None = None,
+        correction: Correction | None = None,
     ):
         super().__init__()
-        self.residual = residual
+        self.correction = correction
         self.generator, self.discriminator, self.encoder = generator, discriminator, encoder
         self.latent_shape, self.value_range = tuple(latent_shape), value_range
         self.eval().requires_grad_(False)
@@ -95,17 +96,17 @@ class GANPrior(Prior):
         return self.generate(self.latents(n, generator)).clamp(0, 1)
 
     def pack(self) -> dict[str, Tensor]:
-        """The networks in half precision, and the residual as it packs itself."""
-        if self.residual is None:
+        """The networks in half precision, and the correction as it packs itself."""
+        if self.correction is None:
             return super().pack()
-        networks = {k: v for k, v in super().pack().items() if not k.startswith("residual.")}
-        return networks | packing.join(residual=self.residual.pack())
+        networks = {k: v for k, v in super().pack().items() if not k.startswith("correction.")}
+        return networks | packing.join(correction=self.correction.pack())
 
     def unpack(self, tensors: dict[str, Tensor]) -> None:
-        networks = {k: v.float() for k, v in tensors.items() if not k.startswith("residual.")}
-        if self.residual is not None:
-            self.residual.unpack(packing.part(tensors, "residual"))
-            networks |= {f"residual.{k}": v for k, v in self.residual.state_dict().items()}
+        networks = {k: v.float() for k, v in tensors.items() if not k.startswith("correction.")}
+        if self.correction is not None:
+            self.correction.unpack(packing.part(tensors, "correction"))
+            networks |= {f"correction.{k}": v for k, v in self.correction.state_dict().items()}
         self.load_state_dict(networks)
 
     def config(self) -> dict[str, Any]:
@@ -118,16 +119,16 @@ class GANPrior(Prior):
             "discriminator": self.discriminator.config,
             "latent_shape": list(self.latent_shape),
             "encoder": self.encoder.config if self.encoder else None,
-            "residual": self.residual.config() if self.residual else None,
+            "correction": self.correction.config() if self.correction else None,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> GANPrior:
-        encoder, residual = config.get("encoder"), config.get("residual")
+        encoder, correction = config.get("encoder"), config.get("correction")
         return cls(
             Generator(**config["generator"]),
             Discriminator(**config["discriminator"]),
             config["latent_shape"],
             Encoder(**encoder) if encoder else None,
-            residual=GaussianPrior.from_config(residual) if residual else None,
+            correction=Correction.from_config(correction) if correction else None,
         )

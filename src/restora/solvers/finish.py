@@ -1,6 +1,6 @@
 """How an image G(z) of a generator is made to agree with the observation: x = E[x* | y] for x* = G(z) + r.
 
-gaussian   r as it was measured on images, Gaussian, with the prior's mean and covariance
+gaussian   as x* and G(z) are tied on photographs, were both Gaussian (`restora.priors.correction`)
 smooth     r a smooth random field, its variance estimated from y: Poisson blending, for any degradation
 project    r white, its variance estimated from y: without noise the projection onto {x : A x = y}
 blend      Poisson blending itself, for inpainting
@@ -20,12 +20,13 @@ from restora.priors.gan import GANPrior
 from restora.solvers.poisson import poisson_blend
 from restora.solvers.residual import SmoothField
 
+TOLERANCE = 1e-2  # part of y - A m that the measured correction may leave unexplained
 Finish = Callable[[Tensor, Tensor, Degradation, GANPrior], Tensor]
 
 
 def finish(name: str, samples: Tensor, y: Tensor, degradation: Degradation, prior: GANPrior) -> Tensor:
-    """Each of the (B, K, C, H, W) samples, finished as `name` says; `auto` is the measured residual where the
-    prior has one, else the smooth field."""
+    """Each of the (B, K, C, H, W) samples, finished as `name` says; `auto` is what was measured where the
+    prior has it, else the smooth field."""
     batch, count = samples.shape[:2]
     rows = torch.arange(batch, device=y.device).repeat_interleave(count)
     chosen = FINISHES[resolve(name, prior)]
@@ -34,7 +35,7 @@ def finish(name: str, samples: Tensor, y: Tensor, degradation: Degradation, prio
 
 def resolve(name: str, prior: GANPrior) -> str:
     if name == "auto":
-        return "gaussian" if prior.residual else "smooth"
+        return "gaussian" if prior.correction else "smooth"
     return name
 
 
@@ -43,16 +44,17 @@ def check(name: str, degradation: Degradation, prior: GANPrior) -> None:
     if name == "blend" and not isinstance(degradation, Mask):
         kind = type(degradation).__name__
         raise PairingError(f"finish=blend is for inpainting, not {kind}; use finish=auto")
-    if name == "gaussian" and prior.residual is None:
+    if name == "gaussian" and prior.correction is None:
         raise PairingError(
-            f"finish=gaussian needs the residual that 'restora train encoder' measures, and prior "
+            f"finish=gaussian needs the correction that 'restora train encoder' measures, and prior "
             f"{prior.name!r} has none; use finish=smooth"
         )
 
 
 def gaussian(x: Tensor, y: Tensor, degradation: Degradation, prior: GANPrior) -> Tensor:
-    assert prior.residual is not None
-    return degradation.lmmse(x + prior.residual.mean, prior.residual.covariance, y)
+    assert prior.correction is not None
+    mean, covariance = prior.correction.predict(x), prior.correction.covariance
+    return degradation.lmmse(mean, covariance, y, tolerance=TOLERANCE)
 
 
 def smooth(x: Tensor, y: Tensor, degradation: Degradation, prior: GANPrior) -> Tensor:

@@ -68,9 +68,9 @@ class LatentMAP(Solver):
     )
     finish: Literal["auto", "gaussian", "smooth", "blend", "project", "none"] = _setting(
         "auto",
-        "how G(z) is made to agree with y: by the residual that was measured with the encoder, by a smooth "
+        "how G(z) is made to agree with y: as was measured on photographs with the encoder, by a smooth "
         "correction, by Poisson blending (inpainting only), by the least correction, or not at all; auto: "
-        "gaussian where the prior has such a residual, else smooth",
+        "gaussian where the prior has that, else smooth",
     )
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ A is drawn anew for every group of images from all registered degradations, and 
 Half of the images are photographs; the other half G(z), whose z is known, and only they have the last term.
 v is the mean square of what the generator's mean image gets wrong, so that the first term starts near 1.
 
-In the end the mean and covariance of what is left, x - G(E(y)), are measured on photographs.
+In the end it is measured on photographs what G(E(y)) tells of x (`restora.priors.correction`).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from restora.image import to_uint8
 from restora.metrics import psnr
 from restora.networks.encoder import Encoder
 from restora.priors import store
+from restora.priors.correction import Correction, regression
 from restora.priors.evidence import channels, evidence
 from restora.priors.gan import GANPrior
 from restora.priors.gaussian import GaussianPrior
@@ -58,15 +59,15 @@ class EncoderConfig(LatentConfig):
     average_images: int = option(20_000, "half-life of the averaged encoder, in images")
     pull: float = option(0.02, "weight of the latent's log prior")
     tie: float = option(0.02, "weight of the distance to the latent where it is known")
-    rank: int = option(512, "principal directions of the residual, at most one for ten images")
-    residuals: int = option(20_000, "photographs that the residual is measured on, at most")
+    directions: int = option(256, "principal directions of what is found that the correction looks at")
+    rank: int = option(512, "principal directions of what is left, at most one for ten images")
     mirror: bool = option(True, "mirror half of the images")
     seed: int = option(0, "of the weights, the order, the degradations and the noise")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         least = {"width": 1, "blocks": 1, "batch": 2, "group": 1, "warmup": 0, "average_images": 1, "rank": 0}
-        at_least(self, {**least, "residuals": 2, "seed": 0, "pull": 0, "tie": 0, "rate": 0})
+        at_least(self, {**least, "directions": 0, "seed": 0, "pull": 0, "tie": 0, "rate": 0})
 
 
 class EncoderTrainer(Trainer):
@@ -168,24 +169,33 @@ class EncoderTrainer(Trainer):
         return grid(rows.clamp(0, 1).cpu(), len(x))
 
     @torch.no_grad()
-    def residual(self) -> GaussianPrior:
-        """Mean and covariance of x - G(E(y)) of photographs x, mirror images included."""
-        images = self.batches.images
-        images = images[:: -(-len(images) // self.config.residuals)]
-        generator, parts = torch.Generator().manual_seed(seed_of("residual", self.config.seed)), []
-        for part in images.split(256):
-            x = part.to(self.device) / 255
-            left = x - self.restore_all(observe(x, self.config.group, generator))
-            parts.append(to_uint8(left / 2 + 0.5).cpu())
-        config = self.config
+    def correction(self) -> Correction:
+        """What G(E(y)) tells of photographs x, mirror images included."""
+        x, config = self.batches.images, self.config
+        generator = torch.Generator().manual_seed(seed_of("correction", config.seed))
+        found = []
+        for part in x.split(256):
+            seen = observe(part.to(self.device) / 255, config.group, generator)
+            found.append(to_uint8(self.restore_all(seen)).cpu())
+        g = torch.cat(found)
+        mean, origin, V, P = regression(g, x, config.directions)
+        mean_alone = GaussianPrior(mean, V[:0], torch.zeros(len(mean), *mean.shape))
+        rest = self._rest(Correction(origin, V, P, mean_alone), g, x)
+        return Correction(origin, V, P, GaussianPrior(mean, 2 * rest.factors, 2 * rest.spread))
+
+    def _rest(self, correction: Correction, g: Tensor, x: Tensor) -> GaussianPrior:
+        """The covariance of (x - E[x | g]) / 2, which fits into 8 bits."""
+        config, parts = self.config, []
+        for a, b in zip(g.split(256), x.split(256), strict=True):
+            left = b / 255 - correction.predict(a / 255)
+            parts.append(to_uint8(left / 2 + 0.5))
         settings = GaussianConfig(
             size=self.shape[-1], channels=self.shape[0], rank=config.rank, floor=2.5e-5, mirror=config.mirror
         )
         trainer = GaussianTrainer(settings, torch.cat(parts))
         while trainer.images_seen < trainer.length:
             trainer.step(0.0)
-        half = trainer.prior()
-        return GaussianPrior(2 * half.mean - 1, 2 * half.factors, 2 * half.spread)
+        return trainer.prior()
 
     def state(self) -> dict[str, Any]:
         return {
@@ -205,9 +215,9 @@ class EncoderTrainer(Trainer):
     def export(self, folder: Path, facts: dict[str, Any]) -> None:
         gan = self.gan.cpu()
         encoder = copy.deepcopy(self.average).cpu()
-        residual = self.residual()
+        correction = self.correction()
         prior = GANPrior(
-            gan.generator, gan.discriminator, gan.latent_shape, encoder, gan.value_range, residual
+            gan.generator, gan.discriminator, gan.latent_shape, encoder, gan.value_range, correction
         )
         card = {k: v for k, v in gan.card.items() if k not in facts}
         own = {
