@@ -54,6 +54,16 @@ def test_auto_takes_what_was_measured(prior: GANPrior) -> None:
     assert resolve("auto", with_correction(prior)) == "gaussian"
 
 
+def test_an_encoder_with_a_measured_correction_needs_no_search(prior: GANPrior) -> None:
+    prior = with_correction(prior)
+    assert LatentMAP().resolve(prior).iterations == 100  # from random starts
+    prior.encoder = torch.nn.Identity()
+    assert LatentMAP().resolve(prior).iterations == 0
+    assert LatentMAP(finish="smooth").resolve(prior).iterations == 100
+    assert LatentMAP().for_samples(2).resolve(prior).iterations == 100
+    assert LatentMAP(iterations=7).resolve(prior).iterations == 7
+
+
 def test_what_cannot_be(prior: GANPrior) -> None:
     for finish, message in (("blend", "inpainting, not Downsample"), ("gaussian", "needs the correction")):
         with pytest.raises(PairingError, match=message):

@@ -187,7 +187,7 @@ def test_blend_is_for_inpainting_only(prior: GANPrior) -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    [{"p": 3}, {"iterations": -1}, {"restarts": -1}, {"rate": 0.0}, {"lambda_z": -1.0}, {"budget": -1.0}],
+    [{"p": 3}, {"iterations": -2}, {"restarts": -1}, {"rate": 0.0}, {"lambda_z": -1.0}, {"budget": -1.0}],
 )
 def test_bad_settings(bad: dict[str, int]) -> None:
     with pytest.raises(OptionError, match=next(iter(bad))):

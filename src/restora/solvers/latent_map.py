@@ -27,7 +27,7 @@ from restora.solvers import finish
 from restora.solvers.adapt import adapt
 from restora.solvers.base import Solver, Step
 from restora.solvers.latent_search import Search
-from restora.solvers.starts import starts
+from restora.solvers.starts import resolve, starts
 
 
 def _setting(default: Any, text: str) -> Any:
@@ -48,7 +48,11 @@ class LatentMAP(Solver):
         "where the search begins; auto: the table if one is given, else the prior's encoder if it has one",
     )
     table: str = _setting("", "folder that 'restora train lookup' wrote")
-    iterations: int = _setting(100, "gradient steps at most; 0: the best start itself")
+    iterations: int = _setting(
+        -1,
+        "gradient steps at most; 0: the best start itself; -1: 0 for one answer from an encoder whose images "
+        "have a measured correction, which a search only makes worse, else 100",
+    )
     budget: float = _setting(0.0, "seconds an image that the search may take (0: as long as it takes)")
     restarts: int = _setting(0, "starts an image (0: 1 from the encoder or the table, 3 random ones)")
     survivors: int = _setting(1, "starts an image that go on after the trial, the best ones")
@@ -82,7 +86,7 @@ class LatentMAP(Solver):
         least = dict.fromkeys(
             ("lambda_d", "lambda_z", "trial", "window", "patience", "tolerance", "budget"), 0
         )
-        for name, low in {**least, "iterations": 0, "restarts": 0, "adapt": 0, "survivors": 1}.items():
+        for name, low in {**least, "iterations": -1, "restarts": 0, "adapt": 0, "survivors": 1}.items():
             if getattr(self, name) < low:
                 raise OptionError(f"{name} must be at least {low}, got {getattr(self, name)}")
 
@@ -98,21 +102,33 @@ class LatentMAP(Solver):
     ) -> Iterator[Step]:
         assert isinstance(prior, GANPrior)
         finish.check(self.finish, degradation, prior)
-        begun = time.monotonic()
-        z = starts(self, y, degradation, prior, generator)
-        search = Search(self, z, y, degradation, prior)
-        i, done = 0, 0.0 if self.iterations else 1.0
+        solver = self.resolve(prior)
+        search = Search(solver, starts(solver, y, degradation, prior, generator), y, degradation, prior)
+        yield from solver.descend(search)
+        z, loss = search.result()
+        samples = finish.finish(self.finish, self._draw(z, y, degradation, prior), y, degradation, prior)
+        last = max(search.steps, 1)
+        yield Step(last, last, samples[:, 0], loss, samples)
+
+    def resolve(self, prior: GANPrior) -> LatentMAP:
+        """With the number of iterations that suits the prior, where none is set."""
+        if self.iterations >= 0:
+            return self
+        one = max(self.restarts, self.survivors) == 1 and resolve(self, prior) == "encoder"
+        return replace(
+            self, iterations=0 if one and finish.resolve(self.finish, prior) == "gaussian" else 100
+        )
+
+    def descend(self, search: Search) -> Iterator[Step]:
+        """All steps of the search, until they or the budget are over."""
+        begun, done = time.monotonic(), 0.0 if self.iterations else 1.0
         while done < 1 and search.active.numel():
             search.advance(done)
-            i += 1
-            done = max(i / self.iterations, self._spent(begun, len(y)))
+            done = max(search.steps / self.iterations, self._spent(begun, len(search.y)))
             if not search.tried and done >= self.trial:
                 search.drop_losers()
             if done < 1 and search.active.numel():
-                yield Step(i, self.iterations, *search.present())
-        z, loss = search.result()
-        samples = finish.finish(self.finish, self._draw(z, y, degradation, prior), y, degradation, prior)
-        yield Step(max(i, 1), max(i, 1), samples[:, 0], loss, samples)
+                yield Step(search.steps, self.iterations, *search.present())
 
     def _draw(self, z: Tensor, y: Tensor, degradation: Degradation, prior: GANPrior) -> Tensor:
         """The images (B, K, C, H, W) of latents (B, K, ...), each of a generator of its own if asked for."""

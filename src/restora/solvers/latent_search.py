@@ -30,7 +30,7 @@ class Search:
     ):
         self.solver, self.prior, self.degradation, self.y = solver, prior, degradation, y
         self.weight = degradation.importance(y, solver.window) if solver.window else None
-        self.restarts, self.z, self.tried = z.shape[1], z.flatten(0, 1), False
+        self.restarts, self.z, self.tried, self.steps = z.shape[1], z.flatten(0, 1), False, 0
         self.owner = torch.arange(len(y), device=y.device).repeat_interleave(self.restarts)
         self.active = torch.arange(len(self.z), device=y.device)
         self.best_z = self.z.clone()
@@ -41,6 +41,7 @@ class Search:
 
     def advance(self, done: float) -> None:
         """One step of all that are active, when the part `done` of the steps is over."""
+        self.steps += 1
         z = self.z.detach().requires_grad_()
         half = self.solver.precision == "auto" and fast_bfloat16(z.device)
         with torch.enable_grad(), torch.autocast(z.device.type, torch.bfloat16, enabled=half):
