@@ -14,11 +14,11 @@ import restora
 from restora.align import astronaut
 from restora.benchmark.method import all_usable
 from restora.degradations import AdditiveNoise, Blur, Degradation, Downsample, Mask, Poisson, Quantize
+from restora.degradations.anscombe import destabilize, stabilize
 from restora.errors import OptionError, PackageError, PairingError
 from restora.metrics import psnr
 from restora.random import generators
 from restora.solvers import NLMeans, OpenCV, RichardsonLucy, Solver, Wavelet, Wiener, solvers
-from restora.solvers.denoisers import destabilize, stabilize
 
 PACKAGES = {"wavelet": "pywt", "bm3d": "bm3d"}
 SPOTS = (torch.rand(64, 64, generator=torch.Generator().manual_seed(0)) < 0.5).float()
@@ -122,11 +122,12 @@ def test_a_weak_blur_is_undone_up_to_the_border(
 def test_photons_are_made_white_and_taken_back(read_out: float) -> None:
     photons, x = Poisson(30.0, sigma=read_out), torch.tensor([0.1, 0.3, 1.0]).view(3, 1, 1, 1)
     y = photons(x.expand(3, 1, 500, 500), generators(0, 3))
-    f = stabilize(y, photons)
-    torch.testing.assert_close(f.flatten(1).std(1), torch.ones(3), rtol=0.05, atol=0)
+    f, white = stabilize(y, photons)
+    torch.testing.assert_close(f.flatten(1).std(1) / white.sigma, torch.ones(3), rtol=0.05, atol=0)
     mean = f.mean((1, 2, 3), keepdim=True)
     torch.testing.assert_close(destabilize(mean, photons), x, rtol=0, atol=2e-3)
-    assert ((mean.square() / 4 - 3 / 8 - (30 * read_out) ** 2) / 30 < x - 4e-3).all()  # the plain inverse
+    counts = (mean / white.sigma).square() / 4
+    assert ((counts - 3 / 8 - (30 * read_out) ** 2) / 30 < x - 4e-3).all()  # the plain inverse
 
 
 @pytest.mark.parametrize(("name", "package"), PACKAGES.items())
@@ -140,7 +141,7 @@ def test_without_the_package(name: str, package: str, monkeypatch: pytest.Monkey
     assert str(caught.value).startswith(line)
     with pytest.raises(PackageError):
         restora.restore(torch.zeros(1, 3, 8, 8), AdditiveNoise(), method=solvers.get(name)())
-    methods, errors = all_usable((3, 8, 8))
+    methods, errors = all_usable([(3, 8, 8)])
     assert name not in [method.name for method in methods]
     assert str(caught.value) in errors
 

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from skimage.restoration import denoise_tv_chambolle
 from torch import Tensor
 
+from restora.align import astronaut
 from restora.cosine import dct, idct
-from restora.degradations import AdditiveNoise, Mask
+from restora.degradations import AdditiveNoise, Mask, Poisson
+from restora.metrics import psnr
 from restora.random import generators
 from restora.solvers import TV
 from restora.solvers.tv import TotalVariation, frequencies, gradient, gradient_adjoint, magnitude
@@ -126,3 +128,10 @@ def test_the_steps_report_a_falling_objective() -> None:
     losses = torch.stack([s.loss for s in steps])
     assert (losses[-1] <= losses.min(0).values * 1.001).all()
     assert (losses[0] > losses[-1] * 1.01).all()
+
+
+def test_photon_noise_is_removed() -> None:
+    x, photons = astronaut()[None], Poisson(30.0)
+    y = photons(x, generators(0, 1))
+    *_, last = TV().steps(y, photons, None, generators(0, 1))
+    assert psnr(last.x, x) > psnr(y, x) + 4

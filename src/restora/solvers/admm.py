@@ -25,7 +25,8 @@ from typing import Any, ClassVar, Protocol, Self
 import torch
 from torch import Tensor
 
-from restora.degradations import JPEG, Degradation, Grayscale, Quantize
+from restora.degradations import JPEG, Degradation, Grayscale, Poisson, Quantize
+from restora.degradations.anscombe import destabilize, stabilize
 from restora.errors import OptionError
 from restora.priors.base import Prior
 from restora.solvers.base import Solver, Step
@@ -95,8 +96,22 @@ class ADMM(Solver):
         prior: Prior | None,
         generator: Sequence[torch.Generator],
     ) -> Iterator[Step]:
+        if isinstance(degradation, Poisson):
+            yield from self._of_photons(y, degradation, prior, generator)
+            return
         solver, start = self.settled(degradation), self.start(y, degradation)
         yield from admm(y, degradation, solver.regularizer(start, prior), start, solver)
+
+    def _of_photons(
+        self,
+        y: Tensor,
+        photons: Poisson,
+        prior: Prior | None,
+        generator: Sequence[torch.Generator],
+    ) -> Iterator[Step]:
+        """Made white, and taken back."""
+        for step in self.steps(*stabilize(y, photons), prior, generator):
+            yield replace(step, x=destabilize(step.x, photons))
 
 
 def admm(

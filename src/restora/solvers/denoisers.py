@@ -2,17 +2,11 @@
 
     y = x + e,   e white, of standard deviation s;   quantisation is noise of variance step^2 / 12
 
-Photon noise of k photons for white is first made white, of standard deviation 1, and then taken back:
-
-    f(y) = 2 (k y + 3/8 + (k sigma)^2)^(1/2)
-    k x = D^2/4 + (3/2)^(1/2) / (4 D) - 11 / (8 D^2) + 5 (3/2)^(1/2) / (8 D^3) - 1/8 - (k sigma)^2
-
-for D, the denoised f(y). Source: Anscombe, Biometrika 1948; Makitalo and Foi, IEEE TIP 2011 and 2013.
+Photon noise is first made white, and then taken back (`restora.degradations.anscombe`).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, Self, get_args
@@ -23,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from restora.degradations import AdditiveNoise, Degradation, Poisson, Quantize
+from restora.degradations.anscombe import destabilize, stabilize
 from restora.errors import OptionError
 from restora.priors.base import Prior
 from restora.solvers.admm import tuned
@@ -41,9 +36,8 @@ class Denoiser(Reference):
 
     def image(self, y: Tensor, degradation: Degradation) -> Tensor:
         if isinstance(degradation, Poisson):
-            white = stabilize(torch.ones(()), degradation).item()
-            z = self._each(stabilize(y, degradation) / white, degradation, 1 / white)
-            return destabilize(z * white, degradation)
+            z, white = stabilize(y, degradation)
+            return destabilize(self._each(z, white, white.sigma), degradation)
         model, centre = degradation.tangent(y, y)
         return degradation.fit(self._each(centre, degradation, model.sigma), y)
 
@@ -148,20 +142,3 @@ def each(y: Tensor, work: Callable[[Array], Array]) -> Tensor:
     """`work` on one image (C, H, W) after the other."""
     found = [torch.from_numpy(np.ascontiguousarray(work(image))) for image in y.cpu().numpy()]
     return torch.stack(found).to(y)
-
-
-def stabilize(y: Tensor, photons: Poisson) -> Tensor:
-    """f(y), whose noise has about the standard deviation 1."""
-    return 2 * (photons.peak * y + 3 / 8 + _dark(photons)).clamp(min=0).sqrt()
-
-
-def destabilize(D: Tensor, photons: Poisson) -> Tensor:
-    """x of the denoised f(y), without the bias of the inverse of f; 0 for what is below the f of no light."""
-    D, root = D.clamp(min=2 * math.sqrt(3 / 8)), math.sqrt(3 / 2)
-    counts = D.square() / 4 + root / (4 * D) - 11 / (8 * D.square()) + 5 * root / (8 * D**3) - 1 / 8
-    return (counts - _dark(photons)).clamp(min=0) / photons.peak
-
-
-def _dark(photons: Poisson) -> float:
-    """The variance of the read-out, in photons."""
-    return (photons.peak * photons.sigma) ** 2

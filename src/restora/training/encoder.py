@@ -60,7 +60,7 @@ class EncoderConfig(LatentConfig):
     pull: float = option(0.02, "weight of the latent's log prior")
     tie: float = option(0.02, "weight of the distance to the latent where it is known")
     directions: int = option(256, "principal directions of what is found that the correction looks at")
-    rank: int = option(512, "principal directions of what is left, at most one for ten images")
+    rank: int = option(1024, "principal directions of what is left, at most one for ten images")
     mirror: bool = option(True, "mirror half of the images")
     seed: int = option(0, "of the weights, the order, the degradations and the noise")
 
@@ -222,7 +222,7 @@ class EncoderTrainer(Trainer):
         card = {k: v for k, v in gan.card.items() if k not in facts}
         own = {
             "encoder": facts | self.check(),
-            "pictures": "Held-out images, observations, what the encoder finds",
+            "pictures": "What the GAN draws, an observation of each, what the encoder finds",
         }
         store.save(folder, prior, {**card, **own})
 
