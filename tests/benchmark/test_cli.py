@@ -341,7 +341,7 @@ def test_one_table_of_several_priors(bench: Command, tmp_path: Path, small: Path
     facts = content["methods"]
     assert (facts["map@small"]["prior"], facts["map@other"]["prior"]) == ("small", "other")
     assert facts["map@small"]["prior sha256"] != facts["map@other"]["prior sha256"]
-    assert facts["map@small"]["settings"]["iterations"] == 100
+    assert facts["map@small"]["settings"]["iterations"] == -1
 
 
 @pytest.mark.usefixtures("no_figures")

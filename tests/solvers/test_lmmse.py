@@ -92,14 +92,12 @@ def test_posterior_mean(degradation: Degradation, rank: int) -> None:
     exact, usual = solve(degradation, prior, y, tolerance=1e-7), solve(degradation, prior, y)
     for i in (0, 2):
         one = degradation.take(torch.tensor([i]))
-        repeated = degradation.take(torch.full((SIZE,), i))
+        model, observed = one.tangent(prior.mean[None], y[i : i + 1])
+        A = matrix(model.take(torch.zeros(SIZE, dtype=torch.long)).A)
+        expected = closed_form(prior, A, model.sigma**2, observed)[0].view(SHAPE)
+        expected = one.fit(expected[None], y[i : i + 1])[0]
         if isinstance(degradation, Quantize):
-            noise, A = degradation.rounding_variance, torch.eye(SIZE).double()
-        else:
-            noise, A = degradation.sigma**2, matrix(repeated.A)
-        expected = closed_form(prior, A, noise, y[i])[0].view(SHAPE)
-        if isinstance(degradation, Quantize):
-            expected = expected.clamp(*degradation.cell(y[i]))
+            assert model.sigma**2 == pytest.approx(1 / (12 * (degradation.levels - 1) ** 2))
         torch.testing.assert_close(exact.x[i], expected, rtol=0, atol=1e-5)
         assert (usual.x[i] - expected).square().mean().sqrt() < 2e-3
         alone = solve(one, prior, y[i : i + 1])  # rounding differs, so the last iterations do
