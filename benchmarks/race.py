@@ -149,7 +149,7 @@ def figure(path: Path, results: dict[str, dict[str, list[Point]]]) -> None:
             if name == "objective":
                 axis.set_yscale("log")
             axis.grid(alpha=0.3)
-    axes[0, 0].legend()
+    drawing.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=7)
     drawing.savefig(path, dpi=110)
 
 
