@@ -350,7 +350,7 @@ def test_all_usable_methods_by_default(bench: Command, tmp_path: Path) -> None:
     assert done.code == 0
     methods = results(tmp_path / "out")["methods"]
     assert {"copy", "moody", "random"} <= set(methods)
-    assert not {"map", "reference", "lmmse"} & set(methods)  # 64x64, too slow, 64x64 or not shipped
+    assert not {"map", "reference"} & set(methods)  # 64x64, too slow
     assert "left out: method 'map': prior 'faces64-dcgan' makes 64x64 images, and these are 16x16" in (
         done.err
     )

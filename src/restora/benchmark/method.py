@@ -12,7 +12,7 @@ from restora.priors import Prior, store
 from restora.restore import choose
 from restora.solvers import Solver, solvers
 
-LEFT_OUT = ("reference", "dflow", "dps")
+LEFT_OUT = ("reference", "dflow", "dps", "bm3d")
 """Methods that are too slow to be run unless they are asked for by name."""
 
 
