@@ -164,6 +164,13 @@ def test_the_images_behind_files(tmp_path: Path) -> None:
     assert Task("denoise", {}).images([tmp_path / "broken.png", tmp_path / "missing.png"]) is None
 
 
+def test_one_mask_for_all_where_they_are_the_same() -> None:
+    task, other = Task("inpaint", {}, hole="center"), {"mask": torch.ones(1, 1, 8, 8)}
+    own = task.pictures(Path("a.png"), (8, 8))
+    assert len(task.degradation([own, own, own]).mask) == 1
+    assert len(task.degradation([own, other, own]).mask) == 3
+
+
 def test_unknown_task() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'inpaint'"):
         Task("inpant", {})

@@ -109,7 +109,7 @@ class Task:
             return UnknownNoise()
         own = {name: value for name, value in self.options.items() if name not in HOLE_OPTIONS}
         stacked = {
-            name: torch.cat([p[name] for p in pictures]) if isinstance(value, Tensor) else value
+            name: _together([p[name] for p in pictures]) if isinstance(value, Tensor) else value
             for name, value in pictures[0].items()
         }
         return self.cls(**{**own, **stacked})
@@ -145,6 +145,12 @@ class Task:
                 f"{size[1]}x{size[0]}; expected the same size"
             )
         return mask[None]
+
+
+def _together(values: Sequence[Tensor]) -> Tensor:
+    """Those of a batch; one for all where they are the same, since solvers then look at A but once."""
+    same = all(torch.equal(value, values[0]) for value in values[1:])
+    return values[0] if same else torch.cat(list(values))
 
 
 def _is_picture(entry: Field[Any]) -> bool:
