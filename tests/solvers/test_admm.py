@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 from torch import Tensor
@@ -25,7 +23,7 @@ from restora.metrics import psnr
 from restora.priors import DictionaryPrior, load_prior
 from restora.random import generators
 from restora.solvers import TV, LowRank, Solver, Sparse, Step, solvers
-from restora.solvers.admm import ADMM, deviation
+from restora.solvers.admm import ADMM
 
 METHODS = [TV, LowRank, Sparse]
 
@@ -128,11 +126,11 @@ def test_settings(method: type[ADMM]) -> None:
             Sparse(**{name: 0})
 
 
-def test_deviation() -> None:
-    assert deviation(AdditiveNoise(0.3)) == 0.3
-    assert deviation(Quantize(5)) == pytest.approx(0.25 / math.sqrt(12))
-    assert deviation(Quantize(5, sigma=0.1)) == pytest.approx(math.hypot(0.1, 0.25 / math.sqrt(12)))
-    assert deviation(Downsample()) == 0.1
+def test_levels_as_a_file_holds_them_are_the_levels() -> None:
+    _, exact = observe(Quantize(5))
+    file = (255 * exact).round() / 255
+    assert not torch.equal(file, exact)
+    torch.testing.assert_close(run(TV(), file, Quantize(5)).x, run(TV(), exact, Quantize(5)).x)
 
 
 @pytest.mark.parametrize("name", ["tv", "lowrank", "sparse"])

@@ -127,7 +127,7 @@ class _Floor(Quantize):
         return index * self.step, ((index + 1) * self.step).clamp(max=1)
 
     def tangent(self, x: Tensor, y: Tensor) -> tuple[Degradation, Tensor]:
-        return super().tangent(x, self._middle(y))
+        return super().tangent(x, y)[0], self._middle(y)
 
     def model_variance(self, x: Tensor, y: Tensor) -> Tensor:
         return super().model_variance(x, self._middle(y))

@@ -99,11 +99,6 @@ class JPEG(Degradation):
     def transform(self) -> Transform:
         return Transform(self.subsampling)
 
-    @property
-    def rounding_variance(self) -> float:
-        """q^2 / 12 of the smallest step: the variance of the rounding in the tangent, whose scale that is."""
-        return float((self.tables.min() / 255).square() / 12)
-
     def forward(self, x: Tensor, generator: Generators = None) -> Tensor:
         return self.A(x + self.sigma * randn(x.shape, generator, like=x) if self.sigma > 0 else x)
 

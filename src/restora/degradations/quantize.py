@@ -99,7 +99,7 @@ class Quantize(Degradation):
 
     def tangent(self, x: Tensor, y: Tensor) -> tuple[Degradation, Tensor]:
         """The rounding taken for noise of variance step^2 / 12."""
-        return AdditiveNoise((self.rounding_variance + self.sigma**2) ** 0.5), y
+        return AdditiveNoise((self.rounding_variance + self.sigma**2) ** 0.5), self.A(y)
 
     def fit(self, x: Tensor, y: Tensor) -> Tensor:
         """Held to the cells, unless there is dither."""

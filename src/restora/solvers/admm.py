@@ -10,8 +10,9 @@ split as x = z and multiplied by sigma^2, with the scaled multiplier u and the p
 
 weight / sigma, and not weight, is in front of R because the best factor falls about as 1 / sigma. An exact
 observation (sigma = 0) is a constraint: x is projected on what explains y, and weight is scaled by `NOMINAL`
-for sigma; where R is convex it then sets how fast the minimum is reached, and not where it is. Quantisation
-is noise of variance step^2 / 12 that keeps to its cell. Source: Afonso, Bioucas-Dias and Figueiredo, IEEE TIP
+for sigma; where R is convex it then sets how fast the minimum is reached, and not where it is. Where A is not
+linear, its `tangent` stands for it, and x is made to `fit` y: quantisation is noise of variance step^2 / 12
+that keeps to its cell. Source: Afonso, Bioucas-Dias and Figueiredo, IEEE TIP
 2011; Boyd et al., Foundations and Trends in Machine Learning 2011.
 """
 
@@ -25,7 +26,7 @@ from typing import Any, ClassVar, Protocol, Self
 import torch
 from torch import Tensor
 
-from restora.degradations import JPEG, Degradation, Grayscale, Poisson, Quantize
+from restora.degradations import Degradation, Grayscale, Poisson
 from restora.degradations.anscombe import destabilize, stabilize
 from restora.errors import OptionError
 from restora.priors.base import Prior
@@ -121,46 +122,17 @@ def admm(
 
     Of an exact observation the restoration is x, which explains it; of a noisy one z, which is regular.
     """
-    factor, total = settings.weight * deviation(degradation), settings.iterations
+    model, observed = degradation.tangent(start, y)
+    factor, total = settings.weight * (model.sigma or NOMINAL), settings.iterations
+    gamma = 1 / settings.penalty if model.sigma > 0 else math.inf
     every = max(1, total // STEPS)
     z, u = start, torch.zeros_like(start)
     for i in range(1, total + 1):
-        x = explain(z - u, y, degradation, settings.penalty)
+        x = degradation.fit(model.prox_l2(z - u, observed, gamma), y)
         z = regularizer.prox(x + u, factor / settings.penalty)
         u = u + x - z
         if i % every == 0 or i == total:
             found = z if degradation.sigma > 0 else x
-            yield Step(i, total, found, misfit(found, y, degradation) + factor * regularizer.value(found))
-
-
-def deviation(degradation: Degradation) -> float:
-    """sigma: of the noise, and of the rounding; `NOMINAL` where the observation is exact."""
-    rounding = degradation.rounding_variance if isinstance(degradation, Quantize | JPEG) else 0.0
-    return math.sqrt(degradation.sigma**2 + rounding) or NOMINAL
-
-
-def explain(v: Tensor, y: Tensor, degradation: Degradation, penalty: float) -> Tensor:
-    """argmin_x d(y, A(x)) + penalty/2 |x - v|^2, d as in `misfit`."""
-    if isinstance(degradation, JPEG):
-        model, observed = degradation.tangent(v, y)
-        return degradation.fit(model.prox_l2(v, observed, 1 / penalty), y)
-    if not isinstance(degradation, Quantize):
-        return degradation.prox_l2(v, y, 1 / penalty if degradation.sigma > 0 else math.inf)
-    x = (centre(y, degradation) + penalty * v) / (1 + penalty)
-    return x if degradation.sigma > 0 else torch.clamp(x, *degradation.cell(y))
-
-
-def misfit(x: Tensor, y: Tensor, degradation: Degradation) -> Tensor:
-    """d(y, A(x)) = |A x - y|^2 / 2, of a quantiser |x - centre|^2 / 2 in the cell of y, of JPEG that of its
-    tangent; each image, (B,)."""
-    if isinstance(degradation, Quantize):
-        return (x - centre(y, degradation)).square().flatten(1).sum(1) / 2
-    if isinstance(degradation, JPEG):
-        model, observed = degradation.tangent(x, y)
-        return model.fidelity(x, observed) / 2
-    return degradation.fidelity(x, y) / 2
-
-
-def centre(y: Tensor, quantizer: Quantize) -> Tensor:
-    """The values that the levels of y stand for: the levels, or the middles of cells that lie beside them."""
-    return quantizer.tangent(y, quantizer.A(y))[1]
+            yield Step(
+                i, total, found, model.fidelity(found, observed) / 2 + factor * regularizer.value(found)
+            )
