@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from restora import image, random
 from restora.degradations import Degradation
-from restora.errors import RestoraError, ShapeError
+from restora.errors import ImageError, MaskError, RestoraError, ShapeError
 from restora.figure import std_map
 from restora.files import Item
 from restora.priors import Prior
@@ -68,10 +69,23 @@ def restore(
 ) -> Iterator[list[Item]]:
     """Restore the items, up to `batch_size` images and MAX_PIXELS together; yields each batch when its
     results are written. `watch` sees every step."""
+    work = partial(_restore_batch, task, prior, method, samples, device, tile, watch)
     for chunk, loaded in _chunks(items, task, prior, batch_size):
         for alike in [[x] for x in loaded] if task.auto else _alike(loaded):
-            _restore_batch(alike, task, prior, method, samples, device, tile, watch)
+            _try_batch(alike, work)
         yield chunk
+
+
+def _try_batch(loaded: list[Loaded], work: Callable[[list[Loaded]], None]) -> None:
+    """Where a picture is to blame, the others are done without it."""
+    try:
+        work(loaded)
+    except (ImageError, MaskError, ShapeError) as error:
+        if len(loaded) == 1:
+            loaded[0].item.fail(error)
+            return
+        for x in loaded:
+            _try_batch([x], work)
 
 
 def _chunks(
@@ -110,7 +124,6 @@ def _load(item: Item, task: Task, prior: Prior | None) -> Loaded | None:
         channels = _channels(picture, degradation, prior)
         picture = image.Picture(image.convert(picture.pixels, channels), picture.bits)
         *_, height, width = check_shapes(picture.pixels[None], degradation, prior)
-        degradation.given(picture.pixels[None])
         return Loaded(item, picture, fields, height * width)
     except RestoraError as error:
         item.fail(error)
@@ -142,7 +155,6 @@ def _fields(item: Item, picture: image.Picture, task: Task, prior: Prior | None)
 
 
 def _restore_batch(
-    loaded: Sequence[Loaded],
     task: Task,
     prior: Prior | None,
     method: str | Solver,
@@ -150,6 +162,7 @@ def _restore_batch(
     device: str,
     tile: int,
     watch: Watch | None,
+    loaded: Sequence[Loaded],
 ) -> None:
     y = torch.stack([x.picture.pixels for x in loaded])
     degradation = task.degradation([x.fields for x in loaded])

@@ -69,7 +69,8 @@ class Task:
     def images(self, files: Sequence[Path]) -> Shape | None:
         """The shape (C, H, W) of the colour images behind the observations in `files`, as far as their heads
         tell; H = W = 0 where they differ, None where none tells."""
-        found = {self._behind(size) for path in files if (size := image.size(path))} - {None}
+        sizes = {image.size(path) for path in files} - {None}
+        found = {self._behind(size) for size in sizes if size} - {None}
         return next(iter(found)) if len(found) == 1 else (3, 0, 0) if found else None
 
     def _behind(self, size: tuple[int, int]) -> Shape | None:

@@ -1,66 +1,35 @@
-"""What one image tells of another: the regression against the joint Gaussian that drew both."""
+"""What one image tells of another, by hand and from a file."""
 
 from __future__ import annotations
 
+import pytest
 import torch
-from torch import Tensor
 
-from restora.priors.correction import Correction, regression
+from restora.priors.correction import Correction
 from restora.priors.gaussian import GaussianPrior
 
 SHAPE = (3, 8, 8)
 
 
-def pairs(count: int = 4000) -> tuple[Tensor, Tensor]:
-    """g along three directions, two even and one odd; x is half of it and noise, about another mean."""
+@pytest.fixture
+def correction() -> Correction:
     generator = torch.Generator().manual_seed(0)
-    rows = torch.linalg.qr(torch.randn(192, 3, generator=generator)).Q.T.view(3, *SHAPE)
-    rows = torch.stack([rows[0] + rows[0].flip(-1), rows[1] + rows[1].flip(-1), rows[2] - rows[2].flip(-1)])
-    weights = torch.randn(count, 3, generator=generator) * torch.tensor([0.3, 0.25, 0.2])
-    signal = (weights @ rows.flatten(1)).view(-1, *SHAPE)
-    noise = 0.02 * torch.randn(count, *SHAPE, generator=generator)
-    return to_bytes(0.5 + signal), to_bytes(0.4 + signal / 2 + noise)
-
-
-def to_bytes(x: Tensor) -> Tensor:
-    return (255 * x).round().clamp(0, 255).to(torch.uint8)
-
-
-def test_the_regression_is_the_conditional_mean() -> None:
-    g, x = pairs()
-    mean, origin, V, P = regression(g, x, 3)
-    rest = GaussianPrior(mean, torch.zeros(0, *SHAPE), torch.zeros(3, *SHAPE))
-    found = Correction(origin, V, P, rest).predict(g / 255)
-    assert (mean - 0.4).abs().max() < 0.01
-    assert (origin - 0.5).abs().max() < 0.01
-    torch.testing.assert_close(found, 0.4 + (g / 255 - 0.5) / 2, rtol=0, atol=0.012)
-    left = (x / 255 - found).square().mean().sqrt()
-    assert 0.019 < left < 0.021  # the noise alone
-
-
-def test_what_g_does_not_say_is_the_mean() -> None:
-    g, x = pairs()
-    mean, origin, V, P = regression(g, x.flip(0), 3)
-    rest = GaussianPrior(mean, torch.zeros(0, *SHAPE), torch.zeros(3, *SHAPE))
-    found = Correction(origin, V, P, rest).predict(g / 255)
-    assert (found - mean).abs().mean() < 0.005
-
-
-def test_it_mirrors_with_its_image() -> None:
-    mean, origin, V, P = regression(*pairs(), 3)
-    correction = Correction(origin, V, P, GaussianPrior(mean, V[:0], torch.zeros(3, *SHAPE)))
-    g = torch.rand(4, *SHAPE)
-    torch.testing.assert_close(
-        correction.predict(g.flip(-1)), correction.predict(g).flip(-1), atol=1e-4, rtol=0
-    )
-
-
-def test_it_is_stored() -> None:
-    mean, origin, V, P = regression(*pairs(), 3)
+    rows = torch.linalg.qr(torch.randn(192, 6, generator=generator)).Q.T.reshape(2, 3, *SHAPE)
     spread = 0.1 * torch.eye(3)[..., None, None].expand(3, *SHAPE).contiguous()
-    own = Correction(origin, V, P, GaussianPrior(mean, 0.1 * V[:2], spread))
-    again = Correction.from_config(own.config())
-    again.unpack(own.pack())
+    mean, origin = torch.rand(2, *SHAPE, generator=generator)
+    return Correction(origin, rows[0], rows[1], GaussianPrior(mean, 0.1 * rows[0, :2], spread))
+
+
+def test_a_step_along_a_direction_means_a_step_of_its_image(correction: Correction) -> None:
+    origin, mean = correction.origin, correction.residual.mean
+    g = torch.stack([origin, origin + 0.5 * correction.directions[1]])
+    expected = torch.stack([mean, mean + 0.5 * correction.images[1]])
+    torch.testing.assert_close(correction.predict(g), expected)
+
+
+def test_it_is_stored(correction: Correction) -> None:
+    again = Correction.from_config(correction.config())
+    again.unpack(correction.pack())
     g = torch.rand(4, *SHAPE)
-    torch.testing.assert_close(again.predict(g), own.predict(g), atol=2e-3, rtol=0)
-    torch.testing.assert_close(again.covariance(g), own.covariance(g), atol=1e-3, rtol=0)
+    torch.testing.assert_close(again.predict(g), correction.predict(g), atol=2e-3, rtol=0)
+    torch.testing.assert_close(again.covariance(g), correction.covariance(g), atol=1e-3, rtol=0)

@@ -56,12 +56,12 @@ def test_auto_takes_what_was_measured(prior: GANPrior) -> None:
 
 def test_an_encoder_with_a_measured_correction_needs_no_search(prior: GANPrior) -> None:
     prior = with_correction(prior)
-    assert LatentMAP().resolve(prior).iterations == 100  # from random starts
+    assert LatentMAP().settled(prior).iterations == 100  # from random starts
     prior.encoder = torch.nn.Identity()
-    assert LatentMAP().resolve(prior).iterations == 0
-    assert LatentMAP(finish="smooth").resolve(prior).iterations == 100
-    assert LatentMAP().for_samples(2).resolve(prior).iterations == 100
-    assert LatentMAP(iterations=7).resolve(prior).iterations == 7
+    assert LatentMAP().settled(prior).iterations == 0
+    assert LatentMAP(finish="smooth").settled(prior).iterations == 100
+    assert LatentMAP().for_samples(2).settled(prior).iterations == 100
+    assert LatentMAP(iterations=7).settled(prior).iterations == 7
 
 
 def test_what_cannot_be(prior: GANPrior) -> None:

@@ -133,9 +133,8 @@ def test_photons_are_made_white_and_taken_back(read_out: float) -> None:
 @pytest.mark.parametrize(("name", "package"), PACKAGES.items())
 def test_without_the_package(name: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    line = (
-        f"method '{name}' needs the package {package}, which is not installed; pip install 'restora[bench]'"
-    )
+    line = f"method '{name}' needs the package {package}, which is not installed; "
+    line += f"pip install 'restora[{'bm3d' if name == 'bm3d' else 'bench'}]'"
     with pytest.raises(PackageError) as caught:
         restora.restore(torch.zeros(1, 3, 8, 8), AdditiveNoise(), method=name)
     assert str(caught.value).startswith(line)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
@@ -63,8 +64,8 @@ class Hole:
         return {"hole": self.hole, **self.settings}
 
     def mask(self, size: Size) -> Tensor:
-        """(1, 1, H, W), 1 where observed."""
-        return HOLES[self.hole][0](size, *self.settings.values())
+        """(1, 1, H, W), 1 where observed; drawn once for pictures of one size, and not to be written to."""
+        return _draw(self, size)
 
 
 def center(size: Size, hole: Size | None = None) -> Tensor:
@@ -120,6 +121,11 @@ HOLES: dict[str, tuple[Callable[..., Tensor], tuple[str, ...]]] = {
     "text": (text, ("hole_seed",)),
 }
 """What draws each for a size, and the settings that it takes."""
+
+
+@lru_cache(maxsize=4)
+def _draw(hole: Hole, size: Size) -> Tensor:
+    return HOLES[hole.hole][0](size, *hole.settings.values())
 
 
 def _sheet(size: Size) -> tuple[Image.Image, ImageDraw.ImageDraw, int]:

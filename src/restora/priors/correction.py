@@ -18,9 +18,6 @@ from restora.covariance import Covariance
 from restora.priors import packing
 from restora.priors.gaussian import GaussianPrior
 
-SHARE = 1e-3  # of the variance along the mean direction, added to that along all: few photographs say little
-PART = 512
-
 
 class Correction(nn.Module):
     """origin: m_g, (C, H, W). directions: V, (k, C, H, W). images: P, (k, C, H, W), what a step along each
@@ -65,44 +62,3 @@ class Correction(nn.Module):
         residual = GaussianPrior.from_config(config["residual"])
         rows = torch.zeros(config["directions"], *residual.image_shape)
         return cls(torch.zeros(residual.image_shape), rows, rows.clone(), residual)
-
-
-def regression(g: Tensor, x: Tensor, rank: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """m, m_g, V and P of `Correction` from pairs, uint8 (N, C, H, W), and their mirror images.
-
-    Mirrored, directions are even or odd: they are found apart, and the `rank` of most variance are kept.
-    """
-    mean, origin = (_mean(images) for images in (x, g))
-    sample = _centred(g[:: -(-len(g) // (16 * PART))], origin)
-    halves = [_directions((sample + s * sample.flip(-1)) / 2, rank) for s in (1, -1)]
-    values, rows = torch.cat([v for v, _ in halves]), torch.cat([r for _, r in halves])
-    V = rows[values.argsort(descending=True)[:rank]]
-    signs = torch.where((V * V.flip(-1)).flatten(1).sum(1) < 0, -1.0, 1.0)
-    gram, cross = torch.zeros(len(V), len(V)), torch.zeros(len(V), mean.numel())
-    for a, b in zip(g.split(PART), x.split(PART), strict=True):
-        weights = _centred(a, origin).flatten(1) @ V.flatten(1).T
-        centred = _centred(b, mean)
-        gram += weights.T @ weights + (signs * weights).T @ (signs * weights)
-        cross += weights.T @ centred.flatten(1) + (signs * weights).T @ centred.flip(-1).flatten(1)
-    ridge = SHARE * gram.diagonal().mean() if len(V) else 0.0
-    P = torch.linalg.solve(gram + ridge * torch.eye(len(V)), cross).view_as(V)
-    return mean, origin, V, P
-
-
-def _mean(images: Tensor) -> Tensor:
-    """Of images and their mirror images, (C, H, W)."""
-    total = torch.stack([part.float().sum(0) for part in images.split(PART)]).double().sum(0)
-    mean = (total / (255 * len(images))).float()
-    return (mean + mean.flip(-1)) / 2
-
-
-def _centred(images: Tensor, mean: Tensor) -> Tensor:
-    return images.float() / 255 - mean
-
-
-def _directions(images: Tensor, rank: int) -> tuple[Tensor, Tensor]:
-    """The variances along the first principal directions of images about 0, and these, (k, C, H, W)."""
-    rank = min(rank, len(images), images[0].numel())
-    torch.manual_seed(0)
-    _, values, rows = torch.svd_lowrank(images.flatten(1), rank, niter=4)
-    return values.square(), rows.T.reshape(-1, *images.shape[1:])

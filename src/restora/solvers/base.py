@@ -41,7 +41,8 @@ class Solver:
     """Settings of one method; frozen, so that one object can serve any number of images."""
 
     needs: ClassVar[type[Prior] | None] = None  # None: any, or none at all
-    packages: ClassVar[tuple[str, ...]] = ()  # modules that it imports, of the extra `bench`
+    packages: ClassVar[tuple[str, ...]] = ()  # modules that it imports, beside those that are always there
+    extra: ClassVar[str] = "bench"  # which has them
 
     def steps(
         self,
@@ -83,7 +84,7 @@ class Solver:
             if find_spec(package) is None:
                 raise PackageError(
                     f"method {name!r} needs the package {package}, which is not installed; "
-                    "pip install 'restora[bench]', or use another method"
+                    f"pip install 'restora[{self.extra}]', or use another method"
                 )
         if self.needs is None or isinstance(prior, self.needs):
             return

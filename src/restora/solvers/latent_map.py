@@ -27,7 +27,9 @@ from restora.solvers import finish
 from restora.solvers.adapt import adapt
 from restora.solvers.base import Solver, Step
 from restora.solvers.latent_search import Search
-from restora.solvers.starts import resolve, starts
+from restora.solvers.starts import kind, number, starts
+
+SEARCH = 100  # iterations, where there are any and none are set
 
 
 def _setting(default: Any, text: str) -> Any:
@@ -51,7 +53,7 @@ class LatentMAP(Solver):
     iterations: int = _setting(
         -1,
         "gradient steps at most; 0: the best start itself; -1: 0 for one answer from an encoder whose images "
-        "have a measured correction, which a search only makes worse, else 100",
+        f"have a measured correction, which a search only makes worse, else {SEARCH}",
     )
     budget: float = _setting(0.0, "seconds an image that the search may take (0: as long as it takes)")
     restarts: int = _setting(0, "starts an image (0: 1 from the encoder or the table, 3 random ones)")
@@ -102,7 +104,7 @@ class LatentMAP(Solver):
     ) -> Iterator[Step]:
         assert isinstance(prior, GANPrior)
         finish.check(self.finish, degradation, prior)
-        solver = self.resolve(prior)
+        solver = self.settled(prior)
         search = Search(solver, starts(solver, y, degradation, prior, generator), y, degradation, prior)
         yield from solver.descend(search)
         z, loss = search.result()
@@ -110,14 +112,14 @@ class LatentMAP(Solver):
         last = max(search.steps, 1)
         yield Step(last, last, samples[:, 0], loss, samples)
 
-    def resolve(self, prior: GANPrior) -> LatentMAP:
-        """With the number of iterations that suits the prior, where none is set."""
+    def settled(self, prior: GANPrior) -> LatentMAP:
+        """This solver with the number of iterations that suits the prior, if it was left to it."""
         if self.iterations >= 0:
             return self
-        one = max(self.restarts, self.survivors) == 1 and resolve(self, prior) == "encoder"
-        return replace(
-            self, iterations=0 if one and finish.resolve(self.finish, prior) == "gaussian" else 100
-        )
+        start = kind(self, prior)
+        found = start == "encoder" and number(self, start) == 1
+        measured = finish.resolve(self.finish, prior) == "gaussian"
+        return replace(self, iterations=0 if found and measured else SEARCH)
 
     def descend(self, search: Search) -> Iterator[Step]:
         """All steps of the search, until they or the budget are over."""

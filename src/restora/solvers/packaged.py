@@ -65,6 +65,7 @@ class BM3D(Denoiser):
     """
 
     packages: ClassVar[tuple[str, ...]] = ("bm3d",)
+    extra: ClassVar[str] = "bm3d"  # apart, for its licence
 
     def denoise(self, image: Array, noise: float) -> Array:
         import bm3d

@@ -25,7 +25,7 @@ RANDOM = 3
 """Random starts where none are asked for; of good ones, one."""
 
 
-def resolve(solver: LatentMAP, prior: GANPrior) -> str:
+def kind(solver: LatentMAP, prior: GANPrior) -> str:
     """`auto` is the table where one was given, else the encoder where there is one. OptionError for a start
     that cannot be had."""
     name, table = solver.start, solver.table
@@ -38,6 +38,11 @@ def resolve(solver: LatentMAP, prior: GANPrior) -> str:
     return name
 
 
+def number(solver: LatentMAP, name: str) -> int:
+    """How many of this kind an image gets: as the solver says, else as is usual, and all its survivors."""
+    return max(solver.restarts or (RANDOM if name == "random" else 1), solver.survivors)
+
+
 def starts(
     solver: LatentMAP,
     y: Tensor,
@@ -45,9 +50,9 @@ def starts(
     prior: GANPrior,
     generator: Sequence[torch.Generator],
 ) -> Tensor:
-    """Latents (B, K, *latent_shape): as many as the solver says, else as are usual, and all its survivors."""
-    name = resolve(solver, prior)
-    count = max(solver.restarts or (RANDOM if name == "random" else 1), solver.survivors)
+    """Latents (B, K, *latent_shape), K their `number`."""
+    name = kind(solver, prior)
+    count = number(solver, name)
     if name == "lookup":
         return Lookup.load(solver.table, prior).nearest(y, degradation, prior, count)
     z = prior.latents(len(y) * count, [g for g in generator for _ in range(count)])

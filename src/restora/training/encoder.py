@@ -29,7 +29,7 @@ from restora.image import to_uint8
 from restora.metrics import psnr
 from restora.networks.encoder import Encoder
 from restora.priors import store
-from restora.priors.correction import Correction, regression
+from restora.priors.correction import Correction
 from restora.priors.evidence import channels, evidence
 from restora.priors.gan import GANPrior
 from restora.priors.gaussian import GaussianPrior
@@ -40,6 +40,7 @@ from restora.training.data import Batches
 from restora.training.gaussian import GaussianConfig, GaussianTrainer
 from restora.training.latent import LatentConfig
 from restora.training.loop import Trainer
+from restora.training.regression import regression
 from restora.training.settings import CPU, at_least, option
 
 HELD_OUT = 64

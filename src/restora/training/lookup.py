@@ -21,6 +21,7 @@ from restora.random import seed_of
 from restora.training.checkpoint import check_settings
 from restora.training.latent import LatentConfig
 from restora.training.loop import Trainer
+from restora.training.principal import principal
 from restora.training.settings import CPU, at_least, option
 
 SAMPLE = 4096
@@ -53,12 +54,11 @@ class LookupTrainer(Trainer):
         self.config, self.device, self.images_seen, self.length = config, device, 0, config.entries
         self.gan: GANPrior = config.gan.to(device)
         self.images = images[: config.entries] if self.gan.encoder is not None else images[:0]
-        sample = self.gan.generate(self.gan.latents(SAMPLE, self._generator("directions"))).flatten(1)
-        rank = min(config.rank, sample.shape[1])
-        self.mean = sample.mean(0)
-        torch.manual_seed(config.seed)
-        self.directions = torch.svd_lowrank(sample - self.mean, rank, niter=4)[2].T.contiguous()
-        self.codes = sample.new_zeros(config.entries, rank)
+        sample = self.gan.generate(self.gan.latents(SAMPLE, self._generator("directions")))
+        self.mean = sample.mean(0).flatten()
+        _, rows = principal(sample - sample.mean(0), config.rank, config.seed)
+        self.directions = rows.flatten(1).contiguous()
+        self.codes = sample.new_zeros(config.entries, len(rows))
         self.latents = sample.new_zeros(config.entries, *self.gan.latent_shape)
 
     def _generator(self, purpose: str) -> torch.Generator:
