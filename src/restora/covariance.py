@@ -65,5 +65,19 @@ class Covariance:
 
 
 def mix(matrices: Tensor, x: Tensor) -> Tensor:
-    """M_k x_k, for matrices M (C, C, H, W), one for the channels at each position k, and x (B, C, H, W)."""
-    return torch.stack([(rows * x).sum(1) for rows in matrices], 1)
+    """M_k x_k, for matrices M (C, C, H, W), or (B, C, C, H, W), one for the channels at each position k, and
+    x (B, C, H, W)."""
+    return torch.stack([(rows * x).sum(1) for rows in matrices.movedim(-4, 0)], 1)
+
+
+def invert(matrices: Tensor) -> Tensor:
+    """M_k^-1 for matrices (..., C, C, H, W), symmetric and positive, by sweeping out each channel in turn."""
+    swept = matrices
+    for i in range(matrices.shape[-4]):
+        row, column = swept[..., i : i + 1, :, :, :], swept[..., :, i : i + 1, :, :]
+        scaled, pivot = row / row[..., i : i + 1, :, :], 1 / row[..., i, :, :]
+        swept = swept - column * scaled
+        swept[..., i, :, :, :] = scaled[..., 0, :, :, :]
+        swept[..., :, i, :, :] = scaled[..., 0, :, :, :]
+        swept[..., i, i, :, :] = -pivot[..., 0, :, :]
+    return -swept

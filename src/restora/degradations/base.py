@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from restora.covariance import Covariance
+from restora.degradations import stationary
 from restora.degradations.conjugate_gradient import conjugate_gradient
 from restora.degradations.observed import Observed
 from restora.errors import OptionError, PairingError
@@ -173,6 +174,17 @@ class Degradation(nn.Module):
             system = lambda u: model.A(covariance(model.A_adjoint(u))) + model.sigma**2 * u  # noqa: E731
             solution = conjugate_gradient(system, residual, tolerance)
         return self.fit(mean + covariance(model.A_adjoint(solution)), y)
+
+    def observed_spectrum(self, spectrum: Tensor) -> Tensor | None:
+        """The spectrum (C', C', h, w) of A x, for stationary x of `spectrum` (C, C, H, W); or one for each
+        image, (B, C', C', h, w). As `restora.covariance` has it; what A mixes of different frequencies is
+        left out, so that it need not be exact: the closer, the faster `lmmse`. None where it is not known.
+        """
+        return None
+
+    def solve_stationary(self, C: Covariance, residual: Tensor, tolerance: float) -> Tensor:
+        """(A C A^T + sigma^2 I)^-1 residual, for C without directions; the part `tolerance` may be left."""
+        return stationary.solve(self, C, residual, tolerance)
 
     def given(self, y: Tensor) -> Degradation:
         """What it is once the observations y (B, ...) are known: this very one, unless it is `blind`.

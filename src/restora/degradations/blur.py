@@ -86,6 +86,13 @@ class Blur(Degradation):
         gain = divide(data, data * power * ((prior > 0) | (power > THRESHOLD**2)) + prior)
         return z + self._filter(y - self.A(z), transfer.conj() * gain)
 
+    def observed_spectrum(self, spectrum: Tensor) -> Tensor:
+        """Each frequency by its gain; exact but at the border, for a kernel that is even in both axes."""
+        height, width = spectrum.shape[-2:]
+        gain = torch.fft.fft2(self._taps.to(spectrum), s=(2 * height, 2 * width)).abs().square()
+        other = gain.roll(-1, 1).flip(1)  # at the opposite horizontal frequency
+        return spectrum * ((gain + other) / 2)[:height, :width]
+
     def observed_shape(self, image_shape: Shape) -> Shape:
         size, (height, width) = len(self._taps), image_shape[-2:]
         if size > min(height, width):

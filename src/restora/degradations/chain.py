@@ -53,6 +53,13 @@ class Chain(Degradation):
         *first, last = self._parts
         return self, last.tangent(reduce(lambda image, part: part.A(image), first, x), y)[1]
 
+    def observed_spectrum(self, spectrum: Tensor) -> Tensor | None:
+        """That of each part in turn."""
+        found: Tensor | None = spectrum
+        for part in self._parts:
+            found = None if found is None else part.observed_spectrum(found)
+        return found
+
     def take(self, index: Tensor) -> Degradation:
         taken = [part.take(index) for part in self._parts]
         return self if all(a is b for a, b in zip(taken, self._parts, strict=True)) else Chain(*taken)

@@ -15,8 +15,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from restora.degradations import codec
-from restora.degradations.base import Degradation
+from restora.cosine import at_size
+from restora.covariance import Covariance
+from restora.degradations import codec, stationary
+from restora.degradations.base import Degradation, Operator
+from restora.degradations.resize import gains
 
 Planes = list[Tensor]
 
@@ -47,6 +50,15 @@ class Transform:
         """T_p^T c."""
         row = codec.colours(channels, c)[p].view(-1, 1, 1)
         return row * self._spread(c, p) / math.prod(self.factors[p])
+
+    def spectrum(self, spectrum: Tensor, p: int) -> Tensor:
+        """That of the means of plane p, (H / rows, W / columns), of images of `spectrum` (C, C, H, W)."""
+        row = codec.colours(len(spectrum), spectrum)[p]
+        own = torch.einsum("i,ijhw,j->hw", row, spectrum, row)
+        rows, columns = (
+            gains(side // f * f, f, "box").to(own) for side, f in zip(own.shape, self.factors[p], strict=True)
+        )
+        return rows @ own[: rows.shape[1], : columns.shape[1]] @ columns.T
 
     def norm(self, p: int, channels: int) -> float:
         """g_p."""
@@ -105,6 +117,27 @@ class Coefficients(Degradation):
             c = codec.means(v, f) * math.prod(f) ** 0.5
             x = x + self.transform.adjoint(codec.tile(self.weights, p, c) * c, p, y.shape[1])
         return fold(x, self.size)
+
+    def solve_stationary(self, C: Covariance, residual: Tensor, tolerance: float) -> Tensor:
+        return stationary.solve(self, C, residual, tolerance, self._nearly_inverse(C, residual))
+
+    def _nearly_inverse(self, C: Covariance, like: Tensor) -> Operator:
+        """Of A C A^T + sigma^2 I, plane by plane, as if weights were those of frequencies, not of blocks."""
+        filters = []
+        for p, f in enumerate(self.transform.factors[: like.shape[1]]):
+            size = like.shape[-2] // f[0], like.shape[-1] // f[1]
+            spectrum = at_size(self.transform.spectrum(C.spectrum, p), *size)
+            power = at_size(self.weights[:, min(p, 1)].to(like).square(), *size)
+            filters.append(stationary.inverse(spectrum * power[:, None, None], self.sigma**2))
+
+        def nearly(v: Tensor) -> Tensor:
+            planes = []
+            for own, part, f in zip(filters, v.split(1, 1), self.transform.factors, strict=False):
+                field = own(codec.unblocks(codec.means(part, f)))
+                planes.append(codec.repeat(codec.blocks(field), f))
+            return torch.cat(planes, 1)
+
+        return nearly
 
     def take(self, index: Tensor) -> Coefficients:
         return (

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from restora.degradations.base import Degradation, Shape, divide, one_of, option, shares
-from restora.degradations.resize import Kernel, reduction, spectrum
+from restora.degradations.resize import Kernel, eigen, gains, reduction
 from restora.errors import ShapeError
 from restora.random import Window
 
@@ -71,7 +71,7 @@ class Downsample(Degradation):
     def _divide(self, y: Tensor, data: float | Tensor, prior: float | Tensor) -> Tensor:
         """(data A A^T + prior I)^-1 y."""
         size = y.shape[-2] * self.scale, y.shape[-1] * self.scale
-        (low, V), (across, W) = (spectrum(side, self.scale, self.kernel) for side in size)
+        (low, V), (across, W) = (eigen(side, self.scale, self.kernel) for side in size)
         V, W = V.to(y), W.to(y)
         products = (low.view(-1, 1) * across).to(y)
         return V @ divide(V.T @ y @ W, data * products + prior) @ W.T
@@ -79,6 +79,11 @@ class Downsample(Degradation):
     def _reductions(self, like: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
         rows, columns = (reduction(side, self.scale, self.kernel).to(like) for side in (height, width))
         return rows, columns
+
+    def observed_spectrum(self, spectrum: Tensor) -> Tensor:
+        """Exact for `box`, which puts each frequency on one of the lower ones."""
+        rows, columns = (gains(side, self.scale, self.kernel).to(spectrum) for side in spectrum.shape[-2:])
+        return rows @ spectrum @ columns.T
 
     def window(self, window: Window, y: Tensor, size: tuple[int, int]) -> tuple[Degradation, Tensor]:
         return self, window.coarser(self.scale).of(y)

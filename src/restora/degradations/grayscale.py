@@ -91,6 +91,10 @@ class Grayscale(Degradation):
             mean = _given_maximum(x_hat, std, y)
         return torch.where(variance > 0, mean, x_hat)
 
+    def observed_spectrum(self, spectrum: Tensor) -> Tensor:
+        weights = torch.tensor(LUMA).to(spectrum)
+        return torch.einsum("i,...ijhw,j->...hw", weights, spectrum, weights)[..., None, None, :, :]
+
     def tangent(self, x: Tensor, y: Tensor) -> tuple[Degradation, Tensor]:
         """For the maximum, the channel that is the largest in x."""
         if self.linear:

@@ -25,3 +25,6 @@ class Identity(Degradation):
 
     def A_dagger(self, y: Tensor) -> Tensor:
         return y
+
+    def observed_spectrum(self, spectrum: Tensor) -> Tensor:
+        return spectrum

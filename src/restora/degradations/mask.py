@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from restora.degradations import holes
+from restora.covariance import Covariance
+from restora.degradations import holes, stationary
 from restora.degradations.base import Degradation, Shape
 from restora.degradations.holes import Hole
 from restora.errors import MaskError, OptionError, ShapeError
@@ -115,6 +116,13 @@ class Mask(Degradation):
     def tangent(self, x: Tensor, y: Tensor) -> tuple[Degradation, Tensor]:
         """What a picture holds in the missing pixels would make a linear system inconsistent."""
         return self, self.A(y)
+
+    def observed_spectrum(self, spectrum: Tensor) -> Tensor:
+        """As if all were observed."""
+        return spectrum
+
+    def solve_stationary(self, C: Covariance, residual: Tensor, tolerance: float) -> Tensor:
+        return stationary.solve_masked(self.mask, self.sigma, C, residual, tolerance)
 
     def model_variance(self, x: Tensor, y: Tensor) -> Tensor:
         """As in the base, over the observed pixels alone."""

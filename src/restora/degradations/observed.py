@@ -4,7 +4,8 @@
 
 h is diag(g)^(1/2), and tau what the rest and the noise come to on average. A good prior has thousands of
 times more variance along U than across it; without the preconditioner P, conjugate gradients would take an
-iteration for each of its directions or more. B^T B depends on A alone, and serves any weights g.
+iteration for each of its directions or more. B^T B depends on A alone, and serves any weights g. Without
+directions see `restora.degradations.stationary`.
 """
 
 from __future__ import annotations
@@ -63,13 +64,16 @@ class Observed:
         An observation's result does not depend on the rest of its batch.
         """
         model, noise = self.degradation, self.degradation.sigma**2
+        if not len(C.weights):
+            return model.solve_stationary(C, residual, tolerance)
 
         def system(v: Tensor) -> Tensor:
             rest = model.A(C.rest(model.A_adjoint(v))) + noise * v
-            return rest + self.across(C.weights * self.along(v)).view_as(v) if len(C.weights) else rest
+            return rest + self.across(C.weights * self.along(v)).view_as(v)
 
-        inverse = self._preconditioner(C, residual) if len(C.weights) else None
-        return conjugate_gradient(system, residual, tolerance, preconditioner=inverse)
+        return conjugate_gradient(
+            system, residual, tolerance, preconditioner=self._preconditioner(C, residual)
+        )
 
     def _preconditioner(self, C: Covariance, like: Tensor) -> Operator:
         h, groups = C.weights.sqrt(), len(self.gram)

@@ -16,6 +16,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from restora.covariance import Covariance
+from restora.degradations import stationary
 from restora.degradations.base import Degradation, Shape, as_tensor, option, uniform
 from restora.degradations.identity import Identity
 from restora.degradations.quadrature import hermite
@@ -108,6 +110,12 @@ class Scaled(Degradation):
 
     def A_adjoint(self, y: Tensor) -> Tensor:
         return self.gain * y
+
+    def solve_stationary(self, C: Covariance, residual: Tensor, tolerance: float) -> Tensor:
+        """A C A^T + sigma^2 I = A (C + N) A, the noise N taken for the same everywhere."""
+        noise = self.sigma**2 * self.gram.reciprocal().mean((1, 2, 3)).view(-1, 1, 1, 1, 1)
+        nearly = stationary.inverse(C.spectrum, noise)
+        return stationary.solve(self, C, residual, tolerance, lambda v: nearly(v / self.gain) / self.gain)
 
     def take(self, index: Tensor) -> Scaled:
         return replace(self, gain=self.gain[index.to(self.gain.device)])

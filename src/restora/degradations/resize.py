@@ -16,6 +16,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from restora.cosine import cosines
+
 Kernel = Literal["box", "bicubic", "gaussian"]
 WIDTH = 0.4  # of the gaussian, in new pixels
 
@@ -48,8 +50,15 @@ def reduction(size: int, scale: int, kernel: Kernel) -> Tensor:
 
 
 @cache
-def spectrum(size: int, scale: int, kernel: Kernel) -> tuple[Tensor, Tensor]:
+def eigen(size: int, scale: int, kernel: Kernel) -> tuple[Tensor, Tensor]:
     """Eigenvalues (n,) and eigenvectors (n, n) of R R^T, R the reduction, n = size / scale."""
     R = reduction(size, scale, kernel)
     values, vectors = torch.linalg.eigh(R @ R.T)
     return values.clamp(min=0), vectors
+
+
+@cache
+def gains(size: int, scale: int, kernel: Kernel) -> Tensor:
+    """(T R T^T)^2, entry by entry, (n, size): what power each frequency of old gives to each of new."""
+    R = reduction(size, scale, kernel)
+    return (cosines(len(R), R) @ R @ cosines(size, R).T).square()

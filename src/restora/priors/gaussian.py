@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from restora.cosine import at_size
 from restora.covariance import Covariance
 from restora.errors import ShapeError
 from restora.priors import packing
@@ -73,21 +74,15 @@ class GaussianPrior(Prior):
         return not self.rank and bool((self.mean == self.mean[:, :1, :1]).all())
 
     def sized(self, height: int, width: int) -> GaussianPrior:
-        """For images of another size: the spectrum at their frequencies. ShapeError where it has but one.
-
-        The k-th of N frequencies is k / 2N cycles a pixel; between those that are known it is interpolated.
-        """
+        """For images of another size: the spectrum at their frequencies. ShapeError where it has but one."""
         if (height, width) == self.image_shape[1:]:
             return self
         if not self.any_size:
             super().sized(height, width)
-        channels, old_height, old_width = self.image_shape
-        rows = torch.arange(height, device=self.mean.device) * (old_height / height)
-        columns = torch.arange(width, device=self.mean.device) * (old_width / width)
-        spread = _between(_between(self.spread, rows).mT, columns).mT
+        channels = self.image_shape[0]
         mean = self.mean[:, :1, :1].expand(channels, height, width).contiguous()
         factors = self.factors.new_zeros(0, channels, height, width)
-        prior = GaussianPrior(mean, factors, spread.contiguous())
+        prior = GaussianPrior(mean, factors, at_size(self.spread, height, width))
         prior.name, prior.card = self.name, self.card
         return prior
 
@@ -109,11 +104,3 @@ class GaussianPrior(Prior):
         shape = config["shape"]
         factors, spread = torch.zeros(config["rank"], *shape), torch.zeros(shape[0], *shape)
         return cls(torch.zeros(shape), factors, spread)
-
-
-def _between(values: Tensor, rows: Tensor) -> Tensor:
-    """values (..., H, W) at fractional rows (N,), (..., N, W); beyond the last row, the last."""
-    last = values.shape[-2] - 1
-    low = rows.floor().long().clamp(max=last)
-    share = (rows - low).clamp(0, 1).unsqueeze(-1).to(values)
-    return values[..., low, :].lerp(values[..., (low + 1).clamp(max=last), :], share)
