@@ -2,6 +2,8 @@
 
     python benchmarks/tune.py ../shared/faces/val --methods tv --set rounding=0,0.01 weight=0.9,1.1
     python benchmarks/tune.py ../shared/faces/val --methods mmse --tasks colorize --set first=0.4,0.5 last=0.8
+    python benchmarks/tune.py ../shared/natural/val --crop 192 --count 8 --methods mmse \\
+        --tasks superres:scale=2 jpeg inpaint:hole=pixels --set last=0.8,0.9
 
 Without --set it is each method as it is. With it, all combinations of the values, one a line.
 """
@@ -11,23 +13,27 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from restora import load_prior, metrics
-from restora.degradations import Degradation, named
+from restora import metrics
+from restora.benchmark.protocol import Clean
+from restora.degradations import Degradation
+from restora.priors import Prior
 from restora.random import generators
-from restora.solvers import solvers
-from restora.training.data import load
+from restora.restore import choose
+from restora.solvers import Solver
+from restora.training.data import centres, load, load_whole
+
+CLEAN = Clean()
 
 
-def line(method: str, settings: dict[str, float], degradation: Degradation, truth: Tensor, batch: int) -> str:
-    solver = solvers.get(method)(**settings)
-    prior = load_prior(solver.needs.shipped[0]) if solver.needs else None
-    y = degradation(truth, generators(0, len(truth)))
+def line(
+    solver: Solver, prior: Prior | None, y: Tensor, degradation: Degradation, truth: Tensor, batch: int
+) -> str:
     start, found = time.perf_counter(), []
     for part in y.split(batch):
         with torch.no_grad():
@@ -45,24 +51,28 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", default=["inpaint", "superres", "denoise", "dequantize"])
     parser.add_argument("--methods", nargs="+", default=["tv", "lowrank", "sparse"])
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=V,V,...")
-    parser.add_argument("--sigma", type=float, default=0.1, help="of the noise of denoise")
+    parser.add_argument("--crop", type=int, metavar="N", help="the middle NxN pixels, of any images")
+    parser.add_argument("--prior", help="in place of the one that ships for such images")
     parser.add_argument("--batch", type=int, default=16)
     args = parser.parse_args()
-    images, _ = load([args.data], 64)
+    images = (
+        centres(load_whole([args.data], args.crop)[0], args.crop) if args.crop else load([args.data], 64)[0]
+    )
     truth = images[torch.arange(args.count) * len(images) // args.count].float() / 255
+    shape = tuple(truth.shape[1:])
     axes = {name: values.split(",") for name, _, values in (s.partition("=") for s in args.set)}
-    for name, method in itertools.product(args.tasks, args.methods):
-        noise = {"sigma": args.sigma} if name == "denoise" else {}
-        degradation = named.build(name, truth.shape[2:], noise)
-        if not solvers.get(method)().handles(degradation):
+    for task, method in itertools.product(args.tasks, args.methods):
+        degradation = CLEAN.degradation(task, shape[1:])
+        y = CLEAN.observe(degradation, truth, generators(0, len(truth)))
+        _, solver, prior = choose(method, args.prior, shape)
+        if not solver.handles(degradation, prior):
             continue
-        whole = {item.name for item in fields(solvers.get(method)) if item.type == "int"}
+        model = prior.sized(*shape[1:]) if prior else None
+        whole = {item.name for item in fields(solver) if item.type == "int"}
         for values in itertools.product(*axes.values()):
             settings = {k: int(v) if k in whole else float(v) for k, v in zip(axes, values, strict=True)}
-            print(
-                f"{name:10} {method:10} {line(method, settings, degradation, truth, args.batch)}  {settings}",
-                flush=True,
-            )
+            found = line(replace(solver, **settings), model, y, degradation, truth, args.batch)
+            print(f"{task:24} {method:10} {found}  {settings}", flush=True)
 
 
 if __name__ == "__main__":

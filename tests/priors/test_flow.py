@@ -90,7 +90,7 @@ def stored(form: str | None = None, rank: int = 4) -> FlowPrior:
     network = UNet(inputs=3 if form else 6, width=8)
     for parameter in network.parameters():
         parameter.data += 0.02 * torch.randn_like(parameter)
-    return FlowPrior(network, gaussian(rank), form)
+    return FlowPrior(network, gaussian(rank), form, symmetries=2)
 
 
 @pytest.mark.parametrize("form", [None, "velocity"])
@@ -100,6 +100,7 @@ def test_round_trip(form: str | None, tmp_path: Path) -> None:
     loaded = load_prior(tmp_path / "own")
     assert isinstance(loaded, FlowPrior)
     assert (loaded.form, loaded.name, loaded.image_shape) == (prior.form, "own", SHAPE)
+    assert loaded.symmetries == 2
     w = torch.rand(2, *SHAPE)
     torch.testing.assert_close(loaded.denoise(w, 0.5), prior.denoise(w, 0.5), rtol=0, atol=1e-2)
     packed = sum(v.numel() * v.element_size() for v in prior.pack().values())

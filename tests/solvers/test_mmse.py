@@ -43,14 +43,31 @@ def test_dequantised_values_stay_in_their_cells() -> None:
     assert (found - truth).square().mean() < 0.6 * (y - truth).square().mean()
 
 
+class Lopsided(torch.nn.Module):
+    """A network that is wrong at the left of what it sees: mirrored and turned, its errors cancel."""
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        return torch.linspace(-1, 1, x.shape[-1]).to(x).expand(len(x), 3, *x.shape[-2:])
+
+
+@pytest.mark.parametrize("degradation", [AdditiveNoise(0.1), Mask.center((8, 8))])
+def test_errors_of_one_orientation_cancel(degradation: Degradation) -> None:
+    right, x = flow(0), torch.full((1, *SHAPE), 0.5).double()
+    y = degradation(x, generators(2, 1))
+    wrong, mended = (FlowPrior(Lopsided(), right.gaussian, symmetries=n).double() for n in (1, 8))
+    expected = solve(right, degradation, y)
+    errors = [(solve(prior, degradation, y) - expected).square().mean().sqrt() for prior in (wrong, mended)]
+    assert errors[1] < 0.02 * errors[0]
+
+
 @pytest.mark.parametrize("degradation", [Mask.center((8, 8)), Quantize(5)])
 def test_twenty_evaluations(degradation: Degradation, monkeypatch: pytest.MonkeyPatch) -> None:
     prior, count = flow(), [0]
     denoise = FlowPrior.denoise
 
-    def counted(self: FlowPrior, w: Tensor, t: Tensor | float) -> Tensor:
+    def counted(self: FlowPrior, w: Tensor, t: Tensor | float, orientation: int = 0) -> Tensor:
         count[0] += len(w)
-        return denoise(self, w, t)
+        return denoise(self, w, t, orientation)
 
     monkeypatch.setattr(FlowPrior, "denoise", counted)
     restora.restore(torch.rand(3, *SHAPE), degradation, prior=prior.float())

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from restora.device import fast_bfloat16
 from restora.errors import OptionError, WeightsError
 from restora.networks.unet import UNet
+from restora.orientation import lay, upright
 from restora.priors import packing
 from restora.priors.base import Prior
 from restora.priors.gaussian import GaussianPrior
@@ -56,7 +57,8 @@ class FlowPrior(Prior):
     A velocity network of the usual convention, trained on images in [-1, 1], is the form "velocity". The form
     "residual" needs `gaussian`; the others may have it, for solvers that use its covariance. Without it,
     give `image_shape` (C, H, W). A stationary Gaussian, and a U-Net without attention, suit any size: `sized`
-    gives the prior for it. The network is put into evaluation mode and frozen; a U-Net runs in bf16
+    gives the prior for it. `symmetries`: in how many of `restora.orientation` images are as likely: 1, 2 if
+    they may be mirrored, or 8. The network is put into evaluation mode and frozen; a U-Net runs in bf16
     where the processor has it. Raises OptionError for parts that do not fit.
     """
 
@@ -69,6 +71,7 @@ class FlowPrior(Prior):
         gaussian: GaussianPrior | None = None,
         form: Form | None = None,
         image_shape: tuple[int, int, int] | None = None,
+        symmetries: Literal[1, 2, 8] = 1,
     ):
         super().__init__()
         self.form: Form = form or ("residual" if gaussian else "velocity")
@@ -80,7 +83,7 @@ class FlowPrior(Prior):
         if shape is None:
             raise OptionError("a FlowPrior without a GaussianPrior needs image_shape=(C, H, W)")
         self.image_shape = shape
-        self.network, self.gaussian = network, gaussian
+        self.network, self.gaussian, self.symmetries = network, gaussian, symmetries
         self._wiener: Wiener | None = None
         self.eval().requires_grad_(False)
 
@@ -101,7 +104,8 @@ class FlowPrior(Prior):
         if not self.any_size or (height, width) == self.image_shape[1:]:
             return super().sized(height, width)
         gaussian = self.gaussian.sized(height, width) if self.gaussian else None
-        prior = FlowPrior(self.network, gaussian, self.form, (self.image_shape[0], height, width))
+        shape = self.image_shape[0], height, width
+        prior = FlowPrior(self.network, gaussian, self.form, shape, self.symmetries)
         prior.name, prior.card = self.name, self.card
         return prior
 
@@ -120,14 +124,19 @@ class FlowPrior(Prior):
         deviation = ((t_ * c).square() + (left * SCALE).square()).sqrt()
         return Preconditioned(torch.cat([2 * L - 1, (w - t_ * L) / deviation], 1), L, c)
 
-    def denoise(self, w: Tensor, t: Tensor | float) -> Tensor:
-        """D_t(w) = E[x | w_t = w], (B, C, H, W), for w (B, C, H, W) and t in [0, 1]: a number or (B,)."""
+    def denoise(self, w: Tensor, t: Tensor | float, orientation: int = 0) -> Tensor:
+        """D_t(w) = E[x | w_t = w], (B, C, H, W), for w (B, C, H, W) and t in [0, 1]: a number or (B,).
+
+        `orientation`: in which of its symmetries the network sees w, modulo their number. The answers differ
+        by errors of the network alone, so that a mean over several is better than any.
+        """
         t = torch.as_tensor(t, dtype=w.dtype, device=w.device).expand(len(w))
         if len(w) > AT_ONCE:
             pairs = zip(w.split(AT_ONCE), t.split(AT_ONCE), strict=True)
-            return torch.cat([self.denoise(*pair) for pair in pairs])
-        parts = self.precondition(w, t)
-        return parts.skip + parts.scale * evaluate(self.network, parts.input, t)
+            return torch.cat([self.denoise(*pair, orientation) for pair in pairs])
+        parts, k = self.precondition(w, t), orientation % self.symmetries
+        answer = upright(evaluate(self.network, lay(parts.input, k), t), k)
+        return parts.skip + parts.scale * answer
 
     def velocity(self, w: Tensor, t: Tensor | float) -> Tensor:
         """v_t(w) = dw/dt of the flow, (B, C, H, W), for t < 1."""
@@ -164,11 +173,13 @@ class FlowPrior(Prior):
             raise WeightsError("only a FlowPrior of restora's own UNet can be stored")
         gaussian = self.gaussian.config() if self.gaussian else None
         shape = list(self.image_shape)
-        return {"network": self.network.config, "gaussian": gaussian, "form": self.form, "shape": shape}
+        own = {"form": self.form, "shape": shape, "symmetries": self.symmetries}
+        return {"network": self.network.config, "gaussian": gaussian, **own}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> FlowPrior:
         network = UNet(**config["network"]).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         gaussian = GaussianPrior.from_config(config["gaussian"]) if config["gaussian"] else None
         channels, height, width = config["shape"]
-        return cls(network, gaussian, config["form"], (channels, height, width))
+        shape = channels, height, width
+        return cls(network, gaussian, config["form"], shape, config.get("symmetries", 1))

@@ -32,6 +32,12 @@ from restora.solvers.conditioning import Conditioner, Covariance
 from restora.solvers.runs import Runs
 
 
+def orientations_field() -> int:
+    """The setting of how many evaluations denoising takes."""
+    text = "of the noisy picture, turned and mirrored as the prior allows, that denoising averages over"
+    return field(default=4, metadata={"help": text})
+
+
 @dataclass(frozen=True)
 class Flower(Solver):
     """Posterior mean, samples and their spread with a flow; 20 evaluations of its network a run."""
@@ -49,12 +55,13 @@ class Flower(Solver):
         default="mean",
         metadata={"help": "each step takes the mean of p(x | w, y), sharper, or a draw, of the right spread"},
     )
+    orientations: int = orientations_field()
     tolerance: float = field(
         default=1e-2, metadata={"help": "part of y - A x_hat that the linear solve may leave unexplained"}
     )
 
     def __post_init__(self) -> None:
-        for name in ("iterations", "runs"):
+        for name in ("iterations", "runs", "orientations"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not 0 < self.tolerance < 1:
@@ -82,7 +89,7 @@ class Flower(Solver):
         assert isinstance(prior, FlowPrior)
         denoised, given = None, y
         if (noise := degradation.white_noise(y)) is not None:
-            y, denoised = denoise(y, noise, degradation, prior)
+            y, denoised = denoise(y, noise, degradation, prior, self.orientations)
             if self.runs == 1 and self.refine == "mean":
                 yield Step(1, 1, denoised, degradation.fidelity(denoised, given))
                 return
@@ -92,7 +99,7 @@ class Flower(Solver):
         for i in range(total):
             t = i / total
             w = t * x + (1 - t) * SCALE * randn(x.shape, runs.streams, like=x)
-            x_hat = prior.denoise(w, t)
+            x_hat = prior.denoise(w, t, i)
             if self.refine == "sample":
                 x = conditioner.draw(x_hat, t, runs.y, runs.streams)
             else:
@@ -102,13 +109,17 @@ class Flower(Solver):
         yield runs.last(total, x, denoised)
 
 
-def denoise(y: Tensor, noise: Tensor, degradation: Degradation, prior: FlowPrior) -> tuple[Tensor, Tensor]:
+def denoise(
+    y: Tensor, noise: Tensor, degradation: Degradation, prior: FlowPrior, orientations: int
+) -> tuple[Tensor, Tensor]:
     """y (B, C, H, W), with what a file cut off it, and E[x | y], where A = I and `noise` (B,) its deviation.
 
-    One evaluation of the network; what was cut is guessed from the linear denoiser's answer.
+    One evaluation of the network for each of so many orientations, as far as the prior has symmetries; what
+    was cut is guessed from the linear denoiser's answer.
     """
     level = 1 / (1 + noise / SCALE)
     t = level.view(-1, 1, 1, 1)
     if prior.wiener is not None:
         y = degradation.unclipped(y, prior.wiener(t * y, level)[0])
-    return y, prior.denoise(t * y, level)
+    count = min(orientations, prior.symmetries)
+    return y, torch.stack([prior.denoise(t * y, level, k) for k in range(count)]).mean(0)

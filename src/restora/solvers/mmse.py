@@ -8,8 +8,10 @@ It is Flower with one estimate for all its runs: the condition is linear, or nea
 runs can take their place, and its errors fall with every level. With each draw of the noise comes its
 opposite, which cancels whatever the noise does to x_hat that is odd in it, and that is the most; were images
 Gaussian, it is all, and the result exact. Where y tells each value to within a cell, levels of less noise
-than that are enough. Denoising takes one evaluation, D_t(t y). How sure it is it does not know: for samples
-and for their standard deviation this is Flower.
+than that are enough. Denoising takes D_t(t y) alone. How sure it is it does not know: for samples and for
+their standard deviation this is Flower.
+
+The network sees each estimate in another orientation, if its prior has several; denoising averages them.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from restora.priors.flow import SCALE, FlowPrior
 from restora.random import randn
 from restora.solvers.base import Solver, Step
 from restora.solvers.conditioning import Conditioner
-from restora.solvers.flower import Flower
+from restora.solvers.flower import Flower, orientations_field
 
 
 class Schedule(NamedTuple):
@@ -47,7 +49,7 @@ CELLS = Schedule(0.85, 0.97, 10, 1)
 
 @dataclass(frozen=True)
 class MMSE(Solver):
-    """The restoration of least mean square error; 20 evaluations of the network an image, 1 for denoising."""
+    """The restoration of least mean square error; 20 evaluations of the network an image, for denoising 4."""
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
 
@@ -57,6 +59,7 @@ class MMSE(Solver):
     draws: int = field(
         default=0, metadata={"help": "draws of the noise a level, two evaluations each; 0: by the task"}
     )
+    orientations: int = orientations_field()
     tolerance: float = field(
         default=0.1, metadata={"help": "part of y - A x_hat that the linear solve may leave unexplained"}
     )
@@ -65,9 +68,9 @@ class MMSE(Solver):
         for name in ("first", "last"):
             if not 0 <= getattr(self, name) < 1:
                 raise OptionError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
-        for name in ("iterations", "draws"):
-            if getattr(self, name) < 0:
-                raise OptionError(f"{name} must be at least 0, got {getattr(self, name)}")
+        for name, least in {"iterations": 0, "draws": 0, "orientations": 1}.items():
+            if getattr(self, name) < least:
+                raise OptionError(f"{name} must be at least {least}, got {getattr(self, name)}")
         if not 0 < self.tolerance < 1:
             raise OptionError(f"tolerance must be between 0 and 1, got {self.tolerance}")
 
@@ -92,7 +95,7 @@ class MMSE(Solver):
     ) -> Iterator[Step]:
         assert isinstance(prior, FlowPrior)
         if degradation.white_noise(y) is not None:
-            yield from Flower().steps(y, degradation, prior, generator)
+            yield from Flower(orientations=self.orientations).steps(y, degradation, prior, generator)
             return
         if prior.gaussian is None:
             raise PairingError(
@@ -108,7 +111,7 @@ class MMSE(Solver):
             t = first + (last - first) * i / max(iterations - 1, 1)
             centre = t * x.repeat_interleave(draws, 0)
             noise = (1 - t) * SCALE * randn(centre.shape, streams, like=x)
-            estimates = prior.denoise(torch.cat([centre + noise, centre - noise]), t)
-            x_hat = estimates.unflatten(0, (2, len(y), draws)).mean((0, 2))
+            pair = prior.denoise(centre + noise, t, 2 * i) + prior.denoise(centre - noise, t, 2 * i + 1)
+            x_hat = pair.unflatten(0, (len(y), draws)).mean(1) / 2
             x = conditioner.mean(x_hat, t, y)
             yield Step(i + 1, iterations, x, degradation.fidelity(x, y))

@@ -50,7 +50,10 @@ class FlowTrainer(NetworkTrainer):
         return self.config.channels * (2 if self.config.form == "residual" else 1)
 
     def build(self, network: UNet, gaussian: GaussianPrior) -> FlowPrior:
-        return FlowPrior(network, gaussian, self.config.form)
+        symmetries: Literal[2, 8] = (
+            8 if self.config.crop else 2
+        )  # as images are mirrored and turned in training
+        return FlowPrior(network, gaussian, self.config.form, symmetries=symmetries)
 
     def is_start(self, prior: Any) -> bool:
         return isinstance(prior, FlowPrior) and prior.form == self.config.form
