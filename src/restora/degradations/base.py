@@ -47,6 +47,9 @@ class Degradation(nn.Module):
     """
 
     linear: ClassVar[bool] = True
+    linearised: ClassVar[bool] = False
+    """Of one that is not linear: whether solvers find E[x | y] better by its `tangent` and the covariance of x
+    than by `condition`, which takes x for white; which it is has been measured."""
     blind: ClassVar[bool] = False
     """Whether the observation has to say what it is, by `given`; solvers never see one that is."""
 

@@ -54,6 +54,7 @@ class JPEG(Degradation):
     """
 
     linear: ClassVar[bool] = False
+    linearised: ClassVar[bool] = True
 
     quality: int = field(default=10, metadata=option("libjpeg's, from 1, worst, to 100", 1, 100))
     subsampling: codec.Subsampling = field(

@@ -48,12 +48,16 @@ class Conditioner:
         self._seen: Observed | None = None
 
     def mean(self, x_hat: Tensor, t: float, y: Tensor) -> Tensor:
-        """E[x | y] for x ~ N(x_hat, C_t), (B, C, H, W); where A is not linear, C_t counts as c_t^2 I."""
-        if self.covariance == "isotropic" or not self.degradation.linear:
+        """E[x | y] for x ~ N(x_hat, C_t), (B, C, H, W); where A is neither linear nor better `linearised`, C_t
+        counts as c_t^2 I."""
+        if self.covariance == "isotropic" or not (self.degradation.linear or self.degradation.linearised):
             return self.degradation.condition(x_hat, self._variance(t), y)
         assert self.prior.wiener is not None
         C = self.prior.wiener.covariance(t)
-        return self.degradation.lmmse(x_hat, C, y, self._observed(C.directions, len(y)), self.tolerance)
+        if self._seen is None:
+            model = self.degradation.tangent(x_hat, y)[0]
+            self._seen = Observed(model, C.directions, len(y), self.runs)
+        return self.degradation.lmmse(x_hat, C, y, self._seen, self.tolerance)
 
     def draw(self, x_hat: Tensor, t: float, y: Tensor, streams: Sequence[torch.Generator]) -> Tensor:
         """A draw of x given y, one stream an image.
@@ -78,12 +82,6 @@ class Conditioner:
             return _isotropic(t)
         assert self.prior.wiener is not None
         return self.prior.wiener.error(t) ** 2
-
-    def _observed(self, directions: Tensor, batch: int) -> Observed:
-        """The prior's directions, looked at once."""
-        if self._seen is None:
-            self._seen = Observed(self.degradation, directions, batch, self.runs)
-        return self._seen
 
 
 def _isotropic(t: float) -> float:

@@ -83,7 +83,7 @@ class MMSE(Solver):
 
     def schedule(self, degradation: Degradation) -> Schedule:
         """What is set, and for the rest what suits the task."""
-        usual = LINEAR if degradation.linear else CELLS
+        usual = LINEAR if degradation.linear or degradation.linearised else CELLS
         return Schedule(*(getattr(self, name) or value for name, value in usual._asdict().items()))
 
     def steps(
