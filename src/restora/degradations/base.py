@@ -48,7 +48,7 @@ class Degradation(nn.Module):
 
     linear: ClassVar[bool] = True
     linearised: ClassVar[bool] = False
-    """Of one that is not linear: whether solvers find E[x | y] better by its `tangent` and the covariance of x
+    """Of one that is not linear: whether E[x | y] is found better by its `tangent` and the covariance of x
     than by `condition`, which takes x for white; which it is has been measured."""
     blind: ClassVar[bool] = False
     """Whether the observation has to say what it is, by `given`; solvers never see one that is."""

@@ -48,7 +48,7 @@ class Conditioner:
         self._seen: Observed | None = None
 
     def mean(self, x_hat: Tensor, t: float, y: Tensor) -> Tensor:
-        """E[x | y] for x ~ N(x_hat, C_t), (B, C, H, W); where A is neither linear nor better `linearised`, C_t
+        """E[x | y] for x ~ N(x_hat, C_t), (B, C, H, W); where A is neither linear nor `linearised`, C_t
         counts as c_t^2 I."""
         if self.covariance == "isotropic" or not (self.degradation.linear or self.degradation.linearised):
             return self.degradation.condition(x_hat, self._variance(t), y)
