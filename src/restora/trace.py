@@ -27,24 +27,27 @@ class Trace:
     """Collects about `FRAMES` steps of each item of the present batch; `write` makes STEM-trace.webp."""
 
     def __init__(self) -> None:
-        self.items: Sequence[Item] = ()
-        self.frames: list[Tensor] = []
+        self.items: Sequence[Item] = ()  # those that are restored together; a batch may be several such
+        self.frames: dict[Path, tuple[Item, list[Tensor]]] = {}
 
     def watch(self, items: Sequence[Item], step: Step) -> None:
-        self.items = items
+        if items is not self.items:
+            self.items = items
+            self.frames |= {item.path: (item, []) for item in items}
         stride = max(1, step.total // FRAMES)
         if step.i % stride == 0 or step.i == 1 or step.samples is not None:
-            self.frames.append(image.to_uint8(_reduced(step.x)).cpu())
+            for item, frame in zip(items, image.to_uint8(_reduced(step.x)).cpu(), strict=True):
+                self.frames[item.path][1].append(frame)
 
     def write(self) -> None:
         """Write the animation of each item that was restored, and forget the frames."""
-        for i, item in enumerate(self.items):
+        for item, frames in self.frames.values():
             if item.status == "done" and item.trace:
                 try:
-                    _write(item, item.trace, [frame[i] for frame in self.frames])
+                    _write(item, item.trace, frames)
                 except RestoraError as error:
                     item.fail(error)
-        self.items, self.frames = (), []
+        self.items, self.frames = (), {}
 
 
 def _reduced(x: Tensor) -> Tensor:
