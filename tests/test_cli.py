@@ -254,6 +254,9 @@ BAD = [
     ),
     (["clean", "--set", "p=3"], "p must be 1 or 2, got 3"),
     (["clean", "--samples", "-1"], "--samples must be at least 1, got -1"),
+    (["clean", "--tile", "-5"], "--tile must be at least 128, got -5"),
+    (["clean", "--max-megapixels", "0"], "--max-megapixels: expected a positive number, got 0"),
+    (["clean", "--max-megapixels", "nan"], "--max-megapixels: expected a positive number, got nan"),
     (["clean", "--batch-size", "0"], "--batch-size must be at least 1, got 0"),
     (["clean", "--device", "cdua"], "unknown device 'cdua'; expected auto, cpu or cuda"),
     (["clean", "--device", "meta"], "unknown device 'meta'; expected auto, cpu or cuda"),
@@ -391,7 +394,7 @@ def bomb(path: Path) -> None:
         (lambda path: path.write_bytes(b"text"), "not an image; expected one of .png"),
         (lambda path: path.write_bytes(b""), "not an image"),
         (lambda path: path.write_bytes(path.read_bytes()[:60]), "truncated or damaged"),
-        (bomb, "too many pixels"),
+        (bomb, "30000x30000 is 900 megapixels; at most 64 are accepted"),
         (lambda path: image.write(path, torch.rand(3, 9, 9)), "needs 8x8 with 3 channels"),
     ],
 )
@@ -404,6 +407,17 @@ def test_bad_file_is_named_and_the_others_are_restored(
     assert failure.startswith(f"{clean / 'b.png'}: ")
     assert message in failure
     assert listing(tmp_path / "out") == ["a.png", "c.png", "d.png", "e.png", "restora.json"]
+
+
+def test_a_larger_picture_or_mask_than_may_be(clean: Path, tmp_path: Path, restora: Command) -> None:
+    image.write(clean / "b.png", torch.rand(3, 9, 9))
+    words = (clean, "-o", tmp_path / "out", "--task", "denoise", "--max-megapixels", "7e-5")
+    for command in (("degrade",), ("restore", "--method", "tv")):
+        (failure,) = restora(*command, *words, "--overwrite").failures()
+        assert failure.startswith(f"{clean / 'b.png'}: 9x9 is 8.1e-05 megapixels; at most 7e-05 are accepted")
+    image.write(tmp_path / "mask.png", torch.zeros(1, 9, 9))
+    mask = ("--task", "inpaint", "--mask", tmp_path / "mask.png", "--max-megapixels", "7e-5")
+    assert "mask.png: 9x9 is" in restora("restore", clean, "-o", tmp_path / "out", *mask).error()
 
 
 def test_mask_missing_for_one_file_and_of_another_size(

@@ -289,13 +289,28 @@ class TestRefused:
         assert "pixels" in self.refused(bomb)
 
     @pytest.mark.parametrize("kind", ["png", "float tiff"])
-    def test_max_pixels(self, monkeypatch, kind):
+    def test_max_pixels(self, kind):
         flat = np.zeros((10, 10, 3), np.float32)
         data = tiff(flat, photometric="rgb") if kind == "float tiff" else png(flat.astype(np.uint8), colour=2)
-        monkeypatch.setattr(image, "MAX_PIXELS", 100)
-        assert image.read(data).size == (10, 10)
-        monkeypatch.setattr(image, "MAX_PIXELS", 99)
-        assert "10x10" in self.refused(data)
+        assert image.read(data, max_pixels=100).size == (10, 10)
+        with pytest.raises(
+            ImageError, match=r"10x10 is 0.0001 megapixels; at most 9.9e-05 .* --max-megapixels"
+        ):
+            image.read(data, max_pixels=99)
+
+    def test_many_pixels_are_refused_by_the_head_and_read_where_they_may_be(self, tmp_path, monkeypatch):
+        """Also beyond the limit of Pillow, which is as it was afterwards."""
+        path = tmp_path / "large.png"
+        Image.new("1", (20_000, 10_000)).save(path)
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", usual := Image.MAX_IMAGE_PIXELS)
+        with monkeypatch.context() as context:
+            context.setattr(Path, "read_bytes", lambda path: pytest.fail("was read"))
+            assert "20000x10000 is 200 megapixels; at most 64 are accepted" in self.refused(path)
+        assert image.size(path) == (10_000, 20_000)
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
+        Image.new("1", (20, 10)).save(path)
+        assert image.read(path).size == (10, 20)
+        assert Image.MAX_IMAGE_PIXELS == 50 != usual
 
     @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF", "BMP"])
     def test_damage_is_either_read_or_reported(self, picture, format):

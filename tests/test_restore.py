@@ -198,3 +198,8 @@ def test_shapes_as_people_say_them() -> None:
     assert describe((1, 48, 64)) == "64x48 with 1 channel"
     assert describe((3, 2, 2)) == "2x2 with 3 channels"
     assert describe((5,)) == "of shape (5,)"
+
+
+def test_no_samples(y: Tensor, prior: Prior) -> None:
+    with pytest.raises(OptionError, match="samples must be at least 1, got 0"):
+        restore(y, prior, samples=0)

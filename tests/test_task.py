@@ -161,6 +161,7 @@ def test_the_images_behind_files(tmp_path: Path) -> None:
     assert Task("colorize", {}).images([grey, tmp_path / "broken.png"]) == (3, 8, 12)
     assert Task("denoise", {}).images([colour, other]) == (3, 0, 0)  # no prior of one size will do
     assert Task("inpaint", {}, hole="center").images([colour]) == (3, 8, 12)
+    assert Task("deblur", {"width": 9.0}).images([colour]) == (3, 0, 0)  # smaller than the kernel
     assert Task("denoise", {}).images([tmp_path / "broken.png", tmp_path / "missing.png"]) is None
 
 

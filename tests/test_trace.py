@@ -11,7 +11,7 @@ from PIL import Image, ImageSequence
 from restora import image
 from restora.files import Item
 from restora.solvers import Step
-from restora.trace import FRAMES, SCALE, Trace
+from restora.trace import FRAMES, SCALE, SIDE, Trace
 
 BRIGHTNESS = {"a": 0.2, "b": 0.5, "c": 0.8}
 
@@ -78,6 +78,19 @@ def test_trace_that_cannot_be_written_fails_its_item_alone(items: list[Item]) ->
 def test_frames_are_few_and_forgotten_after_writing(items: list[Item]) -> None:
     trace = Trace()
     watch(trace, items, total=500)
-    assert FRAMES <= len(trace.frames) <= FRAMES + 2
+    assert all(FRAMES <= len(frames) <= FRAMES + 2 for _, frames in trace.frames.values())
     trace.write()
     assert not trace.frames
+
+
+def test_pictures_of_several_sizes_and_a_second_try(items: list[Item]) -> None:
+    """A batch is restored size by size; where that fails, picture by picture, and only that is shown."""
+    trace, (a, b, c) = Trace(), items
+    watch(trace, [a, b])
+    watch(trace, [a])
+    trace.watch([c], Step(1, 1, torch.ones(1, 3, 4, 600), torch.zeros(1)))
+    trace.write()
+    assert a.trace is not None
+    assert c.trace is not None
+    assert len(frames(a.trace)) == 4
+    assert frames(c.trace)[0].size == (2 * SIDE + SCALE, 3)  # of a large one the frames are reduced

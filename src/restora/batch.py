@@ -44,7 +44,7 @@ def degrade(items: Sequence[Item], task: Task) -> Iterator[Item]:
     """Write the observation of each clean picture; yields the item when it is done or has failed."""
     for item in items:
         try:
-            picture = image.read(item.path, channels=3)
+            picture = image.read(item.path, channels=3, max_pixels=task.max_pixels)
             degradation = task.degradation([task.pictures(item.path, picture.size)])
             degradation.observed_shape(tuple(picture.pixels.shape))
             y = degradation(picture.pixels[None], random.generators([item.seed], 1))
@@ -118,7 +118,7 @@ def _alike(loaded: Sequence[Loaded]) -> Iterable[list[Loaded]]:
 def _load(item: Item, task: Task, prior: Prior | None) -> Loaded | None:
     """Read an observation; None, with the item failed, where it cannot be used."""
     try:
-        picture = image.read(item.path)
+        picture = image.read(item.path, max_pixels=task.max_pixels)
         fields = _fields(item, picture, task, prior)
         degradation = task.degradation([fields])
         channels = _channels(picture, degradation, prior)
@@ -132,13 +132,14 @@ def _load(item: Item, task: Task, prior: Prior | None) -> Loaded | None:
 
 def _channels(picture: image.Picture, degradation: Degradation, prior: Prior | None) -> int:
     """How many an observation has: what the prior's images give, else its own, or 1 if it must be grey."""
-    if prior is not None:
+    if prior is not None and not prior.any_size:
         return degradation.observed_shape(prior.image_shape)[0]
+    own = len(picture.pixels)
     try:
-        degradation.image_shape(tuple(picture.pixels.shape))
+        _, height, width = degradation.image_shape((own, *picture.size))
     except ShapeError:
         return 1
-    return len(picture.pixels)
+    return own if prior is None else degradation.observed_shape((prior.image_shape[0], height, width))[0]
 
 
 def _fields(item: Item, picture: image.Picture, task: Task, prior: Prior | None) -> dict[str, Any]:

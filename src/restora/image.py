@@ -18,6 +18,7 @@ import contextlib
 import io
 import os
 import secrets
+import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ TIFF_MAGIC = (b"II*\0", b"MM\0*")
 MAX_PIXELS = 64_000_000
 ORIENTATION = 0x0112
 SAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
+_LOCK = threading.Lock()  # while a setting of Pillow's is another
 LUMA = (0.299, 0.587, 0.114)
 
 
@@ -52,19 +54,26 @@ class Picture:
         return self.pixels.shape[-2], self.pixels.shape[-1]
 
 
-def read(source: Path | str | bytes, channels: int | None = None, name: str | None = None) -> Picture:
+def read(
+    source: Path | str | bytes,
+    channels: int | None = None,
+    name: str | None = None,
+    max_pixels: float = MAX_PIXELS,
+) -> Picture:
     """Decode a file or its bytes. `channels` 1 or 3 converts; None keeps grey grey and colour colour.
 
     Raises ImageError, in one line, for a file that is missing, not an image, truncated, has more than
-    `MAX_PIXELS` pixels, or has non-finite values.
+    `max_pixels` pixels, by its head alone, or has non-finite values.
     """
     name = name or (str(source) if not isinstance(source, bytes) else "image")
+    if not isinstance(source, bytes) and (told := size(source)):
+        _check_size(told[::-1], name, max_pixels)
     try:
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{name}: cannot be read ({reason})") from error
-    array, bits = _decode(data, name)
+    array, bits = _decode(data, name, max_pixels)
     pixels = torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
     return Picture(convert(pixels, channels), bits)
 
@@ -72,11 +81,11 @@ def read(source: Path | str | bytes, channels: int | None = None, name: str | No
 def size(path: Path | str) -> tuple[int, int] | None:
     """(height, width) of the upright picture, from its file's head; None where it cannot be read."""
     try:
-        with Image.open(path, formats=FORMATS) as picture:
+        with _open(path) as picture:
             width, height = picture.size
             turned = picture.getexif().get(ORIENTATION, 1) >= 5
             return (width, height) if turned else (height, width)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (OSError, ValueError, SyntaxError):
         return None
 
 
@@ -88,7 +97,7 @@ def jpeg_header(path: Path) -> tuple[list[list[int]], str] | None:
     turned after it is decoded.
     """
     try:
-        with Image.open(path) as file:
+        with _open(path) as file:
             if not isinstance(file, JpegImagePlugin.JpegImageFile):
                 return None
             mode, tables, turned = file.mode, file.quantization, file.getexif().get(ORIENTATION, 1) != 1
@@ -105,13 +114,13 @@ def jpeg_header(path: Path) -> tuple[list[list[int]], str] | None:
     return [list(tables[0]), list(tables.get(1, tables[0]))], kind
 
 
-def read_mask(source: Path | str | bytes, name: str | None = None) -> Tensor:
+def read_mask(source: Path | str | bytes, name: str | None = None, max_pixels: float = MAX_PIXELS) -> Tensor:
     """A mask file, white where the pixel is MISSING -> tensor (1, H, W), 1 where it was OBSERVED.
 
     This is the only place where the two conventions meet. A mask with nothing left to see raises.
     """
     name = name or (str(source) if not isinstance(source, bytes) else "mask")
-    observed = (read(source, channels=1, name=name).pixels < 0.5).float()
+    observed = (read(source, 1, name, max_pixels).pixels < 0.5).float()
     if not observed.any():
         raise MaskError(
             f"{name}: the mask is white everywhere, so no pixel is observed; "
@@ -153,8 +162,8 @@ def encode(image: Tensor, suffix: str, bits: int = 8) -> bytes:
 def _encode_deep(image: Tensor, suffix: str) -> bytes:
     import cv2
 
-    array = image.detach().cpu().double().clamp(0, 1).permute(1, 2, 0).numpy()
-    array = np.rint(array * 65535).astype(np.uint16)
+    levels = image.detach().cpu().double().clamp(0, 1).mul_(65535).round_()
+    array = levels.permute(1, 2, 0).numpy().astype(np.uint16)
     ok, buffer = cv2.imencode(suffix, array[..., ::-1])
     if not ok:
         raise ValueError("OpenCV refused it")
@@ -169,7 +178,7 @@ def to_pil(image: Tensor) -> Image.Image:
 
 def to_uint8(image: Tensor) -> Tensor:
     """[0, 1] -> uint8, clipped and rounded to nearest."""
-    return (image.clamp(0, 1) * 255).round().to(torch.uint8)
+    return image.clamp(0, 1).mul_(255).round_().to(torch.uint8)
 
 
 def luma(image: Tensor) -> Tensor:
@@ -196,16 +205,14 @@ def atomic(path: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
-def _decode(data: bytes, name: str) -> tuple[np.ndarray, int]:
+def _decode(data: bytes, name: str, max_pixels: float) -> tuple[np.ndarray, int]:
     """(H, W, C) float32 in [0, 1], C = 1 or 3, and the depth."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            array = _stored(data, name)
+            array = _stored(data, name, max_pixels)
     except ImageError:
         raise
-    except Image.DecompressionBombError as error:
-        raise ImageError(f"{name}: too many pixels ({error}); at most {MAX_PIXELS} are accepted") from error
     except UnidentifiedImageError as error:
         raise ImageError(f"{name}: not an image; expected one of {', '.join(SUFFIXES)}") from error
     except Exception as error:  # decoders raise anything on damaged data, from struct.error to cv2.error
@@ -215,16 +222,16 @@ def _decode(data: bytes, name: str) -> tuple[np.ndarray, int]:
     return _over_white(_scale(array, name)), bits
 
 
-def _stored(data: bytes, name: str) -> np.ndarray:
+def _stored(data: bytes, name: str, max_pixels: float) -> np.ndarray:
     """(H, W, C) upright, with the values and the alpha channel of the file."""
     try:
-        picture = Image.open(io.BytesIO(data), formats=FORMATS)
+        picture = _open(io.BytesIO(data))
     except UnidentifiedImageError:
         if data[:4] not in TIFF_MAGIC:
             raise
-        _check_size(_tiff_size(data), name)
+        _check_size(_tiff_size(data), name, max_pixels)
         return _decode_deep(data)
-    _check_size(picture.size, name)
+    _check_size(picture.size, name, max_pixels)
     picture.load()
     deep = _depth(picture, data) > 8 and picture.mode in ("RGB", "RGBA")
     array = _decode_deep(data) if deep else _to_array(picture)
@@ -233,12 +240,23 @@ def _stored(data: bytes, name: str) -> np.ndarray:
     return _upright(array, _orientation(picture))
 
 
-def _check_size(size: tuple[int, int], name: str) -> None:
+def _open(source: Path | str | io.BytesIO) -> Image.Image:
+    """As Pillow's, of any size: who decodes the pixels has a limit of his own."""
+    with _LOCK:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(source, formats=FORMATS)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _check_size(size: tuple[int, int], name: str, max_pixels: float) -> None:
     width, height = size
-    if width * height > MAX_PIXELS:
+    if width * height > max_pixels:
         raise ImageError(
-            f"{name}: {width}x{height} is {width * height / 1e6:.0f} megapixels; "
-            f"at most {MAX_PIXELS / 1e6:.0f} are accepted. Crop or scale it first"
+            f"{name}: {width}x{height} is {width * height / 1e6:.4g} megapixels; "
+            f"at most {max_pixels / 1e6:g} are accepted. Crop or scale it first, or raise "
+            "--max-megapixels (from Python, max_pixels)"
         )
 
 
@@ -294,12 +312,12 @@ def _to_array(picture: Image.Image) -> np.ndarray:
 def _scale(array: np.ndarray, name: str) -> np.ndarray:
     """Stored values -> float32, full scale at 1."""
     if array.dtype == np.uint8:
-        return array.astype(np.float32) / 255
+        return np.divide(array, 255, dtype=np.float32)
     low, high = array.min(), array.max()
     if array.dtype.kind in "iu":
         if low < 0 or high > 65535:
             raise ImageError(f"{name}: integers from {low} to {high}; expected 8 or 16 bits a channel")
-        return array.astype(np.float32) / 65535
+        return np.divide(array, 65535, dtype=np.float32)
     if not np.isfinite(array).all():
         raise ImageError(f"{name}: has NaN or infinite values; expected finite numbers in [0, 1]")
     if low < -0.5 or high > 1.5:

@@ -15,7 +15,7 @@ from restora.degradations import Degradation
 from restora.degradations.base import Shape
 from restora.degradations.named import task_name
 from restora.device import pick
-from restora.errors import PairingError, RestoraError, ShapeError
+from restora.errors import OptionError, PairingError, RestoraError, ShapeError
 from restora.priors import FlowPrior, Prior, load_prior, store
 from restora.solvers import Solver, Step, solvers
 
@@ -101,6 +101,9 @@ def stream(
     tile: int = tiles.TILE,
 ) -> Generator[Step, None, Restoration]:
     """As `restore`, step by step: yields each `Step`, and returns the Restoration."""
+    if samples < 1:
+        raise OptionError(f"samples must be at least 1, got {samples}")
+    tiles.check(tile)
     start, place = time.monotonic(), pick(device)
     name, solver, model = choose(method, prior, _behind(y, degradation))
     solver = solver.for_samples(samples)

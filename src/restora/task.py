@@ -27,7 +27,7 @@ class Task:
     """`name` is a registered degradation, `options` are its fields. A field that is a picture (the mask)
     is given as a file for all pictures, or as a folder with a file of the same stem for each; or as a `hole`
     that has a name, with its settings among the options. The noise of `denoise` may be "auto": found in each
-    picture.
+    picture. Pictures and masks of more than `max_pixels` are refused.
 
     Bad options, and a file for all pictures that is no mask, raise a RestoraError at once.
     """
@@ -35,6 +35,7 @@ class Task:
     name: str
     options: dict[str, Any]
     hole: str | None = None
+    max_pixels: int = image.MAX_PIXELS
 
     def __post_init__(self) -> None:
         takes_mask = issubclass(self.cls, Mask)
@@ -54,7 +55,7 @@ class Task:
             self._hole()
         for source in self._sources().values():
             if not source.is_dir():
-                image.read_mask(source)
+                image.read_mask(source, max_pixels=self.max_pixels)
         self.degradation([self._stand_ins((1, 1))])
 
     @property
@@ -68,10 +69,10 @@ class Task:
 
     def images(self, files: Sequence[Path]) -> Shape | None:
         """The shape (C, H, W) of the colour images behind the observations in `files`, as far as their heads
-        tell; H = W = 0 where they differ, None where none tells."""
+        tell; H = W = 0 where they differ or cannot be, None where none tells."""
         sizes = {image.size(path) for path in files} - {None}
         found = {self._behind(size) for size in sizes if size} - {None}
-        return next(iter(found)) if len(found) == 1 else (3, 0, 0) if found else None
+        return next(iter(found)) if len(found) == 1 else (3, 0, 0) if sizes else None
 
     def _behind(self, size: tuple[int, int]) -> Shape | None:
         for channels in (3, 1):
@@ -80,7 +81,9 @@ class Task:
         return None
 
     def check(self, prior: Prior) -> None:
-        """ShapeError if no observation of the prior's images can be made with these options."""
+        """ShapeError if no observation of the prior's images, of one size, can be made with these options."""
+        if prior.any_size:
+            return
         try:
             self.example(prior.image_shape[1:]).observed_shape(prior.image_shape)
         except ShapeError as error:
@@ -139,7 +142,7 @@ class Task:
     def _mask(self, file: Path, path: Path, size: tuple[int, int]) -> Tensor:
         if not file.exists():
             raise MaskError(f"{path.name}: no mask for it in {file.parent}; expected {file}")
-        mask = image.read_mask(file)
+        mask = image.read_mask(file, max_pixels=self.max_pixels)
         if tuple(mask.shape[-2:]) != size:
             raise MaskError(
                 f"{file}: the mask is {mask.shape[-1]}x{mask.shape[-2]} but {path.name} is "

@@ -3,20 +3,20 @@
 The noise a solver draws is that of the whole image, cut to the window (`restora.random.Patches`), so that two
 windows find the same where they overlap, but for what the network and the prior see beyond the border of one
 and not of the other. What a window finds near an inner border counts for less the nearer it is, and for
-nothing at it. Memory is what a window needs, and the image itself a few times.
+nothing at it. Memory is what a window needs, and the image itself.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
 from restora.degradations.base import Shape
+from restora.errors import OptionError
 from restora.priors import Prior
 from restora.random import Patches, Window
 from restora.solvers import Solver, Step
@@ -25,19 +25,10 @@ TILE, OVERLAP = 512, 64
 GRAIN = 16  # what a network halves four times
 
 
-@dataclass
-class _Canvas:
-    """A weighted mean of what windows say of images (B, ..., H, W)."""
-
-    total: Tensor
-    weight: Tensor
-
-    def add(self, part: Tensor, window: Window, weight: Tensor) -> None:
-        window.of(self.total).add_(part * weight)
-
-    @property
-    def mean(self) -> Tensor:
-        return self.total / self.weight.clamp(min=1e-12)
+def check(tile: int) -> None:
+    """OptionError for pieces that overlap all over."""
+    if tile < 2 * OVERLAP:
+        raise OptionError(f"tile must be at least {2 * OVERLAP}, got {tile}; the default is {TILE}")
 
 
 def windows(height: int, width: int, tile: int, grain: int = 1) -> list[Window]:
@@ -57,16 +48,28 @@ def _spans(size: int, tile: int, grain: int) -> list[tuple[int, int]]:
     return [(start, min(start + tile, size)) for start in starts]
 
 
-def fade(window: Window, height: int, width: int) -> Tensor:
-    """The weight of each pixel of a window, (h, w): 1 inside, falling to 0 over OVERLAP at inner borders."""
+def fade(parts: Sequence[Window], height: int, width: int) -> Iterator[Tensor]:
+    """The weights of the pixels of each of the `windows`, (h, w): they fall to 0 over OVERLAP at inner
+    borders, and those of all windows at a pixel are 1 together."""
+    rows = _shares({w.top: w.height for w in parts}, height)
+    columns = _shares({w.left: w.width for w in parts}, width)
+    return (rows[window.top].outer(columns[window.left]) for window in parts)
 
-    def ramp(start: int, length: int, size: int) -> Tensor:
-        place = torch.arange(length) + 0.5
-        low = place / OVERLAP if start > 0 else torch.ones(length)
-        high = (length - place) / OVERLAP if start + length < size else torch.ones(length)
-        return torch.sin(torch.minimum(low, high).clamp(max=1) * torch.pi / 2).square()
 
-    return ramp(window.top, window.height, height).outer(ramp(window.left, window.width, width))
+def _shares(spans: dict[int, int], size: int) -> dict[int, Tensor]:
+    """By its start, the weights of each of the spans {start: length} of an axis."""
+    ramps = {start: _ramp(start, length, size) for start, length in spans.items()}
+    total = torch.zeros(size)
+    for start, ramp in ramps.items():
+        total[start : start + len(ramp)] += ramp
+    return {start: ramp / total[start : start + len(ramp)] for start, ramp in ramps.items()}
+
+
+def _ramp(start: int, length: int, size: int) -> Tensor:
+    place = torch.arange(length) + 0.5
+    low = place / OVERLAP if start > 0 else torch.ones(length)
+    high = (length - place) / OVERLAP if start + length < size else torch.ones(length)
+    return torch.sin(torch.minimum(low, high).clamp(max=1) * torch.pi / 2).square()
 
 
 def steps(
@@ -78,20 +81,17 @@ def steps(
     shape: Shape,
     tile: int = TILE,
 ) -> Iterator[Step]:
-    """As `solver.steps`, for images of `shape` (C, H, W), window by window: a step for each of them.
+    """As `solver.steps`, for images of `shape` (C, H, W), window by window: a step for each of them, whose x
+    is one tensor, written on from step to step.
 
     PairingError for a degradation that cannot be cut.
     """
     height, width = shape[1:]
     parts = windows(height, width, tile, math.lcm(GRAIN, degradation.grain))
-    weights = [fade(w, height, width).to(y) for w in parts]
-    whole = y.new_zeros(height, width)
-    for window, weight in zip(parts, weights, strict=True):
-        window.of(whole).add_(weight)
-    canvases: dict[str, _Canvas] = {}
+    found: dict[str, Tensor] = {}
     sized: dict[tuple[int, int], Prior] = {}
     loss = y.new_zeros(len(y))
-    for i, (window, weight) in enumerate(zip(parts, weights, strict=True)):
+    for i, (window, weight) in enumerate(zip(parts, fade(parts, height, width), strict=True)):
         model, observed = degradation.window(window, y, (height, width))
         own = [Patches(g.initial_seed(), window) for g in generator]
         size = window.height, window.width
@@ -99,12 +99,12 @@ def steps(
             sized = {size: prior.sized(*size)}
         *_, last = solver.steps(observed, model, sized[size], own)
         loss = loss + last.loss
-        for name, found in (("x", last.x), ("samples", last.samples), ("std", last.std)):
-            if found is not None:
-                empty = found.new_zeros(*found.shape[:-2], height, width)
-                canvases.setdefault(name, _Canvas(empty, whole)).add(found, window, weight)
-        x = canvases["x"].mean
+        for name in ("x", "samples", "std"):
+            part = getattr(last, name)
+            if part is not None and name not in found:
+                found[name] = part.new_zeros(*part.shape[:-2], height, width)
+            if part is not None:
+                window.of(found[name]).add_(part * weight.to(part))
         if i + 1 < len(parts):
-            yield Step(i + 1, len(parts), x, loss)
-    more = {name: canvas.mean for name, canvas in canvases.items() if name != "x"}
-    yield Step(len(parts), len(parts), x, loss, more.get("samples"), more.get("std"))
+            yield Step(i + 1, len(parts), found["x"], loss)
+    yield Step(len(parts), len(parts), found["x"], loss, found.get("samples"), found.get("std"))

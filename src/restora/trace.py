@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional as F
 
 from restora import image
 from restora.errors import RestoraError
@@ -17,6 +19,7 @@ from restora.solvers import Step
 
 FRAMES = 50
 SCALE = 4
+SIDE = 512  # of a restoration in a frame, at most; larger ones are reduced
 MILLISECONDS = 60
 
 
@@ -24,28 +27,40 @@ class Trace:
     """Collects about `FRAMES` steps of each item of the present batch; `write` makes STEM-trace.webp."""
 
     def __init__(self) -> None:
-        self.items: Sequence[Item] = ()
-        self.frames: list[Tensor] = []
+        self.items: Sequence[Item] = ()  # those that are restored together; a batch may be several such
+        self.frames: dict[Path, tuple[Item, list[Tensor]]] = {}
 
     def watch(self, items: Sequence[Item], step: Step) -> None:
-        self.items = items
+        if items is not self.items:
+            self.items = items
+            self.frames |= {item.path: (item, []) for item in items}
         stride = max(1, step.total // FRAMES)
         if step.i % stride == 0 or step.i == 1 or step.samples is not None:
-            self.frames.append(image.to_uint8(step.x).cpu())
+            for item, frame in zip(items, image.to_uint8(_reduced(step.x)).cpu(), strict=True):
+                self.frames[item.path][1].append(frame)
 
     def write(self) -> None:
         """Write the animation of each item that was restored, and forget the frames."""
-        for i, item in enumerate(self.items):
+        for item, frames in self.frames.values():
             if item.status == "done" and item.trace:
                 try:
-                    _write(item, item.trace, [frame[i] for frame in self.frames])
+                    _write(item, item.trace, frames)
                 except RestoraError as error:
                     item.fail(error)
-        self.items, self.frames = (), []
+        self.items, self.frames = (), {}
+
+
+def _reduced(x: Tensor) -> Tensor:
+    """x (B, C, H, W), so that it has at most SIDE pixels a side."""
+    height, width = x.shape[-2:]
+    longest = max(height, width)
+    if longest <= SIDE:
+        return x
+    return F.interpolate(x, [max(1, side * SIDE // longest) for side in (height, width)], mode="area")
 
 
 def _write(item: Item, target: Path, frames: Sequence[Tensor]) -> None:
-    observed = image.to_pil(image.read(item.path, channels=3).pixels)
+    observed = image.to_pil(_reduced(image.read(item.path, 3, max_pixels=math.inf).pixels[None])[0])
     data = _animation([_beside(observed, frame) for frame in frames])
     with atomic(target) as part:
         part.write_bytes(data)
@@ -55,7 +70,8 @@ def _write(item: Item, target: Path, frames: Sequence[Tensor]) -> None:
 def _beside(observed: Image.Image, frame: Tensor) -> Image.Image:
     """The observation, stretched to the size of the restoration, and the restoration, enlarged."""
     restored = image.to_pil(frame.float() / 255).convert("RGB")
-    size = (restored.width * SCALE, restored.height * SCALE)
+    scale = max(1, min(SCALE, SIDE // max(restored.size)))
+    size = (restored.width * scale, restored.height * scale)
     sheet = Image.new("RGB", (2 * size[0] + SCALE, size[1]), "white")
     sheet.paste(observed.resize(size, Image.Resampling.NEAREST), (0, 0))
     sheet.paste(restored.resize(size, Image.Resampling.NEAREST), (size[0] + SCALE, 0))

@@ -85,6 +85,7 @@ def read_images(
     output: Path | None = None,
     channels: int = 3,
     multiple: int = 1,
+    max_pixels: float = image.MAX_PIXELS,
 ) -> Images:
     """The images of folders and zips in name order; of M files, `limit` takes number i M // limit.
 
@@ -100,7 +101,7 @@ def read_images(
     stems, errors = [], []
     for member in _chosen(sources, limit, output):
         try:
-            pixels = _cut(image.read(_data(member), channels, member[0]).pixels, multiple)
+            pixels = _cut(image.read(_data(member), channels, member[0], max_pixels).pixels, multiple)
         except ImageError as error:
             errors.append(str(error))
             continue

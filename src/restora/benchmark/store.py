@@ -120,7 +120,7 @@ class CellFile:
         image.write(self.pictures / f"{name}.png", pixels)
 
     def read_picture(self, name: str) -> Tensor:
-        return image.read(self.pictures / f"{name}.png").pixels
+        return image.read(self.pictures / f"{name}.png", max_pixels=math.inf).pixels
 
 
 def _file_name(text: str) -> str:

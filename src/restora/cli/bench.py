@@ -26,6 +26,7 @@ from restora.benchmark.method import LEFT_OUT, all_usable, named
 from restora.benchmark.protocol import TASKS, check_tasks, parse, protocols
 from restora.benchmark.run import Benchmark, Cell
 from restora.benchmark.store import Store
+from restora.cli.options import add_limit, max_pixels
 from restora.cli.report import tell
 from restora.degradations import degradations
 from restora.device import pick
@@ -66,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--limit", type=int, metavar="N", help="take N evenly spaced files in name order (all)")
     add("--multiple", type=int, default=1, metavar="N", help="cut to centred parts whose sides N divides (1)")
     add("--channels", type=int, default=3, metavar="N", help="3 for colour, 1 for grey (3)")
+    add_limit(parser)
     add("--protocol", default="clean", choices=protocols.names(), help="see below (clean)")
     add("--perceptual", metavar="C,..", help=f"of {shown}, or none (those installed; identity if faces)")
     add("--seed", type=int, default=0, metavar="N", help="of the noise and the random starts (0)")
@@ -87,7 +89,8 @@ def run(args: argparse.Namespace) -> int:
     wanted = _names(args.methods, "--methods")
     for text in wanted or []:
         solvers.get(text.partition("@")[0])
-    images = read_images(args.data, args.limit, args.output, args.channels, args.multiple)
+    wanted_shape = args.channels, args.multiple
+    images = read_images(args.data, args.limit, args.output, *wanted_shape, max_pixels(args))
     check_tasks(protocol, tasks, images.shapes)
     methods, left_out = (named(wanted, images.shapes), []) if wanted else all_usable(images.shapes)
     columns: dict[str, type[perceptual.Column]] = {}

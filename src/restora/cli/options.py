@@ -15,6 +15,7 @@ from typing import Any
 from restora.degradations import degradations
 from restora.degradations.named import option_fields
 from restora.errors import OptionError
+from restora.image import MAX_PIXELS
 from restora.solvers import Solver, solvers
 from restora.task import AUTO, Task
 
@@ -28,6 +29,19 @@ def add_input(parser: argparse.ArgumentParser, text: str) -> None:
     output = "folder for the results"
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help=output)
     parser.add_argument("--task", required=True, metavar="TASK", help=", ".join(degradations.names()))
+    add_limit(parser)
+
+
+def add_limit(parser: argparse.ArgumentParser) -> None:
+    text = f"larger pictures are refused ({MAX_PIXELS / 1e6:g})"
+    parser.add_argument("--max-megapixels", type=float, default=MAX_PIXELS / 1e6, metavar="X", help=text)
+
+
+def max_pixels(args: argparse.Namespace) -> int:
+    """The limit of `add_limit`, in pixels."""
+    if not 0 < args.max_megapixels < math.inf:
+        raise OptionError(f"--max-megapixels: expected a positive number, got {args.max_megapixels:g}")
+    return round(args.max_megapixels * 1e6)
 
 
 def add_task(parser: argparse.ArgumentParser) -> None:
@@ -118,7 +132,7 @@ def make_task(args: argparse.Namespace) -> Task:
                 f"{_flag(name)} is an option of {', '.join(options[name])}; "
                 f"task {args.task!r} has no such option"
             )
-    return Task(args.task, given, hole=given.pop("hole", None))
+    return Task(args.task, given, given.pop("hole", None), max_pixels(args))
 
 
 def add_solver(parser: argparse.ArgumentParser) -> None:

@@ -55,9 +55,7 @@ class Transform:
         """That of the means of plane p, (H / rows, W / columns), of images of `spectrum` (C, C, H, W)."""
         row = codec.colours(len(spectrum), spectrum)[p]
         own = torch.einsum("i,ijhw,j->hw", row, spectrum, row)
-        rows, columns = (
-            gains(side // f * f, f, "box").to(own) for side, f in zip(own.shape, self.factors[p], strict=True)
-        )
+        rows, columns = (_means(side, f).to(own) for side, f in zip(own.shape, self.factors[p], strict=True))
         return rows @ own[: rows.shape[1], : columns.shape[1]] @ columns.T
 
     def norm(self, p: int, channels: int) -> float:
@@ -82,6 +80,12 @@ class Transform:
 
     def _spread(self, c: Tensor, p: int) -> Tensor:
         return codec.repeat(codec.unblocks(c), self.factors[p])
+
+
+def _means(side: int, factor: int) -> Tensor:
+    """`gains` of means of `factor` pixels, of the whole ones; of the one that there is, if it is shorter."""
+    factor = min(factor, side)
+    return gains(side // factor * factor, factor, "box")
 
 
 def _to_image(planes: Planes) -> Tensor:

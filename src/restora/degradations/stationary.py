@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Operator = Callable[[Tensor], Tensor]
 LEAST = 1e-9  # of the strongest variance: what every frequency has at least, in units of rounding errors
-SHARE = 0.1  # of the tolerance, in the system of the missing pixels, whose residual tells less of the error
+SHARE = 0.01  # of the tolerance, in the system of the missing pixels, whose residual tells less of the error
 
 
 def solve(

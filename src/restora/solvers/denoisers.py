@@ -7,6 +7,7 @@ Photon noise is first made white, and then taken back (`restora.degradations.ans
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, Self, get_args
@@ -74,16 +75,18 @@ class Wavelet(Denoiser):
     def denoise(self, image: Array, noise: float) -> Array:
         from skimage.restoration import denoise_wavelet
 
-        return denoise_wavelet(
-            image,
-            sigma=noise,
-            wavelet=self.wavelet,
-            mode="soft",
-            method="BayesShrink",
-            convert2ycbcr=len(image) == 3,
-            rescale_sigma=True,
-            channel_axis=0,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of an image that is shorter than the wavelet
+            return denoise_wavelet(
+                image,
+                sigma=noise,
+                wavelet=self.wavelet,
+                mode="soft",
+                method="BayesShrink",
+                convert2ycbcr=len(image) == 3,
+                rescale_sigma=True,
+                channel_axis=0,
+            )
 
 
 @dataclass(frozen=True)
@@ -125,17 +128,17 @@ class NLMeans(NonLocal):
     def denoise(self, image: Array, noise: float) -> Array:
         from skimage.restoration import denoise_nl_means
 
-        single = len(image) == 1  # which it would return transposed
+        pixels = image.transpose(1, 2, 0)
         found = denoise_nl_means(
-            image[0] if single else image,
+            pixels,
             patch_size=self.patch,
             patch_distance=self.distance,
             h=self.strength * noise,
             sigma=noise,
             fast_mode=True,
-            channel_axis=None if single else 0,
+            channel_axis=-1,
         )
-        return found[None] if single else found
+        return found.reshape(pixels.shape).transpose(2, 0, 1)  # it drops axes of one
 
 
 def each(y: Tensor, work: Callable[[Array], Array]) -> Tensor:

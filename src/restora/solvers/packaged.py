@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from restora.degradations import Degradation, Mask
-from restora.errors import OptionError
+from restora.errors import OptionError, ShapeError
 from restora.priors.base import Prior
 from restora.solvers.denoisers import Array, Denoiser, NonLocal, each
 
@@ -71,6 +71,12 @@ class BM3D(Denoiser):
         import bm3d
 
         profile = bm3d.BM3DProfile()
+        least = profile.bs_ht
+        if min(image.shape[1:]) < least:
+            raise ShapeError(
+                f"method 'bm3d' compares blocks of {least}x{least} pixels, and the picture is "
+                f"{image.shape[2]}x{image.shape[1]}; expected one at least as large, or try --method nlmeans"
+            )
         profile.num_threads = 1  # with more, the order of sums and so the result would vary
         image = image.astype(np.float64)
         if len(image) == 3:
