@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from restora import image
+from restora.decoding import SUFFIXES
 from restora.degradations import AdditiveNoise, Degradation, Mask, UnknownNoise, degradations
 from restora.degradations.base import Shape
 from restora.degradations.holes import HOLES, Hole
@@ -160,5 +161,5 @@ def _is_picture(entry: Field[Any]) -> bool:
 
 def _partner(folder: Path, path: Path) -> Path:
     """The file in `folder` with the stem of `path`; STEM.png where there is none."""
-    candidates = [folder / f"{path.stem}{s}" for suffix in image.SUFFIXES for s in (suffix, suffix.upper())]
+    candidates = [folder / f"{path.stem}{s}" for suffix in SUFFIXES for s in (suffix, suffix.upper())]
     return next(filter(Path.exists, candidates), candidates[0])

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from restora import image
 from restora.errors import RestoraError
+from restora.figure import visible
 from restora.files import Item
 from restora.image import atomic
 from restora.solvers import Step
@@ -31,7 +32,7 @@ class Trace:
         self.items = items
         stride = max(1, step.total // FRAMES)
         if step.i % stride == 0 or step.i == 1 or step.samples is not None:
-            self.frames.append(image.to_uint8(step.x).cpu())
+            self.frames.append(image.to_uint8(visible(step.x)).cpu())
 
     def write(self) -> None:
         """Write the animation of each item that was restored, and forget the frames."""
@@ -45,7 +46,7 @@ class Trace:
 
 
 def _write(item: Item, target: Path, frames: Sequence[Tensor]) -> None:
-    observed = image.to_pil(image.read(item.path, channels=3).pixels)
+    observed = image.to_pil(visible(image.read(item.path).pixels)).convert("RGB")
     data = _animation([_beside(observed, frame) for frame in frames])
     with atomic(target) as part:
         part.write_bytes(data)
