@@ -305,7 +305,9 @@ class TestChannels:
 
     @pytest.mark.parametrize(("has", "wanted"), [(2, 3), (2, 1), (1, 2), (3, 2), (5, 3)])
     def test_channels_that_cannot_be_made(self, has, wanted):
-        with pytest.raises(ImageError, match=rf"a.tif: has {has} channels?, expected {wanted}; .*--channels"):
+        with pytest.raises(
+            ImageError, match=rf"a.tif: has {has} channels?, expected {wanted}; .*--channels {has} "
+        ):
             image.convert(torch.zeros(has, 2, 2), wanted, "a.tif")
 
     def test_kept_where_they_are_wanted(self):

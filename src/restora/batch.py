@@ -141,12 +141,15 @@ def _load(item: Item, task: Task, prior: Prior | None) -> Loaded | None:
 
 
 def _channels(picture: image.Picture, degradation: Degradation, prior: Prior | None) -> int:
-    """How many an observation has: what the prior's images give, else its own, or 1 if it must be grey."""
+    """How many an observation has: what the prior's images give, else its own, or 1 for colour that
+    must be grey; ShapeError for what cannot be made so."""
     if prior is not None:
         return degradation.observed_shape(prior.image_shape)[0]
     try:
         degradation.image_shape(tuple(picture.pixels.shape))
     except ShapeError:
+        if len(picture.pixels) != 3:
+            raise
         return 1
     return len(picture.pixels)
 

@@ -124,7 +124,7 @@ class DirectTrainer(NetworkTrainer):
         super().export(folder, {**facts, **told, **self.prior.units._asdict()})
 
 
-def observe(prior: DirectPrior, x: Tensor, generator: Generators, bits: int) -> Tensor:
+def observe(prior: DirectPrior, x: Tensor, generator: Generators, bits: int = 8) -> Tensor:
     """Observations of x (B, C, H, W) as files of so many bits hold them."""
     return rounded(prior.degradation(x, generator), bits)
 
