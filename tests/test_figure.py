@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from restora import image
-from restora.figure import std_map
+from restora.figure import std_map, visible
 
 
 def read(path: Path, size: tuple[int, int], zoom: int, scale: float) -> Tensor:
@@ -42,3 +42,9 @@ def test_values_can_be_read_from_the_colours(
 def test_nothing_uncertain(tmp_path: Path) -> None:
     std_map(tmp_path / "a.png", torch.zeros(1, 8, 8))
     assert read(tmp_path / "a.png", (8, 8), 48, 0.01).max() == 0
+
+
+@pytest.mark.parametrize(("channels", "shown"), [(1, [0]), (2, [0, 1, 0]), (3, [0, 1, 2]), (5, [0, 1, 2])])
+def test_channels_that_people_see(channels: int, shown: list[int]) -> None:
+    x = torch.rand(4, channels, 3, 5)
+    assert torch.equal(visible(x), x[:, shown])

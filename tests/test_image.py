@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageOps
 
-from restora import image
+from restora import decoding, image
 from restora.errors import ImageError, MaskError, OutputError, RestoraError
 
 RANDOM = np.random.default_rng(1)
@@ -200,10 +200,117 @@ class TestDeep:
         with pytest.raises(ImageError, match="expected 8 or 16 bits"):
             image.read(tiff(np.full((5, 7), 70_000, np.int32)))
 
-    def test_a_kind_that_no_decoder_knows(self, capfd):
-        with pytest.raises(ImageError, match="cannot be decoded"):
-            image.read(tiff(np.full((5, 7), 0.5, np.float16)))
+    def test_half_precision(self, capfd):
+        assert (image.read(tiff(np.full((5, 7), 0.5, np.float16))).pixels == 0.5).all()
         assert capfd.readouterr() == ("", "")
+
+    def test_complex_numbers(self, capfd):
+        with pytest.raises(ImageError, match=r"complex64; expected 8 or 16 bits"):
+            image.read(tiff(np.full((5, 7), 0.5, np.complex64)))
+        assert capfd.readouterr() == ("", "")
+
+
+SAMPLES = {"photometric": "minisblack", "planarconfig": "contig"}
+STACKS = {
+    "imagej": {"imagej": True, "metadata": {"axes": "CYX"}},
+    "ome": {"ome": True, "metadata": {"axes": "CYX"}},
+    "axes": {"metadata": {"axes": "CYX"}, "photometric": "minisblack"},
+    "planes": {"photometric": "minisblack", "planarconfig": "separate"},
+}
+
+
+class TestChannels:
+    """TIFFs of other than 1 or 3 channels."""
+
+    @pytest.mark.parametrize("count", [2, 4, 5, 16])
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_samples_of_a_pixel(self, count, dtype):
+        array = RANDOM.integers(0, np.iinfo(dtype).max, (5, 7, count), dtype=dtype)
+        found = image.read(tiff(array, **SAMPLES))
+        assert found.bits == array.dtype.itemsize * 8
+        assert torch.equal(found.pixels, tensor(array))
+
+    @pytest.mark.parametrize("kind", STACKS)
+    @pytest.mark.parametrize("count", [2, 3, 5])
+    def test_pages_and_planes(self, kind, count):
+        array = RANDOM.integers(0, 65536, (count, 5, 7), dtype=np.uint16)
+        found = image.read(tiff(array, **STACKS[kind]))
+        assert found.bits == 16
+        assert torch.equal(found.pixels, tensor(array.transpose(1, 2, 0)))
+
+    @pytest.mark.parametrize("axes", ["ZYX", "TYX"])
+    def test_pages_that_are_no_channels(self, axes):
+        array = RANDOM.integers(0, 65536, (4, 5, 7), dtype=np.uint16)
+        found = image.read(tiff(array, imagej=True, metadata={"axes": axes}))
+        assert torch.equal(found.pixels, tensor(array[0][..., None]))
+
+    def test_pages_of_which_nothing_is_said(self):
+        array = RANDOM.integers(0, 65536, (2, 5, 7), dtype=np.uint16)
+        assert torch.equal(image.read(tiff(array, metadata=None)).pixels, tensor(array[0][..., None]))
+
+    def test_the_channels_of_the_first_slice(self):
+        array = RANDOM.integers(0, 65536, (3, 2, 5, 7), dtype=np.uint16)
+        found = image.read(tiff(array, imagej=True, metadata={"axes": "ZCYX"}))
+        assert torch.equal(found.pixels, tensor(array[0].transpose(1, 2, 0)))
+
+    def test_floats(self):
+        array = RANDOM.uniform(0, 1, (5, 7, 2)).astype(np.float32)
+        np.testing.assert_array_equal(image.read(tiff(array, **SAMPLES)).pixels.permute(1, 2, 0), array)
+
+    @pytest.mark.parametrize("count", [2, 6])
+    def test_declared_alpha_is_laid_over_white(self, count):
+        array = RANDOM.integers(0, 65536, (5, 7, count), dtype=np.uint16)
+        kinds = ["unspecified"] * (count - 2) + ["unassalpha"]
+        found = image.read(tiff(array, **SAMPLES, extrasamples=kinds))
+        share = array[..., -1:] / 65535
+        expected = array[..., :-1] * share + 65535 * (1 - share)
+        np.testing.assert_allclose(levels(found, 65535), expected, atol=0.1)
+
+    def test_a_fourth_sample_beside_rgb_that_is_not_said_to_be_alpha(self):
+        array = RANDOM.integers(0, 256, (5, 7, 4), dtype=np.uint8)
+        found = image.read(tiff(array, photometric="rgb", extrasamples=["unspecified"]))
+        assert torch.equal(found.pixels, tensor(array))
+
+    def test_deep_colour_in_planes(self):
+        data = tiff(DEEP.transpose(2, 0, 1), photometric="rgb", planarconfig="separate")
+        assert torch.equal(image.read(data).pixels, tensor(DEEP))
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_orientation(self, picture, orientation):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        upright = image.read(encoded(Image.fromarray(picture), "PNG", exif=exif)).pixels
+        turned = image.read(tiff(picture[..., :2], **SAMPLES, extratags=[(274, 3, 1, orientation, True)]))
+        assert torch.equal(turned.pixels, upright[:2])
+
+    def test_too_many_channels(self):
+        with pytest.raises(ImageError, match=r"a.tif: 17 channels; at most 16"):
+            image.read(tiff(np.zeros((5, 7, 17), np.uint8), **SAMPLES), name="a.tif")
+
+    def test_max_pixels(self):
+        with pytest.raises(ImageError, match="7x5"):
+            image.read(tiff(np.zeros((5, 7, 2), np.uint8), **SAMPLES), max_pixels=34)
+
+    def test_damage_is_either_read_or_reported(self):
+        whole = tiff(RANDOM.integers(0, 65536, (3, 9, 7), dtype=np.uint16), **STACKS["imagej"])
+        for seed in range(100):
+            random = np.random.default_rng(seed)
+            data = np.frombuffer(whole, np.uint8).copy()
+            data[random.integers(0, min(len(data), 400), 4)] = random.integers(0, 256, 4)
+            try:
+                assert image.read(data.tobytes()).pixels.isfinite().all()
+            except ImageError as error:
+                assert "\n" not in str(error)  # noqa: PT017
+
+    @pytest.mark.parametrize(("has", "wanted"), [(2, 3), (2, 1), (1, 2), (3, 2), (5, 3)])
+    def test_channels_that_cannot_be_made(self, has, wanted):
+        with pytest.raises(
+            ImageError, match=rf"a.tif: has {has} channels?, expected {wanted}; .*--channels {has} "
+        ):
+            image.convert(torch.zeros(has, 2, 2), wanted, "a.tif")
+
+    def test_kept_where_they_are_wanted(self):
+        assert image.convert(torch.zeros(5, 2, 2), 5).shape == (5, 2, 2)
 
 
 class TestOrientation:
@@ -326,6 +433,32 @@ class TestRefused:
                 assert "\n" not in str(error)  # noqa: PT017
 
 
+@given(
+    array=hnp.arrays(
+        st.sampled_from([np.uint8, np.uint16]),
+        st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 2, 3, 4, 7, 16])),
+    )
+)
+def test_what_is_written_is_read(tmp_path_factory, array):
+    bits = array.dtype.itemsize * 8
+    path = tmp_path_factory.mktemp("files") / f"a{image.result_suffix(array.shape[2])}"
+    image.write(path, tensor(array), bits)
+    found = image.read(path)
+    assert found.bits == bits
+    assert torch.equal(found.pixels, tensor(array))
+    assert image.channels(path) == (array.shape[2] if path.suffix == ".tif" else None)
+
+
+def test_a_png_of_two_channels_is_not_written(tmp_path):
+    with pytest.raises(OutputError, match=r"\.png has 1 or 3 channels, got 2; write a \.tif"):
+        image.write(tmp_path / "a.png", torch.zeros(2, 4, 4))
+
+
+def test_the_standard_deviation_of_two_channels_keeps_16_bits(tmp_path):
+    image.write(tmp_path / "a.tiff", torch.full((2, 4, 4), 1000 / 65535), bits=16)
+    assert (tifffile.imread(tmp_path / "a.tiff") == 1000).all()
+
+
 class TestMask:
     def write(self, path: Path, array: np.ndarray) -> Path:
         Image.fromarray(array).save(path)
@@ -362,7 +495,7 @@ class TestMask:
 
 
 class TestWrite:
-    @pytest.mark.parametrize("suffix", image.SUFFIXES)
+    @pytest.mark.parametrize("suffix", decoding.SUFFIXES)
     @pytest.mark.parametrize("channels", [1, 3])
     def test_the_suffix_names_the_format(self, picture, tmp_path, suffix, channels):
         path = tmp_path / f"a{suffix.upper()}"

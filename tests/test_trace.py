@@ -94,3 +94,18 @@ def test_pictures_of_several_sizes_and_a_second_try(items: list[Item]) -> None:
     assert c.trace is not None
     assert len(frames(a.trace)) == 4
     assert frames(c.trace)[0].size == (2 * SIDE + SCALE, 3)  # of a large one the frames are reduced
+
+
+def test_two_channels_are_magenta_and_green(tmp_path: Path) -> None:
+    image.write(tmp_path / "a.tif", torch.stack([torch.ones(8, 8), torch.zeros(8, 8)]))
+    item = Item(tmp_path / "a.tif", 0, [tmp_path / "out" / "a.tif"], tmp_path / "a-trace.webp")
+    item.done(outputs=["a.tif"])
+    trace = Trace()
+    trace.watch(
+        [item], Step(1, 1, torch.tensor([0.0, 1.0]).view(1, 2, 1, 1).expand(1, 2, 8, 8), torch.zeros(1))
+    )
+    trace.write()
+    (picture,) = frames(tmp_path / "a-trace.webp")
+    observed, restored = (picture.getpixel((x * SCALE, 4 * SCALE)) for x in (4, 13))
+    assert observed == pytest.approx((255, 0, 255), abs=8)
+    assert restored == pytest.approx((0, 255, 0), abs=8)

@@ -44,15 +44,25 @@ def degrade(items: Sequence[Item], task: Task) -> Iterator[Item]:
     """Write the observation of each clean picture; yields the item when it is done or has failed."""
     for item in items:
         try:
-            picture = image.read(item.path, channels=3, max_pixels=task.max_pixels)
+            picture = image.read(item.path, max_pixels=task.max_pixels)
             degradation = task.degradation([task.pictures(item.path, picture.size)])
-            degradation.observed_shape(tuple(picture.pixels.shape))
-            y = degradation(picture.pixels[None], random.generators([item.seed], 1))
+            x = _clean(picture.pixels, degradation)
+            y = degradation(x[None], random.generators([item.seed], 1))
             image.write(item.pictures[0], y[0], picture.bits)
             item.done(outputs=[item.pictures[0].name])
         except RestoraError as error:
             item.fail(error)
         yield item
+
+
+def _clean(pixels: Tensor, degradation: Degradation) -> Tensor:
+    """The pixels (C, H, W), grey repeated where the degradation is of colours; or a ShapeError."""
+    try:
+        degradation.observed_shape(tuple(pixels.shape))
+    except ShapeError:
+        pixels = image.convert(pixels, 3) if len(pixels) == 1 else pixels
+        degradation.observed_shape(tuple(pixels.shape))
+    return pixels
 
 
 def restore(
@@ -122,7 +132,7 @@ def _load(item: Item, task: Task, prior: Prior | None) -> Loaded | None:
         fields = _fields(item, picture, task, prior)
         degradation = task.degradation([fields])
         channels = _channels(picture, degradation, prior)
-        picture = image.Picture(image.convert(picture.pixels, channels), picture.bits)
+        picture = image.Picture(image.convert(picture.pixels, channels, str(item.path)), picture.bits)
         *_, height, width = check_shapes(picture.pixels[None], degradation, prior)
         return Loaded(item, picture, fields, height * width)
     except RestoraError as error:
@@ -131,13 +141,16 @@ def _load(item: Item, task: Task, prior: Prior | None) -> Loaded | None:
 
 
 def _channels(picture: image.Picture, degradation: Degradation, prior: Prior | None) -> int:
-    """How many an observation has: what the prior's images give, else its own, or 1 if it must be grey."""
+    """How many an observation has: what the prior's images give, else its own, or 1 for colour that
+    must be grey; ShapeError for what cannot be made so."""
     if prior is not None and not prior.any_size:
         return degradation.observed_shape(prior.image_shape)[0]
     own = len(picture.pixels)
     try:
         _, height, width = degradation.image_shape((own, *picture.size))
     except ShapeError:
+        if len(picture.pixels) != 3:
+            raise
         return 1
     return own if prior is None else degradation.observed_shape((prior.image_shape[0], height, width))[0]
 

@@ -17,6 +17,14 @@ from restora.image import atomic
 STD_SCALES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
+def visible(image: Tensor) -> Tensor:
+    """(..., C, H, W) as people see it, (..., 1 or 3, H, W): two channels in magenta and green, of more than
+    three the first three."""
+    if image.shape[-3] == 2:
+        return image[..., [0, 1, 0], :, :]
+    return image if image.shape[-3] == 1 else image[..., :3, :, :]
+
+
 def grid(images: Tensor, columns: int, gap: int = 2) -> Tensor:
     """(N, C, H, W) in [0, 1] -> one (C, H', W') picture, row by row on white."""
     n, channels, height, width = images.shape
@@ -44,7 +52,7 @@ def contact_sheet(path: Path, rows: Sequence[tuple[str, Sequence[Panel]]], colum
     axes = figure.subplots(len(rows), len(columns), squeeze=False)
     for i, (label, panels) in enumerate(rows):
         for j, panel in enumerate(panels):
-            axis, array = axes[i][j], panel.image.clamp(0, 1).permute(1, 2, 0).numpy()
+            axis, array = axes[i][j], visible(panel.image).clamp(0, 1).permute(1, 2, 0).numpy()
             axis.imshow(array.repeat(3, 2) if array.shape[2] == 1 else array, interpolation="nearest")
             axis.set(xticks=[], yticks=[], xlabel=panel.caption)
             axis.spines[:].set_visible(False)

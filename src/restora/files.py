@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from restora.decoding import SUFFIXES
 from restora.errors import ImageError, OutputError
-from restora.image import SUFFIXES
+from restora.image import channels, result_suffix
 from restora.random import seed_of
 
 MANIFEST = "restora.json"
@@ -20,8 +21,8 @@ MANIFEST = "restora.json"
 class Item:
     """One input file, what is made of it, and what became of that: `status` done, failed, kept or waiting.
 
-    pictures: STEM.png, STEM-2.png, ..., best first; `trace`: STEM-trace.webp, if one is wanted; `maps`:
-    STEM-std.png and STEM-std.tiff, if the standard deviation is.
+    pictures: STEM.png, STEM-2.png, ..., best first; .tif for channels that no PNG has. `trace`:
+    STEM-trace.webp, if one is wanted; `maps`: STEM-std.png and STEM-std.tiff, if the standard deviation is.
     partners: the other files that the result depends on, such as {"mask": ...}.
     """
 
@@ -73,7 +74,7 @@ def collect(
         Item(
             path,
             seed_of(path.stem, seed),
-            sample_paths(output / f"{path.stem}.png", samples),
+            sample_paths(output / f"{path.stem}{result_suffix(channels(path) or 3)}", samples),
             output / f"{path.stem}-trace.webp" if trace else None,
             [output / f"{path.stem}-std{suffix}" for suffix in (".png", ".tiff") if uncertainty],
             partners(path),
@@ -85,8 +86,8 @@ def collect(
 
 
 def sample_paths(first: Path, count: int) -> list[Path]:
-    """DIR/STEM.png, DIR/STEM-2.png, ..."""
-    return [first] + [first.with_name(f"{first.stem}-{k}.png") for k in range(2, count + 1)]
+    """DIR/STEM.png, DIR/STEM-2.png, ..., or .tif."""
+    return [first] + [first.with_name(f"{first.stem}-{k}{first.suffix}") for k in range(2, count + 1)]
 
 
 def _expand(source: Path) -> list[Path]:

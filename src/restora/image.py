@@ -5,11 +5,13 @@ What is done with each kind of file:
 - 8-bit grey, RGB, palette, CMYK: read as they look, divided by 255.
 - 16-bit grey or colour PNG and TIFF: read at full depth, divided by 65535, and written back as 16 bits.
 - float TIFF: values are taken as they are; NaN, infinity or values far outside [0, 1] are refused.
-- more pages or frames: the first one is read.
-- alpha: the picture is laid over white; fully opaque alpha changes nothing.
+- TIFF of 2 to 16 channels, 8 or 16 bits or float: samples of a pixel, or pages that ImageJ, OME or tifffile
+  metadata call channels (`restora.tiff`). 2 and more than 3 channels are written as TIFF.
+- other pages or frames: the first one is read.
+- alpha, where the file says that it is: the picture is laid over white; opaque alpha changes nothing.
 - EXIF orientation: applied, so that the picture is upright; it is not written again.
 - grey files are repeated to three channels where colour is needed; colour becomes BT.601 luma where
-  grey is needed.
+  grey is needed. No other number of channels is made of another.
 """
 
 from __future__ import annotations
@@ -18,32 +20,28 @@ import contextlib
 import io
 import os
 import secrets
-import threading
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, JpegImagePlugin
 from torch import Tensor
 
+from restora import tiff
+from restora.decoding import MAX_PIXELS, ORIENTATION, SUFFIXES, check_size, decode, open_head
 from restora.errors import ImageError, MaskError, OutputError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
-TIFF_MAGIC = (b"II*\0", b"MM\0*")
-MAX_PIXELS = 64_000_000
-ORIENTATION = 0x0112
+TIFF_SUFFIXES = (".tif", ".tiff")
 SAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
-_LOCK = threading.Lock()  # while a setting of Pillow's is another
 LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded file: `pixels` (C, H, W) in [0, 1] with C = 1 or 3, and its depth in bits (8 or 16)."""
+    """A decoded file: `pixels` (C, H, W) in [0, 1], C = 1 grey, 3 RGB, else as many as the file has, and its
+    depth in bits (8 or 16)."""
 
     pixels: Tensor
     bits: int = 8
@@ -60,28 +58,28 @@ def read(
     name: str | None = None,
     max_pixels: float = MAX_PIXELS,
 ) -> Picture:
-    """Decode a file or its bytes. `channels` 1 or 3 converts; None keeps grey grey and colour colour.
+    """Decode a file or its bytes. `channels` is the number wanted, as `convert` has it; None keeps them.
 
     Raises ImageError, in one line, for a file that is missing, not an image, truncated, has more than
-    `max_pixels` pixels, by its head alone, or has non-finite values.
+    `max_pixels` pixels, by its head alone, has non-finite values, or other channels than wanted.
     """
     name = name or (str(source) if not isinstance(source, bytes) else "image")
     if not isinstance(source, bytes) and (told := size(source)):
-        _check_size(told[::-1], name, max_pixels)
+        check_size(told[::-1], name, max_pixels)
     try:
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{name}: cannot be read ({reason})") from error
-    array, bits = _decode(data, name, max_pixels)
+    array, bits = decode(data, name, max_pixels)
     pixels = torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
-    return Picture(convert(pixels, channels), bits)
+    return Picture(convert(pixels, channels, name), bits)
 
 
 def size(path: Path | str) -> tuple[int, int] | None:
     """(height, width) of the upright picture, from its file's head; None where it cannot be read."""
     try:
-        with _open(path) as picture:
+        with open_head(path) as picture:
             width, height = picture.size
             turned = picture.getexif().get(ORIENTATION, 1) >= 5
             return (width, height) if turned else (height, width)
@@ -97,7 +95,7 @@ def jpeg_header(path: Path) -> tuple[list[list[int]], str] | None:
     turned after it is decoded.
     """
     try:
-        with _open(path) as file:
+        with open_head(path) as file:
             if not isinstance(file, JpegImagePlugin.JpegImageFile):
                 return None
             mode, tables, turned = file.mode, file.quantization, file.getexif().get(ORIENTATION, 1) != 1
@@ -133,12 +131,15 @@ def write(path: Path | str, image: Tensor, bits: int = 8) -> None:
     """Write (C, H, W) in [0, 1], clipped and rounded, as the format that the suffix of `path` names.
 
     The file is written beside its place and renamed, so no half-written picture is ever left.
-    16 bits are kept for PNG and TIFF; other formats have 8. Raises OutputError, for NaN too.
+    16 bits are kept for PNG and TIFF; other formats have 8. 2 and more than 3 channels are for TIFF alone.
+    Raises OutputError, for NaN too.
     """
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise OutputError(f"{path}: unknown suffix {suffix!r}; expected one of {', '.join(SUFFIXES)}")
+    if suffix not in TIFF_SUFFIXES and result_suffix(len(image)) == TIFF_SUFFIXES[0]:
+        raise OutputError(f"{path}: {suffix} has 1 or 3 channels, got {len(image)}; write a .tif")
     if not image.isfinite().all():
         raise OutputError(f"{path}: the picture has NaN or infinite values, so it was not written")
     try:
@@ -151,7 +152,9 @@ def write(path: Path | str, image: Tensor, bits: int = 8) -> None:
 
 def encode(image: Tensor, suffix: str, bits: int = 8) -> bytes:
     """(C, H, W) in [0, 1] -> the bytes of a file in the format of `suffix`, one of `SUFFIXES`."""
-    if bits == 16 and suffix in (".png", ".tif", ".tiff"):
+    if suffix in TIFF_SUFFIXES and result_suffix(len(image)) in TIFF_SUFFIXES:
+        return tiff.encode(to_integers(image.detach(), bits).cpu().numpy())
+    if bits == 16 and suffix in (".png", *TIFF_SUFFIXES):
         return _encode_deep(image, suffix)
     options = {"quality": 95} if suffix in (".jpg", ".jpeg", ".webp") else {}
     stream = io.BytesIO()
@@ -162,12 +165,28 @@ def encode(image: Tensor, suffix: str, bits: int = 8) -> bytes:
 def _encode_deep(image: Tensor, suffix: str) -> bytes:
     import cv2
 
-    levels = image.detach().cpu().double().clamp(0, 1).mul_(65535).round_()
-    array = levels.permute(1, 2, 0).numpy().astype(np.uint16)
+    array = to_integers(image.detach().double(), 16).permute(1, 2, 0).cpu().numpy()
     ok, buffer = cv2.imencode(suffix, array[..., ::-1])
     if not ok:
         raise ValueError("OpenCV refused it")
     return buffer.tobytes()
+
+
+def result_suffix(channels: int) -> str:
+    """Of a result with so many channels: .png, or .tif for those that a PNG cannot have."""
+    return ".png" if channels in (1, 3) else TIFF_SUFFIXES[0]
+
+
+def channels(path: Path) -> int | None:
+    """How many channels a file has, where it is a TIFF that says so; None for all others."""
+    with contextlib.suppress(OSError):
+        with open(path, "rb") as file:
+            if file.read(4) not in tiff.MAGIC:
+                return None
+        found = tiff.find(path.read_bytes())
+        if found and found.is_special:
+            return found.colours
+    return None
 
 
 def to_pil(image: Tensor) -> Image.Image:
@@ -178,7 +197,24 @@ def to_pil(image: Tensor) -> Image.Image:
 
 def to_uint8(image: Tensor) -> Tensor:
     """[0, 1] -> uint8, clipped and rounded to nearest."""
-    return image.clamp(0, 1).mul_(255).round_().to(torch.uint8)
+    return to_integers(image)
+
+
+def to_integers(image: Tensor, bits: int = 8) -> Tensor:
+    """[0, 1] -> uint8 or uint16, clipped and rounded to nearest."""
+    dtype = torch.uint8 if bits == 8 else torch.uint16
+    return image.clamp(0, 1).mul_(torch.iinfo(dtype).max).round_().to(dtype)
+
+
+def to_unit(integers: Tensor) -> Tensor:
+    """uint8 or uint16 -> float32 in [0, 1]."""
+    return integers.float() / torch.iinfo(integers.dtype).max
+
+
+def rounded(image: Tensor, bits: int = 8) -> Tensor:
+    """An image as a file of so many bits holds it: clipped and rounded, in [0, 1], of the same dtype."""
+    full = 2**bits - 1
+    return image.clamp(0, 1).mul_(full).round_().div_(full)
 
 
 def luma(image: Tensor) -> Tensor:
@@ -205,149 +241,16 @@ def atomic(path: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
-def _decode(data: bytes, name: str, max_pixels: float) -> tuple[np.ndarray, int]:
-    """(H, W, C) float32 in [0, 1], C = 1 or 3, and the depth."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            array = _stored(data, name, max_pixels)
-    except ImageError:
-        raise
-    except UnidentifiedImageError as error:
-        raise ImageError(f"{name}: not an image; expected one of {', '.join(SUFFIXES)}") from error
-    except Exception as error:  # decoders raise anything on damaged data, from struct.error to cv2.error
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ImageError(f"{name}: truncated or damaged ({reason})") from error
-    bits = 8 if array.dtype == np.uint8 else 16
-    return _over_white(_scale(array, name)), bits
-
-
-def _stored(data: bytes, name: str, max_pixels: float) -> np.ndarray:
-    """(H, W, C) upright, with the values and the alpha channel of the file."""
-    try:
-        picture = _open(io.BytesIO(data))
-    except UnidentifiedImageError:
-        if data[:4] not in TIFF_MAGIC:
-            raise
-        _check_size(_tiff_size(data), name, max_pixels)
-        return _decode_deep(data)
-    _check_size(picture.size, name, max_pixels)
-    picture.load()
-    deep = _depth(picture, data) > 8 and picture.mode in ("RGB", "RGBA")
-    array = _decode_deep(data) if deep else _to_array(picture)
-    if deep and picture.format == "PNG" and data[25] == 4:  # grey and alpha, decoded as RGBA
-        array = array[..., [0, 3]]
-    return _upright(array, _orientation(picture))
-
-
-def _open(source: Path | str | io.BytesIO) -> Image.Image:
-    """As Pillow's, of any size: who decodes the pixels has a limit of his own."""
-    with _LOCK:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            return Image.open(source, formats=FORMATS)
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
-
-
-def _check_size(size: tuple[int, int], name: str, max_pixels: float) -> None:
-    width, height = size
-    if width * height > max_pixels:
-        raise ImageError(
-            f"{name}: {width}x{height} is {width * height / 1e6:.4g} megapixels; "
-            f"at most {max_pixels / 1e6:g} are accepted. Crop or scale it first, or raise "
-            "--max-megapixels (from Python, max_pixels)"
-        )
-
-
-def _tiff_size(data: bytes) -> tuple[int, int]:
-    """(width, height) of a TIFF that Pillow has no mode for."""
-    directory = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
-    stream = io.BytesIO(data)
-    stream.seek(directory.next)
-    directory.load(stream)
-    return directory[256], directory[257]
-
-
-def _depth(picture: Image.Image, data: bytes) -> int:
-    """Bits a channel, which Pillow hides for colour: PNG header byte, TIFF BitsPerSample."""
-    if isinstance(picture, TiffImagePlugin.TiffImageFile):
-        return max(picture.tag_v2.get(258, (8,)))
-    return data[24] if picture.format == "PNG" else 8
-
-
-def _orientation(picture: Image.Image) -> int:
-    """EXIF orientation; 1 where there is none, it is damaged, or Pillow has turned the picture (TIFF)."""
-    with contextlib.suppress(Exception):
-        return picture.getexif().get(0x0112, 1)
-    return 1
-
-
-def _decode_deep(data: bytes) -> np.ndarray:
-    """Colour of more than 8 bits through OpenCV, since Pillow would keep only 8. Turns a TIFF upright."""
-    import cv2
-
-    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
-    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        array = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    finally:
-        cv2.utils.logging.setLogLevel(level)
-    if array is None:
-        raise OSError("cannot be decoded")
-    return array[..., [2, 1, 0, 3][: array.shape[2]]] if array.ndim == 3 else array[..., None]
-
-
-def _to_array(picture: Image.Image) -> np.ndarray:
-    """(H, W, C): 8 bits for C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; deep grey as Pillow has it."""
-    if picture.mode.startswith(("I", "F")):
-        return np.asarray(picture)[..., None]
-    mode = "L" if picture.mode in ("1", "L", "LA") else "RGB"
-    if "A" in picture.getbands() or "transparency" in picture.info:
-        mode += "A"
-    array = np.asarray(picture.convert(mode))
-    return array[..., None] if array.ndim == 2 else array
-
-
-def _scale(array: np.ndarray, name: str) -> np.ndarray:
-    """Stored values -> float32, full scale at 1."""
-    if array.dtype == np.uint8:
-        return np.divide(array, 255, dtype=np.float32)
-    low, high = array.min(), array.max()
-    if array.dtype.kind in "iu":
-        if low < 0 or high > 65535:
-            raise ImageError(f"{name}: integers from {low} to {high}; expected 8 or 16 bits a channel")
-        return np.divide(array, 65535, dtype=np.float32)
-    if not np.isfinite(array).all():
-        raise ImageError(f"{name}: has NaN or infinite values; expected finite numbers in [0, 1]")
-    if low < -0.5 or high > 1.5:
-        raise ImageError(
-            f"{name}: float values from {low:.4g} to {high:.4g}; expected [0, 1]. Rescale it first"
-        )
-    return array.astype(np.float32)
-
-
-def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
-    """Undo an EXIF orientation (TIFF 6.0 tag 274) on (H, W, C)."""
-    if orientation in (5, 6, 7, 8):
-        array = array.transpose(1, 0, 2)
-    if orientation in (3, 4, 7, 8):
-        array = array[::-1]
-    if orientation in (2, 3, 6, 7):
-        array = array[:, ::-1]
-    return array
-
-
-def _over_white(array: np.ndarray) -> np.ndarray:
-    if array.shape[2] in (1, 3):
-        return array
-    colour, alpha = array[..., :-1], array[..., -1:]
-    return colour * alpha + (1 - alpha)
-
-
-def convert(pixels: Tensor, channels: int | None) -> Tensor:
-    if channels == 3 and pixels.shape[0] == 1:
+def convert(pixels: Tensor, channels: int | None, name: str = "image") -> Tensor:
+    """(C, H, W) with so many channels: grey repeated, or the luma of colour. ImageError for any others."""
+    if channels is None or channels == len(pixels):
+        return pixels
+    if (len(pixels), channels) == (1, 3):
         return pixels.expand(3, -1, -1).contiguous()
-    if channels == 1 and pixels.shape[0] == 3:
+    if (len(pixels), channels) == (3, 1):
         return luma(pixels)
-    return pixels
+    has = f"{len(pixels)} channel{'s' if len(pixels) > 1 else ''}"
+    raise ImageError(
+        f"{name}: has {has}, expected {channels}; give files of {channels}, or --channels {len(pixels)} "
+        f"(train, bench), or a --prior of {len(pixels)} (restore)"
+    )

@@ -10,26 +10,27 @@ import torch
 from torch import Tensor
 
 from restora.errors import ShapeError
-from restora.image import to_uint8
+from restora.image import to_integers
 
 WINDOW = 11
 
 
-def psnr(x: Tensor, truth: Tensor) -> Tensor:
+def psnr(x: Tensor, truth: Tensor, bits: int = 8) -> Tensor:
     """Peak signal-to-noise ratio in dB, (B,), of images (B, C, H, W) in [0, 1]; both are clipped and
-    rounded to 8 bits first, and the peak is 1. Equal images give infinity."""
-    return peak_ratio(*rounded(x, truth))
+    rounded to 8 bits first, or 16, and the peak is 1. Equal images give infinity."""
+    return peak_ratio(*rounded(x, truth, bits))
 
 
-def ssim(x: Tensor, truth: Tensor) -> Tensor:
+def ssim(x: Tensor, truth: Tensor, bits: int = 8) -> Tensor:
     """Structural similarity (Wang et al., 2004), (B,): Gaussian window of 1.5 px cut at 11x11, population
-    covariance, data range 1, mean over channels; on images clipped and rounded to 8 bits."""
-    return similarity(*rounded(x, truth))
+    covariance, data range 1, mean over channels; on images clipped and rounded to 8 bits, or 16."""
+    return similarity(*rounded(x, truth, bits))
 
 
-def rounded(x: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-    """Both as an 8-bit file would hold them: clipped, rounded, float64."""
-    return to_uint8(x).double() / 255, to_uint8(truth).double() / 255
+def rounded(x: Tensor, truth: Tensor, bits: int = 8) -> tuple[Tensor, Tensor]:
+    """Both as a file of so many bits would hold them: clipped, rounded, float64."""
+    full = 2**bits - 1
+    return to_integers(x, bits).double() / full, to_integers(truth, bits).double() / full
 
 
 def peak_ratio(x: Tensor, truth: Tensor, where: Tensor | None = None) -> Tensor:

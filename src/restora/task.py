@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from restora import image
+from restora import decoding, image
 from restora.degradations import AdditiveNoise, Degradation, Mask, UnknownNoise, degradations
 from restora.degradations.base import Shape
 from restora.degradations.holes import HOLES, Hole
@@ -35,7 +35,7 @@ class Task:
     name: str
     options: dict[str, Any]
     hole: str | None = None
-    max_pixels: int = image.MAX_PIXELS
+    max_pixels: int = decoding.MAX_PIXELS
 
     def __post_init__(self) -> None:
         takes_mask = issubclass(self.cls, Mask)
@@ -163,5 +163,7 @@ def _is_picture(entry: Field[Any]) -> bool:
 
 def _partner(folder: Path, path: Path) -> Path:
     """The file in `folder` with the stem of `path`; STEM.png where there is none."""
-    candidates = [folder / f"{path.stem}{s}" for suffix in image.SUFFIXES for s in (suffix, suffix.upper())]
+    candidates = [
+        folder / f"{path.stem}{s}" for suffix in decoding.SUFFIXES for s in (suffix, suffix.upper())
+    ]
     return next(filter(Path.exists, candidates), candidates[0])

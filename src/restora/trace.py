@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from restora import image
 from restora.errors import RestoraError
+from restora.figure import visible
 from restora.files import Item
 from restora.image import atomic
 from restora.solvers import Step
@@ -36,7 +37,7 @@ class Trace:
             self.frames |= {item.path: (item, []) for item in items}
         stride = max(1, step.total // FRAMES)
         if step.i % stride == 0 or step.i == 1 or step.samples is not None:
-            for item, frame in zip(items, image.to_uint8(_reduced(step.x)).cpu(), strict=True):
+            for item, frame in zip(items, image.to_uint8(visible(_reduced(step.x))).cpu(), strict=True):
                 self.frames[item.path][1].append(frame)
 
     def write(self) -> None:
@@ -60,7 +61,8 @@ def _reduced(x: Tensor) -> Tensor:
 
 
 def _write(item: Item, target: Path, frames: Sequence[Tensor]) -> None:
-    observed = image.to_pil(_reduced(image.read(item.path, 3, max_pixels=math.inf).pixels[None])[0])
+    pixels = image.read(item.path, max_pixels=math.inf).pixels
+    observed = image.to_pil(visible(_reduced(pixels[None])[0])).convert("RGB")
     data = _animation([_beside(observed, frame) for frame in frames])
     with atomic(target) as part:
         part.write_bytes(data)

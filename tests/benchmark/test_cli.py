@@ -404,7 +404,7 @@ BAD = [
     ),
     (["--multiple", "0"], "--multiple must be at least 1, got 0"),
     (["--multiple", "10"], "a.png is 10x10, cut to multiples of 10; expected images of at least 11x11"),
-    (["--channels", "2"], "--channels must be 1 or 3, got 2"),
+    (["--channels", "17"], "--channels must be from 1 to 16, got 17"),
     (["--output", "file"], "file is a file; expected a folder for the results"),
     (["--output", "file/out"], "file/out: this folder cannot be made"),
 ]

@@ -46,6 +46,15 @@ def test_clean_observations_are_those_of_a_file() -> None:
     assert (y - unclipped.clamp(0, 1)).abs().max() <= 0.5 / 255 + 1e-6
 
 
+def test_clean_observations_and_scores_of_16_bits() -> None:
+    protocol = Clean(16)
+    truth = pictures()
+    y = protocol.observe(protocol.degradation("denoise", SHAPE[1:]), truth, generators(0, 2)).double()
+    torch.testing.assert_close(y * 65535, (y * 65535).round(), rtol=0, atol=0.01)
+    assert (y * 255 - (y * 255).round()).abs().max() > 0.4
+    assert (protocol.score(Quantize(), truth + 1e-4, truth).psnr - 80).abs().max() < 0.2
+
+
 def test_clean_scores_are_those_of_the_metrics() -> None:
     truth = pictures()
     x = truth + 0.2 * torch.randn(truth.shape, generator=torch.Generator().manual_seed(1))

@@ -190,7 +190,7 @@ def test_bad_input(
     ("words", "message"),
     [
         (["--size", "12"], "--size must be a power of two of at least 8, got 12"),
-        (["--channels", "2"], "--channels must be 1 or 3, got 2"),
+        (["--channels", "17"], "--channels must be from 1 to 16, got 17"),
         (["--batch", "0"], "--batch must be at least 1, got 0"),
     ],
 )

@@ -290,3 +290,31 @@ def test_whole_images_and_their_centres(tmp_path: Path) -> None:
     assert middle[1, 0].tolist() == [4, 5, 6, 7]
     with pytest.raises(DataError, match="no image has 10 pixels a side"):
         load_whole([tmp_path], 10)
+
+
+DEEP = 40_000 + torch.arange(64, dtype=torch.int32).view(1, 8, 8)  # a quarter of a level of 8 bits
+
+
+def test_deep_images_keep_their_levels(tmp_path: Path) -> None:
+    image.write(tmp_path / "a.png", DEEP / 65535, bits=16)
+    (found,), _ = load([tmp_path], 8, 1)
+    assert found.dtype == torch.uint16
+    assert torch.equal(found.int(), DEEP)
+    (whole,), _ = load_whole([tmp_path], 8, 1)
+    assert torch.equal(whole.int(), DEEP)
+
+
+def test_images_of_8_bits_stay_so_unless_others_are_deeper(tmp_path: Path) -> None:
+    flat = torch.full((1, 8, 8), 7 / 255)
+    image.write(tmp_path / "b.png", flat)
+    assert load([tmp_path], 8, 1)[0].dtype == torch.uint8
+    image.write(tmp_path / "a.png", DEEP / 65535, bits=16)
+    found, _ = load([tmp_path], 8, 1)
+    assert torch.equal(found.int(), torch.stack([DEEP, torch.full_like(DEEP, 7 * 257)]))
+
+
+def test_batches_and_crops_keep_deep_levels() -> None:
+    images = DEEP.to(torch.uint16)[None]
+    for batch in (Batches(images, 1, **PLAIN)[0], Crops([*images], 8, 1)[0]):
+        levels = ((batch + 1) * 65535 / 2).round().int().flatten()
+        assert sorted(levels.tolist()) == DEEP.flatten().tolist()

@@ -133,7 +133,7 @@ def test_other_settings_and_data_are_refused_on_resume() -> None:
 
 
 def test_bad_settings_and_data() -> None:
-    for name, value in {"channels": 2, "width": 5, "blocks": 0, "rate": -1, "decay_from": 2}.items():
+    for name, value in {"channels": 17, "width": 5, "blocks": 0, "rate": -1, "decay_from": 2}.items():
         with pytest.raises(OptionError, match=f"--{name.replace('_', '-')} must be"):
             FlowConfig(**SETTINGS | {name: value})
     with pytest.raises(DataError, match="7 images to train on; it takes at least 8"):

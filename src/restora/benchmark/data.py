@@ -12,11 +12,12 @@ from pathlib import Path, PurePosixPath
 import torch
 from torch import Tensor
 
-from restora import batch, image
+from restora import batch, decoding, image
 from restora.errors import DataError, ImageError, OptionError, ShapeError
 from restora.metrics import WINDOW
 from restora.random import seed_of
 from restora.training.data import Member, members
+from restora.training.settings import check_channels
 
 Shape = tuple[int, int, int]
 MANY = 3  # sizes; where there are more, they are not named one by one
@@ -26,13 +27,14 @@ MANY = 3  # sizes; where there are more, they are not named one by one
 class Images:
     """truth: N images (C, H, W) in [0, 1]. names: one each, all different; stems: of the files, for seeds.
 
-    errors: one line for each file that could not be read, and was left out.
+    errors: one line for each file that could not be read, and was left out. bits: the depth of the deepest.
     """
 
     truth: list[Tensor]
     names: list[str]
     stems: list[str]
     errors: list[str]
+    bits: int = 8
 
     def __len__(self) -> int:
         return len(self.names)
@@ -85,26 +87,26 @@ def read_images(
     output: Path | None = None,
     channels: int = 3,
     multiple: int = 1,
-    max_pixels: float = image.MAX_PIXELS,
+    max_pixels: float = decoding.MAX_PIXELS,
 ) -> Images:
     """The images of folders and zips in name order; of M files, `limit` takes number i M // limit.
 
-    What lies in the folder `output` is passed over. `channels`: 3, or 1 for grey. Of each image it is the
-    largest centred part whose sides `multiple` divides. OptionError for numbers that cannot be, DataError
-    where there are fewer images, or none can be read; ShapeError for one that is too small.
+    What lies in the folder `output` is passed over. `channels`: of all, 1 and 3 made of each other. Of each
+    image it is the largest centred part whose sides `multiple` divides. OptionError for numbers that cannot
+    be, DataError where there are fewer images, or none can be read; ShapeError for one that is too small.
     """
-    if channels not in (1, 3):
-        raise OptionError(f"--channels must be 1 or 3, got {channels}")
+    check_channels(channels)
     if multiple < 1:
         raise OptionError(f"--multiple must be at least 1, got {multiple}")
     truth: list[Tensor] = []
-    stems, errors = [], []
+    stems, errors, bits = [], [], 8
     for member in _chosen(sources, limit, output):
         try:
-            pixels = _cut(image.read(_data(member), channels, member[0], max_pixels).pixels, multiple)
+            picture = image.read(_data(member), channels, member[0], max_pixels)
         except ImageError as error:
             errors.append(str(error))
             continue
+        pixels, bits = _cut(picture.pixels, multiple), max(bits, picture.bits)
         if min(pixels.shape[1:]) < WINDOW:
             cut = f", cut to multiples of {multiple}" if multiple > 1 else ""
             raise ShapeError(
@@ -115,7 +117,7 @@ def read_images(
         stems.append(PurePosixPath(member[2] or member[1].name).stem)
     if not truth:
         raise DataError(f"none of {len(errors)} images could be read; the first: {errors[0]}")
-    return Images(truth, _distinct(stems), stems, errors)
+    return Images(truth, _distinct(stems), stems, errors, bits)
 
 
 def _chosen(sources: Sequence[Path], limit: int | None, output: Path | None) -> list[Member]:

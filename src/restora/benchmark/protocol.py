@@ -1,6 +1,6 @@
 """Protocols: how a clean image becomes an observation, and how a restoration of it is scored.
 
-clean   y = A(x) + e as an 8-bit file holds it, which is what people have; scored on the 8-bit images
+clean   y = A(x) + e as a file holds it, which is what people have; scored on the images as files hold them
 deck    the terms of the table of Yeh et al. (ICASSP 2018), so that its numbers can be set beside others
 """
 
@@ -17,7 +17,7 @@ from torch import Tensor
 from restora import metrics
 from restora.degradations import Degradation, Mask, Quantize, named
 from restora.errors import OptionError, ShapeError
-from restora.image import to_uint8
+from restora.image import rounded
 from restora.registry import Registry
 
 TASKS = ("inpaint", "colorize", "superres", "denoise", "dequantize")
@@ -36,10 +36,14 @@ class Scores:
 class Protocol:
     """Tasks -> degradations -> observations -> scores. Images are (B, C, H, W).
 
-    A task is the name of a registered one, and perhaps options: NAME, or NAME:OPTION=VALUE:...
+    A task is the name of a registered one, and perhaps options: NAME, or NAME:OPTION=VALUE:... Files have
+    `bits` bits a channel, 8 or 16.
     """
 
     name: str
+
+    def __init__(self, bits: int = 8):
+        self.bits = bits
 
     def degradation(self, task: str, size: tuple[int, int]) -> Degradation:
         """For images of (height, width) `size`. What is not given is as published, the default, and for
@@ -52,8 +56,8 @@ class Protocol:
         return degradation(x, generators)
 
     def prepare(self, x: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-        """The two batches as they are compared, with 1 the peak: here as 8-bit files hold them."""
-        return metrics.rounded(x, truth)
+        """The two batches as they are compared, with 1 the peak: here as files hold them."""
+        return metrics.rounded(x, truth, self.bits)
 
     def unrestored(self, degradation: Degradation, y: Tensor, x: Tensor) -> Tensor:
         """What the row `observed` shows: here x, what that method made of y."""
@@ -70,12 +74,13 @@ class Protocol:
 
 
 class Clean(Protocol):
-    """Observations are clipped and rounded to 8 bits, as are restorations for PSNR and SSIM; data range 1."""
+    """Observations are clipped and rounded to the bits of the files, as are restorations for PSNR and SSIM;
+    data range 1."""
 
     name = "clean"
 
     def observe(self, degradation: Degradation, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-        return to_uint8(super().observe(degradation, x, generators)).to(x) / 255
+        return rounded(super().observe(degradation, x, generators), self.bits)
 
 
 class Deck(Protocol):

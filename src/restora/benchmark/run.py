@@ -143,7 +143,7 @@ class Benchmark:
         truth = self.images.truth[i]
         degradation = self.protocol.degradation(cell.task, (truth.shape[1], truth.shape[2]))
         scores = self.protocol.score(degradation, found.image, truth[None])
-        cell.file.write_picture(name, found.image[0])
+        cell.file.write_picture(name, found.image[0], self.protocol.bits)
         values = {"psnr": scores.psnr, "ssim": scores.ssim, "hole_psnr": scores.hole_psnr}
         row = {key: number(value.item()) for key, value in values.items() if value is not None}
         return {"name": name, **row, "residual": number(found.residual), "seconds": found.seconds}

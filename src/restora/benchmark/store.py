@@ -2,7 +2,7 @@
 
 DIR/settings.json              what holds for every cell: protocol, images, seed, versions, machine
 DIR/cells/TASK/METHOD.jsonl    the settings of the cell, then a line a batch
-DIR/restored/TASK/METHOD/NAME.png
+DIR/restored/TASK/METHOD/NAME.png, or .tif for channels that no PNG has
 """
 
 from __future__ import annotations
@@ -116,11 +116,13 @@ class CellFile:
             raise OutputError(f"{self.path}: cannot be written ({error.strerror or error})") from error
         self._head, self.batches[batch["batch"]] = "", json.loads(line)
 
-    def write_picture(self, name: str, pixels: Tensor) -> None:
-        image.write(self.pictures / f"{name}.png", pixels)
+    def write_picture(self, name: str, pixels: Tensor, bits: int = 8) -> None:
+        image.write(self.pictures / f"{name}{image.result_suffix(len(pixels))}", pixels, bits)
 
     def read_picture(self, name: str) -> Tensor:
-        return image.read(self.pictures / f"{name}.png", max_pixels=math.inf).pixels
+        places = [self.pictures / f"{name}{image.result_suffix(channels)}" for channels in (2, 3)]
+        place = places[0] if places[0].exists() else places[1]
+        return image.read(place, max_pixels=math.inf).pixels
 
 
 def _file_name(text: str) -> str:

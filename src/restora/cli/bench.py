@@ -35,7 +35,7 @@ from restora.solvers import solvers
 
 OPTIONAL = {"channels": 3, "multiple": 1}  # settings that are on record where they are not these
 EXAMPLES = """protocols:
-  clean  observations and results are those of 8-bit files
+  clean  observations and results are those of files, of 8 bits, or 16 if the pictures have them
   deck   the terms of the table of Yeh et al. (ICASSP 2018), to set its numbers beside
 
 examples:
@@ -60,13 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder for the results (bench)",
     )
-    published = f"({','.join(TASKS)}; for grey without colorize)"
+    published = f"({','.join(TASKS)}; but for 3 channels without colorize)"
     tasks = f"TASK or TASK:OPTION=VALUE:..., of {', '.join(degradations.names())} {published}"
     add("--tasks", metavar="T,..", help=tasks)
     add("--methods", metavar="M,..", help=f"METHOD or METHOD@PRIOR, a name or folder {all_methods}")
     add("--limit", type=int, metavar="N", help="take N evenly spaced files in name order (all)")
     add("--multiple", type=int, default=1, metavar="N", help="cut to centred parts whose sides N divides (1)")
-    add("--channels", type=int, default=3, metavar="N", help="3 for colour, 1 for grey (3)")
+    add("--channels", type=int, default=3, metavar="N", help="3 for colour, 1 for grey, up to 16 (3)")
     add_limit(parser)
     add("--protocol", default="clean", choices=protocols.names(), help="see below (clean)")
     add("--perceptual", metavar="C,..", help=f"of {shown}, or none (those installed; identity if faces)")
@@ -81,8 +81,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.batch_size < 1:
         raise OptionError(f"--batch-size must be at least 1, got {args.batch_size}")
-    device, protocol = pick(args.device), protocols.get(args.protocol)()
-    usual = [task for task in TASKS if args.channels != 1 or task != "colorize"]
+    device = pick(args.device)
+    usual = [task for task in TASKS if args.channels == 3 or task != "colorize"]
     tasks = list(dict.fromkeys(_names(args.tasks, "--tasks") or usual))
     for task in tasks:
         parse(task)
@@ -91,6 +91,7 @@ def run(args: argparse.Namespace) -> int:
         solvers.get(text.partition("@")[0])
     wanted_shape = args.channels, args.multiple
     images = read_images(args.data, args.limit, args.output, *wanted_shape, max_pixels(args))
+    protocol = protocols.get(args.protocol)(images.bits)
     check_tasks(protocol, tasks, images.shapes)
     methods, left_out = (named(wanted, images.shapes), []) if wanted else all_usable(images.shapes)
     columns: dict[str, type[perceptual.Column]] = {}
@@ -103,6 +104,7 @@ def run(args: argparse.Namespace) -> int:
         "size": images.size,
         "images sha256": images.digest(),
         "names": images.names,
+        **({"bits": images.bits} if images.bits != 8 else {}),
         **{name: getattr(args, name) for name, usual in OPTIONAL.items() if getattr(args, name) != usual},
         "seed": args.seed,
         "batch size": args.batch_size,

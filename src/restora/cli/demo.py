@@ -18,7 +18,7 @@ from restora.degradations import Degradation, Mask, degradations
 from restora.errors import PairingError
 from restora.figure import Panel, contact_sheet
 from restora.files import make_folder
-from restora.image import to_uint8
+from restora.image import rounded
 from restora.priors import Prior, load_prior
 from restora.restore import restore
 
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         line = bar.add_task("demo", total=len(TASKS))
         for task in TASKS:
             degradation = make_degradation(task, truth)
-            y = to_uint8(degradation(truth, random.generators(args.seed, 1))).float() / 255
+            y = rounded(degradation(truth, random.generators(args.seed, 1)))
             panels = [Panel(y[0], "")]
             for prior in priors:
                 result = restore(y, degradation, prior=prior, seed=args.seed)

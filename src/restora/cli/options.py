@@ -12,10 +12,10 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
+from restora.decoding import MAX_PIXELS
 from restora.degradations import degradations
 from restora.degradations.named import option_fields
 from restora.errors import OptionError
-from restora.image import MAX_PIXELS
 from restora.solvers import Solver, solvers
 from restora.task import AUTO, Task
 

@@ -1,4 +1,8 @@
-"""Training images: folders or zips -> uint8 tensors, and batches that depend only on (seed, step)."""
+"""Training images: folders or zips -> tensors, and batches that depend only on (seed, step).
+
+Images are kept as integers, uint8, or uint16 if any of them has more than 8 bits: exact for what files hold,
+whichever part of the range it uses, at half the memory of float32.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from restora.decoding import SUFFIXES
 from restora.errors import DataError, ImageError
-from restora.image import SUFFIXES, read, to_uint8
+from restora.image import read, to_integers, to_unit
 
 Member = tuple[str, Path, str | None]
 
@@ -40,15 +45,15 @@ def members(sources: Sequence[Path | str]) -> list[Member]:
 
 
 def load(sources: Sequence[Path | str], size: int, channels: int = 3) -> tuple[Tensor, list[str]]:
-    """All images as uint8 (N, channels, size, size), cropped to the centre square and scaled; and the
+    """All images as integers (N, channels, size, size), cropped to the centre square and scaled; and the
     one-line errors of those that could not be read."""
     images, errors = _read(sources, channels, lambda pixels: fit(pixels, size))
     return torch.stack(images), errors
 
 
 def load_whole(sources: Sequence[Path | str], size: int, channels: int = 3) -> tuple[list[Tensor], list[str]]:
-    """All images as uint8 (channels, H, W), as they are; and the one-line errors of those that could not be
-    read, or have a side of less than `size`."""
+    """All images as integers (channels, H, W), as they are; and the one-line errors of those that could not
+    be read, or have a side of less than `size`."""
     images, errors = _read(sources, channels, lambda pixels: pixels)
     large = [x for x in images if min(x.shape[1:]) >= size]
     if not large:
@@ -75,12 +80,24 @@ def _read(
                 archives[path] = stack.enter_context(_open(path))
             try:
                 data = path if member is None else _extract(archives[path], member, name)
-                images.append(to_uint8(prepare(read(data, channels, name).pixels)))
+                picture = read(data, channels, name)
+                images.append(to_integers(prepare(picture.pixels), picture.bits))
             except ImageError as error:
                 errors.append(str(error))
     if not images:
         raise DataError(f"none of {len(errors)} images could be read; the first: {errors[0]}")
-    return images, errors
+    return _of_one_depth(images), errors
+
+
+def _of_one_depth(images: list[Tensor]) -> list[Tensor]:
+    if len({x.dtype for x in images}) == 1:
+        return images
+    return [x if x.dtype == torch.uint16 else to_integers(to_unit(x), 16) for x in images]
+
+
+def depth(images: Tensor | Sequence[Tensor]) -> int:
+    """Bits of the integers of images."""
+    return torch.iinfo(images[0].dtype).bits
 
 
 def _is_image(path: PurePath) -> bool:
@@ -144,7 +161,8 @@ class Batches:
         first = step * self.batch
         rows = torch.tensor([self._order[i] for i in range(first, first + self.batch)])
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
-        return self._augment(self.images[rows], generator).float().div_(127.5).sub_(1)
+        half = torch.iinfo(self.images.dtype).max / 2
+        return self._augment(self.images[rows].float(), generator).div_(half).sub_(1)
 
     def _augment(self, images: Tensor, generator: torch.Generator) -> Tensor:
         n, _, height, width = images.shape
@@ -179,18 +197,18 @@ class Crops:
         return torch.stack(cut).mul_(2).sub_(1)
 
     def _cut(self, image: Tensor, generator: torch.Generator) -> Tensor:
-        """uint8 (C, H, W) -> (C, size, size) in [0, 1]."""
+        """Integers (C, H, W) -> (C, size, size) in [0, 1]."""
         height, width = image.shape[1:]
         shrunk, scale, down, across, mirror, turn = torch.rand(6, generator=generator).tolist()
         largest = min(self.SHRINK, min(height, width) / self.size)
         side = round(self.size * largest**scale) if shrunk < 0.5 else self.size
         top, left = int(down * (height - side + 1)), int(across * (width - side + 1))
-        square = fit(image[:, top : top + side, left : left + side] / 255, self.size)
+        square = fit(to_unit(image[:, top : top + side, left : left + side]), self.size)
         return torch.rot90(square.flip(-1) if mirror < 0.5 else square, int(4 * turn), (-2, -1))
 
 
 def centres(images: Sequence[Tensor], size: int) -> Tensor:
-    """The middle of each image, uint8 (N, C, size, size), its pixels as they are."""
+    """The middle of each image, integers (N, C, size, size), its pixels as they are."""
     return torch.stack([F.pad(x, _margins(x, size)) for x in images])
 
 

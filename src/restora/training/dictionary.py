@@ -23,7 +23,7 @@ from restora.priors.store import save
 from restora.training.checkpoint import check_settings
 from restora.training.data import Batches
 from restora.training.loop import Trainer
-from restora.training.settings import CPU, option
+from restora.training.settings import CHANNELS, CPU, check_channels, option
 
 FORGET = 2.0
 RARE = 1e-3
@@ -35,7 +35,7 @@ class DictionaryConfig:
     """Settings of `restora train dictionary`."""
 
     size: int = option(64, "side of the images in pixels")
-    channels: int = option(3, "3 for colour, 1 for grey")
+    channels: int = option(3, CHANNELS)
     atoms: int = option(512, "number of atoms")
     patch: int = option(8, "side of a patch in pixels")
     sparsity: int = option(5, "atoms a patch is made of while learning")
@@ -45,8 +45,7 @@ class DictionaryConfig:
     seed: int = option(0, "of the first atoms and the places of the patches")
 
     def __post_init__(self) -> None:
-        if self.channels not in (1, 3):
-            raise OptionError(f"--channels must be 1 or 3, got {self.channels}")
+        check_channels(self.channels)
         for name, least in {"patch": 2, "atoms": 1, "sparsity": 1, "patches": 1, "passes": 1}.items():
             if not getattr(self, name) >= least:
                 raise OptionError(f"--{name} must be at least {least}, got {getattr(self, name)}")

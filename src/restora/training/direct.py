@@ -1,6 +1,6 @@
 """Supervised training of a network for one task, in units of the error of the best linear estimate.
 
-    loss = E |N(input, t) - (x - L(y)) / c|^2,   y = A(x) + e, new noise every time, as an 8-bit file holds it
+    loss = E |N(input, t) - (x - L(y)) / c|^2,   y = A(x) + e, new noise every time, as a file holds it
 
 input, L, c and t are those of `restora.priors.direct`. c and e are measured on training images.
 """
@@ -17,7 +17,7 @@ from torch import Tensor
 from restora.degradations import degradations, named
 from restora.errors import OptionError
 from restora.figure import grid
-from restora.image import to_uint8
+from restora.image import rounded, to_unit
 from restora.metrics import psnr
 from restora.networks.unet import UNet
 from restora.priors.direct import DirectPrior, Units
@@ -25,6 +25,7 @@ from restora.priors.flow import SCALE, FlowPrior
 from restora.priors.gaussian import GaussianPrior
 from restora.priors.wiener import Wiener
 from restora.random import Generators, generators, seed_of
+from restora.training.data import depth
 from restora.training.gain import Gain
 from restora.training.network import NetworkConfig, NetworkTrainer
 from restora.training.settings import option
@@ -70,6 +71,10 @@ class DirectTrainer(NetworkTrainer):
         prior.units = self._measure(prior)
         return prior
 
+    @property
+    def bits(self) -> int:
+        return depth(self.validation)
+
     @torch.no_grad()
     def _measure(self, prior: DirectPrior) -> Units:
         images, errors = self.batches.images, []
@@ -77,8 +82,8 @@ class DirectTrainer(NetworkTrainer):
         every = -(-len(images) // MEASURED)
         generator = torch.Generator().manual_seed(seed_of("direct units", self.config.seed))
         for part in images[::every].split(self.config.batch):
-            x = part.to(self.device) / 255
-            y = observe(prior, x, generator)
+            x = to_unit(part.to(self.device))
+            y = observe(prior, x, generator, self.bits)
             pair = torch.stack([self.gain(y) - x, prior.lift(y) - x]).square()
             errors.append(pair.flatten(2).mean(2))
         linear, lift = torch.cat(errors, 1).mean(1).sqrt().tolist()
@@ -88,7 +93,7 @@ class DirectTrainer(NetworkTrainer):
         return isinstance(prior, DirectPrior) or (isinstance(prior, FlowPrior) and prior.form == "residual")
 
     def loss(self, network: torch.nn.Module, x: Tensor, generator: torch.Generator) -> Tensor:
-        y = observe(self.prior, x, generator)
+        y = observe(self.prior, x, generator, self.bits)
         L = self.gain(y)
         inputs = self.prior.precondition(y, L)
         with self.autocast():
@@ -96,7 +101,7 @@ class DirectTrainer(NetworkTrainer):
         return (answer.float() - (x - L) / self.prior.units.linear).square().mean()
 
     def quality(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        y = observe(self.prior, x, generator)
+        y = observe(self.prior, x, generator, self.bits)
         L = self.gain(y)
         found = self.prior.restore(y, L)
         return psnr(found, x), ((found - x) / self.prior.units.linear).square().mean()
@@ -104,8 +109,8 @@ class DirectTrainer(NetworkTrainer):
     @torch.no_grad()
     def picture(self) -> Tensor:
         """Validation images: linear estimate, restoration, truth, a row each."""
-        x = self.validation[:8].to(self.device) / 255
-        y = observe(self.prior, x, generators(self.config.seed, len(x)))
+        x = to_unit(self.validation[:8].to(self.device))
+        y = observe(self.prior, x, generators(self.config.seed, len(x)), self.bits)
         L = self.gain(y)
         return grid(torch.cat([L, self.prior.restore(y, L), x]).clamp(0, 1).cpu(), len(x))
 
@@ -119,9 +124,9 @@ class DirectTrainer(NetworkTrainer):
         super().export(folder, {**facts, **told, **self.prior.units._asdict()})
 
 
-def observe(prior: DirectPrior, x: Tensor, generator: Generators) -> Tensor:
-    """Observations of x (B, C, H, W) as files of 8 bits hold them."""
-    return to_uint8(prior.degradation(x, generator)).to(x) / 255
+def observe(prior: DirectPrior, x: Tensor, generator: Generators, bits: int = 8) -> Tensor:
+    """Observations of x (B, C, H, W) as files of so many bits hold them."""
+    return rounded(prior.degradation(x, generator), bits)
 
 
 def level(wiener: Wiener, error: float) -> float:

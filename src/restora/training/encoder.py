@@ -20,12 +20,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from restora import image
 from restora.degradations import Degradation, degradations, named
 from restora.degradations.base import one_of
 from restora.device import fast_bfloat16
 from restora.errors import DataError, OptionError, ShapeError, TrainingError
 from restora.figure import grid
-from restora.image import to_uint8
+from restora.image import to_uint8, to_unit
 from restora.metrics import psnr
 from restora.networks.encoder import Encoder
 from restora.priors import store
@@ -124,9 +125,9 @@ class EncoderTrainer(Trainer):
         with self.autocast():
             z = self.encoder(seen)
             found = self.gan.generate(z.view(-1, *self.gan.latent_shape))
-        image = (found.float() - x).square().mean() / self.variance
+        loss = (found.float() - x).square().mean() / self.variance
         apart = (z[-len(known) :].float() - known.flatten(1)).square().mean()
-        return image + config.pull * z.float().square().mean() + config.tie * apart
+        return loss + config.pull * z.float().square().mean() + config.tie * apart
 
     def _see(self, observations: Observations) -> Tensor:
         return torch.cat([evidence(y, degradation, self.shape) for y, degradation in observations])
@@ -144,7 +145,7 @@ class EncoderTrainer(Trainer):
     @torch.no_grad()
     def check(self) -> dict[str, float]:
         """PSNR in dB of G(E(y)) on images that were held out, over all tasks with their default options."""
-        generator, x = torch.Generator().manual_seed(0), self.validation.to(self.device) / 255
+        generator, x = torch.Generator().manual_seed(0), to_unit(self.validation.to(self.device))
         found = []
         for name in fitting(self.shape):
             degradation = named.build(name, self.shape[1:]).to(self.device)
@@ -176,7 +177,7 @@ class EncoderTrainer(Trainer):
         generator = torch.Generator().manual_seed(seed_of("correction", config.seed))
         found = []
         for part in x.split(256):
-            seen = observe(part.to(self.device) / 255, config.group, generator)
+            seen = observe(to_unit(part.to(self.device)), config.group, generator)
             found.append(to_uint8(self.restore_all(seen)).cpu())
         g = torch.cat(found)
         mean, origin, V, P = regression(g, x, config.directions)
@@ -188,7 +189,7 @@ class EncoderTrainer(Trainer):
         """The covariance of (x - E[x | g]) / 2, which fits into 8 bits."""
         config, parts = self.config, []
         for a, b in zip(g.split(256), x.split(256), strict=True):
-            left = b / 255 - correction.predict(a / 255)
+            left = to_unit(b) - correction.predict(to_unit(a))
             parts.append(to_uint8(left / 2 + 0.5))
         settings = GaussianConfig(
             size=self.shape[-1], channels=self.shape[0], rank=config.rank, floor=2.5e-5, mirror=config.mirror
@@ -253,4 +254,4 @@ def observe(x: Tensor, group: int, generator: torch.Generator) -> Observations:
 
 def rounded(x: Tensor, degradation: Degradation, generator: torch.Generator) -> Tensor:
     """An observation of x as a file of 8 bits holds it."""
-    return to_uint8(degradation(x, generator)).to(x) / 255
+    return image.rounded(degradation(x, generator))

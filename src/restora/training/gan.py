@@ -20,7 +20,7 @@ from restora.training.average import follow
 from restora.training.checkpoint import check_settings, cpu_state
 from restora.training.data import Batches
 from restora.training.loop import Trainer
-from restora.training.settings import CPU, at_least, from_0_to_1, option
+from restora.training.settings import CHANNELS, CPU, at_least, check_channels, from_0_to_1, option
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class DCGANConfig:
     """Settings of `restora train dcgan`."""
 
     size: int = option(64, "side of the images in pixels, a power of two")
-    channels: int = option(3, "3 for colour, 1 for grey")
+    channels: int = option(3, CHANNELS)
     latent: int = option(100, "numbers in a latent")
     width: int = option(64, "channels of the generator's layer at half resolution")
     width_discriminator: int = option(64, "the same for the discriminator")
@@ -44,8 +44,7 @@ class DCGANConfig:
     def __post_init__(self) -> None:
         if self.size < 8 or self.size & (self.size - 1):
             raise OptionError(f"--size must be a power of two of at least 8, got {self.size}")
-        if self.channels not in (1, 3):
-            raise OptionError(f"--channels must be 1 or 3, got {self.channels}")
+        check_channels(self.channels)
         whole = ("latent", "width", "width_discriminator", "batch", "average_images")
         at_least(self, {**dict.fromkeys(whole, 1), "shift": 0, "seed": 0})
         from_0_to_1(self, "rate_generator", "rate_discriminator", "decay_from")

@@ -21,13 +21,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from restora.cosine import dct, idct
-from restora.errors import DataError, OptionError
+from restora.errors import DataError
 from restora.figure import grid
+from restora.image import to_unit
 from restora.priors.gaussian import GaussianPrior
 from restora.priors.store import save
 from restora.training.checkpoint import check_settings
 from restora.training.loop import Trainer
-from restora.training.settings import CPU, at_least, option
+from restora.training.settings import CHANNELS, CPU, at_least, check_channels, option
 
 OVERSAMPLING = 64
 IMAGES_A_DIRECTION = 10
@@ -38,7 +39,7 @@ class GaussianConfig:
     """Settings of `restora train gaussian`."""
 
     size: int = option(64, "side of the images in pixels")
-    channels: int = option(3, "3 for colour, 1 for grey")
+    channels: int = option(3, CHANNELS)
     rank: int = option(512, "principal directions; at most one for ten images, the rest is stationary")
     exact: bool = option(False, "all directions: the covariance itself, hundreds of MB at 64x64")
     images: int = option(0, "use so many of the images, evenly spaced (0: all)")
@@ -49,8 +50,7 @@ class GaussianConfig:
     seed: int = option(0, "of the first directions")
 
     def __post_init__(self) -> None:
-        if self.channels not in (1, 3):
-            raise OptionError(f"--channels must be 1 or 3, got {self.channels}")
+        check_channels(self.channels)
         at_least(self, {"size": 2, "rank": 0, "images": 0, "passes": 1, "floor": 0, "batch": 1})
 
 
@@ -85,8 +85,8 @@ class GaussianTrainer(Trainer):
         self.factors = coefficients.new_zeros(0, groups, m)
 
     def _coefficients(self, images: Tensor) -> Tensor:
-        """uint8 (b, C, H, W) -> (b, groups, m), about 0; columns are padded to fill the groups."""
-        coefficients, groups = dct(images.to(self.device) / 255 - 0.5), 1 + self.config.mirror
+        """Integers (b, C, H, W) -> (b, groups, m), about 0; columns are padded to fill the groups."""
+        coefficients, groups = dct(to_unit(images.to(self.device)) - 0.5), 1 + self.config.mirror
         padded = F.pad(coefficients, (0, -coefficients.shape[-1] % groups))
         return torch.stack([padded[..., g::groups] for g in range(groups)], dim=1).flatten(2)
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from restora.degradations import AdditiveNoise
 from restora.figure import grid
+from restora.image import to_unit
 from restora.priors import lookup
 from restora.priors.gan import GANPrior
 from restora.random import seed_of
@@ -71,7 +72,7 @@ class LookupTrainer(Trainer):
         z = self.gan.latents(last - first, self._generator(str(first)))
         photographs = self.images[first:last]
         if len(photographs):
-            z[: len(photographs)] = self.gan.encode(photographs.to(z) / 255, AdditiveNoise(0.0))
+            z[: len(photographs)] = self.gan.encode(to_unit(photographs.to(z.device)), AdditiveNoise(0.0))
         self.latents[first:last] = z
         self.codes[first:last] = (self.gan.generate(z).flatten(1) - self.mean) @ self.directions.T
         self.images_seen = last

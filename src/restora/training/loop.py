@@ -15,6 +15,7 @@ from torch import Tensor
 
 from restora import image
 from restora.errors import OptionError, OutputError
+from restora.figure import visible
 from restora.training import checkpoint
 from restora.training.workers import ALONE, Workers
 
@@ -34,7 +35,7 @@ class Trainer(Protocol):
     def __init__(self, config: Any, images: Tensor, device: torch.device): ...
     def step(self, done: float) -> dict[str, float]: ...  # done: fraction of the budget, in [0, 1]
     def check(self) -> dict[str, float]: ...  # health numbers; TrainingError if diverged
-    def picture(self) -> Tensor: ...  # (3, H, W) in [0, 1]
+    def picture(self) -> Tensor: ...  # (C, H, W) in [0, 1]
     def state(self) -> dict[str, Any]: ...
     def restore(self, state: dict[str, Any]) -> None: ...
     def export(self, folder: Path, facts: dict[str, Any]) -> None: ...
@@ -161,7 +162,7 @@ class _Journal:
             return
         scalars, seen = {**scalars, **self.trainer.check()}, self.trainer.images_seen
         checkpoint.save(self.folder / CHECKPOINT, {"trainer": self.trainer.state(), "seconds": seconds})
-        image.write(self.folder / "samples.png", self.trainer.picture())
+        image.write(self.folder / "samples.png", visible(self.trainer.picture()))
         with open(self.folder / "log.jsonl", "a") as log:
             log.write(json.dumps({"images": seen, "seconds": round(seconds), **scalars}) + "\n")
         if self.writer is not None:

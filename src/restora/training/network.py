@@ -17,22 +17,22 @@ from torch import Tensor
 
 from restora.device import fast_bfloat16
 from restora.errors import DataError, OptionError, TrainingError
-from restora.image import to_uint8
+from restora.image import to_integers, to_unit
 from restora.networks.unet import UNet
 from restora.priors import Prior, store
 from restora.priors.gaussian import GaussianPrior
 from restora.random import seed_of
 from restora.training.average import follow, share_of_rate
 from restora.training.checkpoint import check_settings, cpu_state
-from restora.training.data import Batches, Crops, centres, reader
+from restora.training.data import Batches, Crops, centres, depth, reader
 from restora.training.gaussian import GaussianConfig, GaussianTrainer
 from restora.training.loop import Trainer
-from restora.training.settings import CPU, at_least, from_0_to_1, option
+from restora.training.settings import CHANNELS, CPU, at_least, check_channels, from_0_to_1, option
 from restora.training.workers import ALONE, Workers
 
 HELD_OUT = 64
 CROPS = 20_000  # squares that the Gaussian is measured on
-Images = Tensor | list[Tensor]  # uint8, (N, C, H, W) or each (C, H, W)
+Images = Tensor | list[Tensor]  # integers, (N, C, H, W) or each (C, H, W)
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class NetworkConfig:
     """Settings that these trainings share."""
 
     size: int = option(64, "side of the images in pixels")
-    channels: int = option(3, "3 for colour, 1 for grey")
+    channels: int = option(3, CHANNELS)
     width: int = option(64, "channels of the network at half resolution")
     blocks: int = option(2, "residual blocks a resolution, down and up again; 14 M parameters with 2")
     rank: int = option(1024, "principal directions of the Gaussian prior, at most one for ten images")
@@ -58,8 +58,7 @@ class NetworkConfig:
     init: str = option("", "start from this prior, by name or folder, and keep its Gaussian prior")
 
     def __post_init__(self) -> None:
-        if self.channels not in (1, 3):
-            raise OptionError(f"--channels must be 1 or 3, got {self.channels}")
+        check_channels(self.channels)
         if self.width < 2 or self.width % 2:
             raise OptionError(f"--width must be an even number of at least 2, got {self.width}")
         least = {"size": 2, "blocks": 1, "rank": 0, "batch": 1, "warmup": 0, "average_images": 1, "shift": 0}
@@ -149,7 +148,7 @@ class NetworkTrainer(Trainer):
         settings = GaussianConfig(size=config.size, channels=config.channels, rank=rank, mirror=config.mirror)
         if not isinstance(images, Tensor):
             steps = range(-(-CROPS // config.batch))
-            images = torch.cat([to_uint8(self.batches[i] / 2 + 0.5) for i in steps])
+            images = torch.cat([to_integers(self.batches[i] / 2 + 0.5, depth(images)) for i in steps])
         trainer = GaussianTrainer(settings, images, self.device)
         while trainer.images_seen < trainer.length:
             trainer.step(0.0)
@@ -183,7 +182,7 @@ class NetworkTrainer(Trainer):
         generator = torch.Generator().manual_seed(0)
         values, losses = [], []
         for part in self.validation.split(HELD_OUT):
-            quality, value = self.quality(part.to(self.device) / 255, generator)
+            quality, value = self.quality(to_unit(part.to(self.device)), generator)
             values.append(quality)
             losses.append(value.expand(len(part)))
         found, loss = torch.cat(values).mean().item(), torch.cat(losses).mean().item()
@@ -218,7 +217,7 @@ class NetworkTrainer(Trainer):
 
 
 def split(images: Images, config: NetworkConfig) -> tuple[Images, Tensor]:
-    """Images to train on, and to validate on, these uint8 (N, C, size, size)."""
+    """Images to train on, and to validate on, these integers (N, C, size, size)."""
     kept, held = images, images[:0]
     if config.validation:
         held, _ = reader(config.crop)([config.validation], config.size, config.channels)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from restora.image import to_unit
 from restora.training.principal import principal
 
 SHARE = 1e-3  # ridge, in mean variances along V: few photographs say little
@@ -15,7 +16,7 @@ PART = 512
 
 
 def regression(g: Tensor, x: Tensor, rank: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """m, m_g, V and P of `Correction` from pairs, uint8 (N, C, H, W), and their mirror images.
+    """m, m_g, V and P of `Correction` from pairs, integers (N, C, H, W), and their mirror images.
 
     Mirrored, directions are even or odd: they are found apart, and the `rank` of most variance are kept.
     """
@@ -38,10 +39,10 @@ def regression(g: Tensor, x: Tensor, rank: int) -> tuple[Tensor, Tensor, Tensor,
 
 def _mean(images: Tensor) -> Tensor:
     """Of images and their mirror images, (C, H, W)."""
-    total = torch.stack([part.float().sum(0) for part in images.split(PART)]).double().sum(0)
-    mean = (total / (255 * len(images))).float()
+    totals = [to_unit(part).double().sum(0) for part in images.split(PART)]
+    mean = (torch.stack(totals).sum(0) / len(images)).float()
     return (mean + mean.flip(-1)) / 2
 
 
 def _centred(images: Tensor, mean: Tensor) -> Tensor:
-    return images.float() / 255 - mean
+    return to_unit(images) - mean

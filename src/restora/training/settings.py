@@ -8,8 +8,10 @@ from typing import Any
 import torch
 
 from restora.errors import OptionError
+from restora.tiff import MAX_CHANNELS
 
 CPU = torch.device("cpu")
+CHANNELS = f"3 for colour, 1 for grey, or what the images have, up to {MAX_CHANNELS}"
 
 
 def option(default: Any, text: str) -> Any:
@@ -22,6 +24,11 @@ def at_least(config: Any, lows: dict[str, float]) -> None:
     for name, low in lows.items():
         if not low <= getattr(config, name) < 2**40:
             raise OptionError(f"{flag(name)} must be at least {low:g}, got {getattr(config, name)}")
+
+
+def check_channels(channels: int) -> None:
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise OptionError(f"--channels must be from 1 to {MAX_CHANNELS}, got {channels}")
 
 
 def from_0_to_1(config: Any, *names: str) -> None:

@@ -1,0 +1,39 @@
+"""Two sets of 16-bit images that are no photographs, cut from pictures that scikit-image ships:
+
+    python examples/own_domain.py FOLDER
+
+FOLDER/textures   one channel: brick, grass and gravel
+FOLDER/stains     two channels: how much haematoxylin and how much DAB there is in a section of tissue
+
+Each has train/ from the left of the pictures, and test/ from the right. docs/tutorial.md goes on from here.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from skimage import color, data
+
+from restora import image
+
+SIDE = 128
+STARTS = {"train": range(0, 225, 32), "test": [384]}  # of the columns; between the two, 32 are left out
+
+
+def pictures() -> Iterator[tuple[str, str, np.ndarray]]:
+    """Set, name, and values (512, 512, C) in [0, 1]."""
+    for texture in (data.brick, data.grass, data.gravel):
+        yield "textures", texture.__name__, texture()[..., None] / 255
+    stains = color.rgb2hed(data.immunohistochemistry())[..., [0, 2]]
+    yield "stains", "tissue", (stains / np.quantile(stains, 0.999, (0, 1))).clip(0, 1)
+
+
+folder = Path(sys.argv[1])
+for kind, name, values in pictures():
+    for part, columns in STARTS.items():
+        rows = range(0, 385, 32 if part == "train" else SIDE)
+        for y, x in ((y, x) for y in rows for x in columns):
+            pixels = torch.from_numpy(values[y : y + SIDE, x : x + SIDE]).permute(2, 0, 1)
+            image.write(folder / kind / part / f"{name}-{y}-{x}.tif", pixels, bits=16)
