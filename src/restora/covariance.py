@@ -34,7 +34,7 @@ class Covariance:
     @cached_property
     def spectrum(self) -> Tensor:
         """L_k L_k^T, (C, C, H, W)."""
-        return torch.einsum("ikhw,jkhw->ijhw", self.spread, self.spread)
+        return torch.einsum("ikhw,jkhw->ijhw", self.spread, self.spread).contiguous()
 
     def __call__(self, x: Tensor) -> Tensor:
         """C x of x (B, C, H, W); 2 r C H W multiplications an image, and two transforms."""

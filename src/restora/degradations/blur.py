@@ -4,7 +4,8 @@ y = k * x + sigma e
 
 circular   A = F^H diag(K) F, K the transform of k: adjoint, pseudo-inverse and prox are products in the
            Fourier domain, prox_l2 = z + F^H conj(K) (|K|^2 + 1/gamma)^-1 F (y - A z)
-reflect    the image is mirrored about its border pixels: exact adjoint, the rest by conjugate gradients
+reflect    the image is mirrored about its border pixels, P: A = crop F^H diag(K) F P, with its exact adjoint,
+           the rest by conjugate gradients
 """
 
 from __future__ import annotations
@@ -60,18 +61,16 @@ class Blur(Degradation):
         self.observed_shape(x.shape[1:])
         if self.boundary == "circular":
             return self._filter(x, self._transfer(x))
-        radius = len(self._taps) // 2
-        padded = F.pad(x, (radius,) * 4, mode="reflect")
-        channels = x.shape[1]
-        return F.conv2d(padded, self._weight(x, channels), groups=channels)
+        wide = F.pad(x, (self._radius,) * 4, mode="reflect")
+        blurred = self._filter(wide, self._transfer(wide))
+        return F.pad(blurred, (-self._radius,) * 4)
 
     def A_adjoint(self, y: Tensor) -> Tensor:
         if self.boundary == "circular":
             return self._filter(y, self._transfer(y).conj())
-        channels = y.shape[1]
-        padded = F.conv_transpose2d(y, self._weight(y, channels), groups=channels)
-        radius = len(self._taps) // 2
-        return _fold(_fold(padded, radius).mT, radius).mT
+        wide = F.pad(y, (self._radius,) * 4)
+        spread = self._filter(wide, self._transfer(wide).conj())
+        return _fold(_fold(spread, self._radius).mT, self._radius).mT
 
     def A_dagger(self, y: Tensor) -> Tensor:
         """Circular: frequencies of gain below `THRESHOLD` are set to 0. Reflect: as in the base."""
@@ -110,8 +109,9 @@ class Blur(Degradation):
     def _taps(self) -> Tensor:
         return self.get_buffer("taps")
 
-    def _weight(self, like: Tensor, channels: int) -> Tensor:
-        return self._taps.to(like).expand(channels, 1, -1, -1)
+    @property
+    def _radius(self) -> int:
+        return len(self._taps) // 2
 
     def _transfer(self, like: Tensor) -> Tensor:
         """The transform of the kernel, centred on pixel (0, 0), for images of the size of `like`."""

@@ -28,21 +28,22 @@ def conjugate_gradient(
     `preconditioner`: symmetric and positive, the closer to M^-1 the fewer the iterations.
     """
     tolerance = torch.finfo(b.dtype).eps ** 0.75 if tolerance is None else tolerance
-    x, r = torch.zeros_like(b), b
     apply = preconditioner or (lambda r: r)
-    p = z = apply(r)
-    rho, goal = _dot(r, z), tolerance**2 * _dot(b, b)
+    x, r, p = torch.zeros_like(b), b, b
+    goal, rho = tolerance**2 * _dot(b, b), None
+    active = torch.ones_like(goal, dtype=torch.bool)
     for _ in range(iterations):
-        Mp = M(p)
-        curvature = _dot(p, Mp)
-        active = (_dot(r, r) > goal) & (curvature > 0)
+        active = active & (_dot(r, r) > goal)
         if not active.any():
             break
+        z = apply(r)
+        rho, previous = _dot(r, z), rho
+        p = z if previous is None else z + rho / torch.where(active, previous, 1) * p
+        Mp = M(p)
+        curvature = _dot(p, Mp)
+        active = active & (curvature > 0)
         step = torch.where(active, rho / torch.where(active, curvature, 1), 0)
         x, r = x + step * p, r - step * Mp
-        z = apply(r)
-        rho, previous = torch.where(active, _dot(r, z), rho), rho
-        p = torch.where(active, z + rho / torch.where(active, previous, 1) * p, p)
     return x
 
 

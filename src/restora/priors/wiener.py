@@ -92,7 +92,7 @@ class Wiener(nn.Module):
         powers = _remaining(self.powers, noise[..., None, None], t_[..., None, None])[0]
         along = _remaining(self.variances, noise, t_)[0] - self.squares @ powers.flatten()
         root = torch.einsum("ikhw,khw,jkhw->ijhw", self.mixing, powers.sqrt(), self.mixing)
-        return Covariance(self._rows(), along.clamp(min=0), root)
+        return Covariance(self._rows(), along.clamp(min=0), root.contiguous())
 
     def _rows(self) -> Tensor:
         return self.directions.view(-1, *self.mean.shape)
