@@ -85,6 +85,7 @@ class FlowPrior(Prior):
         self.image_shape = shape
         self.network, self.gaussian, self.symmetries = network, gaussian, symmetries
         self._wiener: Wiener | None = None
+        self._sized: dict[Any, FlowPrior] = {}  # the last one, for the next image of its size
         self.eval().requires_grad_(False)
 
     @property
@@ -103,9 +104,12 @@ class FlowPrior(Prior):
     def sized(self, height: int, width: int) -> Prior:
         if not self.any_size or (height, width) == self.image_shape[1:]:
             return super().sized(height, width)
-        gaussian = self.gaussian.sized(height, width) if self.gaussian else None
         shape = self.image_shape[0], height, width
-        prior = FlowPrior(self.network, gaussian, self.form, shape, self.symmetries)
+        key = shape, self.gaussian.mean.device if self.gaussian else None
+        if key not in self._sized:
+            gaussian = self.gaussian.sized(height, width) if self.gaussian else None
+            self._sized = {key: FlowPrior(self.network, gaussian, self.form, shape, self.symmetries)}
+        prior = self._sized[key]
         prior.name, prior.card = self.name, self.card
         return prior
 
@@ -166,7 +170,7 @@ class FlowPrior(Prior):
         self.network.load_state_dict(packing.floats(packing.part(tensors, "network")))
         if self.gaussian is not None:
             self.gaussian.unpack(packing.part(tensors, "gaussian"))
-            self._wiener = None
+            self._wiener, self._sized = None, {}
 
     def config(self) -> dict[str, Any]:
         if not isinstance(self.network, UNet):
