@@ -27,6 +27,7 @@ def cosines(size: int, like: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=16)
+@torch.inference_mode(False)  # what is kept may be differentiated through later
 def _cosines(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     n = torch.arange(size, dtype=torch.float64)
     basis = torch.cos(math.pi * n.view(-1, 1) * (n + 0.5) / size) * math.sqrt(2 / size)
@@ -71,6 +72,7 @@ def _backward(coefficients: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=16)
+@torch.inference_mode(False)
 def _turns(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """w, (size,)."""
     k = torch.arange(size, dtype=torch.float64)

@@ -41,7 +41,7 @@ def decode(data: bytes, name: str, max_pixels: float) -> tuple[np.ndarray, int]:
 
 def _stored(data: bytes, name: str, max_pixels: float) -> tuple[np.ndarray, bool]:
     """(H, W, C) upright, with the values of the file, and whether its last channel is alpha."""
-    found = tiff.find(data)
+    found = tiff.find(io.BytesIO(data))
     if found and found.is_special:
         return _of_channels(found, name, max_pixels)
     array = _of_picture(data, name, found, max_pixels)
@@ -74,7 +74,7 @@ def _of_picture(data: bytes, name: str, found: tiff.Channels | None, max_pixels:
     array = _decode_deep(data) if deep else _to_array(picture)
     if deep and picture.format == "PNG" and data[25] == 4:  # grey and alpha, decoded as RGBA
         array = array[..., [0, 3]]
-    return _upright(array, _orientation(picture))
+    return _upright(array, orientation(picture))
 
 
 def open_head(source: Path | str | io.BytesIO) -> Image.Image:
@@ -114,10 +114,10 @@ def _depth(picture: Image.Image, data: bytes) -> int:
     return data[24] if picture.format == "PNG" else 8
 
 
-def _orientation(picture: Image.Image) -> int:
+def orientation(picture: Image.Image) -> int:
     """EXIF orientation; 1 where there is none, it is damaged, or Pillow has turned the picture (TIFF)."""
     with contextlib.suppress(Exception):
-        return picture.getexif().get(0x0112, 1)
+        return picture.getexif().get(ORIENTATION, 1)
     return 1
 
 

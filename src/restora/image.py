@@ -30,7 +30,7 @@ from PIL import Image, JpegImagePlugin
 from torch import Tensor
 
 from restora import tiff
-from restora.decoding import MAX_PIXELS, ORIENTATION, SUFFIXES, check_size, decode, open_head
+from restora.decoding import MAX_PIXELS, SUFFIXES, check_size, decode, open_head, orientation
 from restora.errors import ImageError, MaskError, OutputError
 
 TIFF_SUFFIXES = (".tif", ".tiff")
@@ -81,8 +81,7 @@ def size(path: Path | str) -> tuple[int, int] | None:
     try:
         with open_head(path) as picture:
             width, height = picture.size
-            turned = picture.getexif().get(ORIENTATION, 1) >= 5
-            return (width, height) if turned else (height, width)
+            return (width, height) if orientation(picture) in (5, 6, 7, 8) else (height, width)
     except (OSError, ValueError, SyntaxError):
         return None
 
@@ -98,7 +97,7 @@ def jpeg_header(path: Path) -> tuple[list[list[int]], str] | None:
         with open_head(path) as file:
             if not isinstance(file, JpegImagePlugin.JpegImageFile):
                 return None
-            mode, tables, turned = file.mode, file.quantization, file.getexif().get(ORIENTATION, 1) != 1
+            mode, tables, turned = file.mode, file.quantization, orientation(file) != 1
             kind = SAMPLINGS.get(JpegImagePlugin.get_sampling(file))
     except (OSError, SyntaxError) as error:
         raise ImageError(f"{path}: cannot be read ({error})") from error
@@ -179,11 +178,8 @@ def result_suffix(channels: int) -> str:
 
 def channels(path: Path) -> int | None:
     """How many channels a file has, where it is a TIFF that says so; None for all others."""
-    with contextlib.suppress(OSError):
-        with open(path, "rb") as file:
-            if file.read(4) not in tiff.MAGIC:
-                return None
-        found = tiff.find(path.read_bytes())
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        found = tiff.find(file)
         if found and found.is_special:
             return found.colours
     return None

@@ -219,6 +219,12 @@ def check_shapes(y: Tensor, degradation: Degradation, prior: Prior | None) -> Sh
             return shape
     if prior is None:
         raise ShapeError(f"the observation has shape {tuple(y.shape)}; expected (B, C, H, W)")
+    if prior.any_size and y.ndim == 4:
+        raise ShapeError(
+            f"the observation is {describe(y.shape[-3:])}, but prior {prior.name!r} makes images with "
+            f"{prior.image_shape[0]} channels; {task_name(degradation)} needs a prior of as many channels as "
+            "the picture has"
+        )
     expected = tuple(degradation.observed_shape(prior.image_shape))
     if y.ndim == 4 and tuple(y.shape[1:]) == expected:
         return prior.image_shape

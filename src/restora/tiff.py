@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import logging
 import math
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -28,12 +28,12 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what it says 
 
 
 class Channels:
-    """A TIFF (bytes) as its metadata describe it. Raises what tifffile raises for a damaged one."""
+    """A TIFF as its metadata describe it. Raises what tifffile raises for a damaged one."""
 
-    def __init__(self, data: bytes):
+    def __init__(self, file: BinaryIO):
         import tifffile
 
-        self.series = tifffile.TiffFile(io.BytesIO(data)).series[0]
+        self.series = tifffile.TiffFile(file).series[0]
         self.page: Any = self.series.keyframe
         self.sizes = dict(zip(self.series.axes, self.series.shape, strict=True))
         self.count = self.sizes.get("C", 1) * self.sizes.get("S", 1)
@@ -97,12 +97,13 @@ class Channels:
         return values.reshape(*values.shape[:2], -1)
 
 
-def find(data: bytes) -> Channels | None:
-    """Of the bytes of any file; None where it is no TIFF, or too damaged to tell."""
-    if data[:4] not in MAGIC:
+def find(file: BinaryIO) -> Channels | None:
+    """Of any file, from its head, while it is open; None where it is no TIFF, or too damaged to tell."""
+    if file.read(4) not in MAGIC:
         return None
+    file.seek(0)
     try:
-        return Channels(data)
+        return Channels(file)
     except Exception:  # whatever is wrong with it, other decoders find the words
         return None
 

@@ -73,6 +73,19 @@ def test_conjugate_gradient_leaves_finished_images_alone() -> None:
     assert torch.equal(conjugate_gradient(lambda x: x, torch.zeros(2, 3)), torch.zeros(2, 3))
 
 
+def test_a_finished_image_stays_finite_while_others_take_long() -> None:
+    """What is left of the first is large, though small beside what it began with."""
+    diagonals = torch.stack([torch.ones(200), torch.logspace(-3, 0, 200)])
+    diagonals[0, 1] = 1.5
+    b = torch.ones(2, 200)
+    b[0] = torch.zeros(200).index_fill(0, torch.tensor([0]), 1e6).index_fill(0, torch.tensor([1]), 100)
+    found = conjugate_gradient(lambda x: diagonals * x, b, tolerance=1e-3)
+    torch.testing.assert_close(
+        found[:1], conjugate_gradient(lambda x: diagonals[:1] * x, b[:1], tolerance=1e-3)
+    )
+    assert ((diagonals * found - b).norm(dim=1) <= 1.1e-3 * b.norm(dim=1)).all()
+
+
 def test_linear_checks_its_adjoint() -> None:
     def crop(x: torch.Tensor) -> torch.Tensor:
         return x[..., 1:-1, 1:-1]

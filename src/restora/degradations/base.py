@@ -241,7 +241,7 @@ class Degradation(nn.Module):
         if tuple(y.shape[-2:]) != size:
             raise PairingError(
                 f"{type(self).__name__} cannot be cut into pieces, as a large image has to be; expected an "
-                "image that fits into one: raise their size, or crop it"
+                "image that fits into one: raise their size (--tile), or crop it"
             )
         return self, window.of(y)
 

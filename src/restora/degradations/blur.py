@@ -19,7 +19,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from restora.degradations.base import Degradation, Shape, divide, option, shares, uniform
-from restora.errors import ShapeError
+from restora.errors import PairingError, ShapeError
+from restora.random import Window
 
 THRESHOLD = 1e-3
 """Frequencies that the circular blur leaves below this gain are lost: its pseudo-inverse gives 0 there."""
@@ -101,6 +102,15 @@ class Blur(Degradation):
                 f"reduce {name} or use a larger image"
             )
         return tuple(image_shape)
+
+    def window(self, window: Window, y: Tensor, size: tuple[int, int]) -> tuple[Degradation, Tensor]:
+        """PairingError for a piece that is smaller than the kernel."""
+        if len(self._taps) > min(window.height, window.width):
+            raise PairingError(
+                f"the blur kernel is {len(self._taps)} pixels a side, larger than a {window.height}x"
+                f"{window.width} piece of the image; expected larger pieces: raise their size (--tile)"
+            )
+        return super().window(window, y, size)
 
     def image_shape(self, observed_shape: Shape, channels: int = 3) -> Shape:
         return self.observed_shape(observed_shape)

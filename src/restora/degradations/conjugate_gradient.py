@@ -38,7 +38,7 @@ def conjugate_gradient(
             break
         z = apply(r)
         rho, previous = _dot(r, z), rho
-        p = z if previous is None else z + rho / torch.where(active, previous, 1) * p
+        p = z if previous is None else z + torch.where(active, rho / torch.where(active, previous, 1), 0) * p
         Mp = M(p)
         curvature = _dot(p, Mp)
         active = active & (curvature > 0)

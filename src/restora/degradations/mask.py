@@ -152,7 +152,7 @@ class Mask(Degradation):
         if not mask.flatten(1).any(1).all():
             raise MaskError(
                 f"mask: no pixel is observed in the {window.height}x{window.width} piece at row "
-                f"{window.top}, column {window.left}; expected smaller holes. Raise the size of the pieces"
+                f"{window.top}, column {window.left}; expected smaller holes: raise --tile"
             )
         return replace(self, mask=mask), window.of(y)
 

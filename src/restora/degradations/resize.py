@@ -10,7 +10,7 @@ The kernel is cut at the border, and the weights sum to 1 again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
 import torch
@@ -41,6 +41,7 @@ KERNELS: dict[str, Callable[[Tensor], Tensor]] = {"box": _box, "bicubic": _cubic
 
 
 @cache
+@torch.inference_mode(False)
 def reduction(size: int, scale: int, kernel: Kernel) -> Tensor:
     """(size / scale, size), float64."""
     new, old = torch.arange(size // scale).double(), torch.arange(size).double()
@@ -50,6 +51,7 @@ def reduction(size: int, scale: int, kernel: Kernel) -> Tensor:
 
 
 @cache
+@torch.inference_mode(False)
 def eigen(size: int, scale: int, kernel: Kernel) -> tuple[Tensor, Tensor]:
     """Eigenvalues (n,) and eigenvectors (n, n) of R R^T, R the reduction, n = size / scale."""
     R = reduction(size, scale, kernel)
@@ -57,8 +59,11 @@ def eigen(size: int, scale: int, kernel: Kernel) -> tuple[Tensor, Tensor]:
     return values.clamp(min=0), vectors
 
 
-@cache
+@lru_cache(maxsize=16)
+@torch.inference_mode(False)
 def gains(size: int, scale: int, kernel: Kernel) -> Tensor:
     """(T R T^T)^2, entry by entry, (n, size): what power each frequency of old gives to each of new."""
+    if scale == 1 and kernel == "box":
+        return torch.eye(size, dtype=torch.float64)
     R = reduction(size, scale, kernel)
     return (cosines(len(R), R) @ R @ cosines(size, R).T).square()

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from restora.degradations.base import Degradation
 
 Operator = Callable[[Tensor], Tensor]
-LEAST = 1e-9  # of the strongest variance: what every frequency has at least, in units of rounding errors
+LEAST = 1e-9  # of the strongest variance: what every frequency has at least
+ROUNDING = 8  # rounding errors: what each channel has by itself, of the strongest at its frequency
 SHARE = 0.01  # of the tolerance, in the system of the missing pixels, whose residual tells less of the error
 
 
@@ -83,8 +84,11 @@ def _filter(matrices: Tensor) -> Operator:
 
 
 def _raise(spectrum: Tensor, noise: float | Tensor) -> Tensor:
-    """spectrum + noise I, and a little, so that a frequency without any variance can be divided by."""
-    least = LEAST * spectrum.abs().max()
+    """spectrum + noise I, and a little, so that one can divide by frequencies without any variance, and by
+    channels that are multiples of each other."""
+    variances = spectrum.diagonal(dim1=-4, dim2=-3).movedim(-1, -3)
+    strongest = variances.amax(-3, keepdim=True).unsqueeze(-3)
+    least = LEAST * strongest.max() + ROUNDING * torch.finfo(spectrum.dtype).eps * strongest
     eye = torch.eye(spectrum.shape[-3]).to(spectrum)
     return spectrum + (noise + least) * eye[..., None, None]
 

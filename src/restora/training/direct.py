@@ -73,7 +73,7 @@ class DirectTrainer(NetworkTrainer):
 
     @property
     def bits(self) -> int:
-        return depth(self.validation)
+        return depth(self.batches.images)
 
     @torch.no_grad()
     def _measure(self, prior: DirectPrior) -> Units:

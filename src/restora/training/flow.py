@@ -50,9 +50,8 @@ class FlowTrainer(NetworkTrainer):
         return self.config.channels * (2 if self.config.form == "residual" else 1)
 
     def build(self, network: UNet, gaussian: GaussianPrior) -> FlowPrior:
-        symmetries: Literal[2, 8] = (
-            8 if self.config.crop else 2
-        )  # as images are mirrored and turned in training
+        # As images are mirrored and turned in training.
+        symmetries: Literal[1, 2, 8] = 8 if self.config.crop else 2 if self.config.mirror else 1
         return FlowPrior(network, gaussian, self.config.form, symmetries=symmetries)
 
     def is_start(self, prior: Any) -> bool:
