@@ -350,6 +350,13 @@ class TestOrientation:
         found = image.read(encoded(Image.fromarray(picture), "JPEG", exif=exif, quality=95))
         assert np.abs(levels(found) - picture).max() <= 12
 
+    @pytest.mark.parametrize("exif", [b"II*\0", b"II*\0\x08\0\0\0\x01\0\x12\x01\x01\0\x01\0\0\0\x06\0\0\0"])
+    def test_damaged_exif_of_a_file_is_ignored(self, picture, exif, tmp_path):
+        path = tmp_path / "damaged.png"
+        path.write_bytes(encoded(Image.fromarray(picture), "PNG", exif=exif))
+        assert image.size(path) == picture.shape[:2]
+        np.testing.assert_allclose(levels(image.read(path)), picture, atol=1e-4)
+
 
 class TestRefused:
     def refused(self, source: Path | str | bytes) -> str:

@@ -8,7 +8,7 @@ from scipy import ndimage
 from restora.degradations import Blur, LinearDegradation
 from restora.degradations.conjugate_gradient import conjugate_gradient
 from restora.errors import OptionError, ShapeError
-from restora.random import generators
+from restora.random import Window, generators
 
 
 @pytest.mark.parametrize(("boundary", "mode"), [("reflect", "mirror"), ("circular", "wrap")])
@@ -21,6 +21,12 @@ def test_gaussian_against_scipy(boundary: str, mode: str, width: float) -> None:
     )
     y = Blur(width=width, boundary=boundary).A(x)
     np.testing.assert_allclose(y, expected, rtol=0, atol=1e-6)
+
+
+def test_a_piece_smaller_than_the_kernel_says_what_to_do() -> None:
+    y = torch.rand(1, 3, 90, 120)
+    with pytest.raises(ShapeError, match=r"31 pixels a side.*30x40.*--tile"):
+        Blur(width=5).window(Window(0, 0, 30, 40), y, (90, 120))
 
 
 @pytest.mark.parametrize("angle", [0.0, 30.0, 45.0, 90.0, -90.0, 200.0])

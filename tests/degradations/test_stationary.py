@@ -152,3 +152,15 @@ def test_colours_that_never_occur() -> None:
     x = degradation.lmmse(torch.full_like(y, 0.5), covariance, y)
     torch.testing.assert_close(x[:, 0], x[:, 1], atol=1e-3, rtol=0)
     assert (degradation.A(x) - y).abs().max() < 0.01
+
+
+def test_channels_that_are_multiples_of_each_other_can_be_inverted() -> None:
+    """As of grey photographs that were read as colour."""
+    shape = (3, 32, 32)
+    spread = photographs(shape).spread.float()
+    spread = torch.ones(3, 3, 1, 1) * spread[:1, :1]
+    C = Covariance(spread.new_zeros(0, *shape), spread.new_zeros(0), spread)
+    grey = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(0)).expand(1, 3, 32, 32)
+    mask = (torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(1)) > 0.3).float()
+    found = Mask(mask).lmmse(torch.zeros_like(grey), C, mask * grey)
+    assert (mask * (found - grey)).square().mean().sqrt() < 0.03

@@ -158,6 +158,12 @@ def test_the_command(tmp_path: Path, restora: Command) -> None:
     assert (prior.image_shape, prior.card["training_images"]) == ((1, 8, 8), 12)
 
 
+@pytest.mark.parametrize(("settings", "symmetries"), [({"mirror": False}, 1), ({"mirror": True}, 2)])
+def test_a_prior_has_the_symmetries_of_its_training(settings: dict[str, bool], symmetries: int) -> None:
+    trainer = FlowTrainer(FlowConfig(**SETTINGS | settings), list(images(70)))
+    assert trainer.prior.symmetries == symmetries
+
+
 def test_a_flow_of_crops_learns_of_images_of_any_size() -> None:
     whole = [images(4)[i % 4].repeat(1, 3, 2)[:, : 16 + i % 9] for i in range(60)]
     config = FlowConfig(**SETTINGS | {"crop": True, "attention": False})
@@ -167,7 +173,7 @@ def test_a_flow_of_crops_learns_of_images_of_any_size() -> None:
         trainer.step(0.0)
     assert trainer.check()["validation_loss"] < before
     gaussian = trainer.prior.gaussian
-    assert gaussian.rank == 0
+    assert (gaussian.rank, trainer.prior.symmetries) == (0, 8)
     assert (gaussian.mean == gaussian.mean[:, :1, :1]).all()
     with pytest.raises(OptionError, match="--no-attention"):
         FlowConfig(**SETTINGS | {"crop": True})

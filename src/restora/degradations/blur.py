@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from restora.degradations.base import Degradation, Shape, divide, option, shares, uniform
-from restora.errors import PairingError, ShapeError
+from restora.errors import ShapeError
 from restora.random import Window
 
 THRESHOLD = 1e-3
@@ -104,9 +104,9 @@ class Blur(Degradation):
         return tuple(image_shape)
 
     def window(self, window: Window, y: Tensor, size: tuple[int, int]) -> tuple[Degradation, Tensor]:
-        """PairingError for a piece that is smaller than the kernel."""
+        """ShapeError for a piece that is smaller than the kernel."""
         if len(self._taps) > min(window.height, window.width):
-            raise PairingError(
+            raise ShapeError(
                 f"the blur kernel is {len(self._taps)} pixels a side, larger than a {window.height}x"
                 f"{window.width} piece of the image; expected larger pieces: raise their size (--tile)"
             )

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Operator = Callable[[Tensor], Tensor]
 LEAST = 1e-9  # of the strongest variance: what every frequency has at least
-ROUNDING = 8  # rounding errors: what each channel has by itself, of the strongest at its frequency
+ROUNDING = 1000  # rounding errors: what each channel has by itself, of the strongest at its frequency
 SHARE = 0.01  # of the tolerance, in the system of the missing pixels, whose residual tells less of the error
 
 
