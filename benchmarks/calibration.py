@@ -38,7 +38,8 @@ def measure(
         degradation = protocol.degradation(task, (truth.shape[2], truth.shape[3]))
         missing = 1 - degradation.mask if isinstance(degradation, Mask) else None
         y = protocol.observe(degradation, truth, generators(seeds, len(rows)))
-        *_, last = solver.steps(y, degradation, prior, generators(seeds, len(rows), "restore"))
+        sized = prior and prior.sized(truth.shape[2], truth.shape[3])
+        *_, last = solver.steps(y, degradation, sized, generators(seeds, len(rows), "restore"))
         assert last.samples is not None
         found.add(last.samples[:, -runs:], truth, missing)
     return found

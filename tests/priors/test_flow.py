@@ -134,3 +134,13 @@ def test_the_network_is_frozen() -> None:
     prior.denoise(w, 0.5).sum().backward()  # but solvers differentiate it in w
     assert w.grad is not None
     assert w.grad.abs().max() > 0
+
+
+def test_a_prior_keeps_its_last_size_where_it_is() -> None:
+    spread = torch.rand(3, 1, 8, 8).square().expand(3, 3, 8, 8) * torch.eye(3)[..., None, None]
+    gaussian = GaussianPrior(torch.full((3, 8, 8), 0.5), torch.zeros(0, 3, 8, 8), spread.contiguous())
+    prior = FlowPrior(UNet(6, 3, 8, (1, 1), 1, attention=False), gaussian)
+    large = prior.sized(16, 24)
+    assert prior.to("cpu").sized(16, 24) is large
+    assert prior.sized(24, 16).image_shape == (3, 24, 16)
+    assert prior.double().sized(24, 16).gaussian.mean.dtype == torch.float64

@@ -85,7 +85,7 @@ class FlowPrior(Prior):
         self.image_shape = shape
         self.network, self.gaussian, self.symmetries = network, gaussian, symmetries
         self._wiener: Wiener | None = None
-        self._sized: dict[tuple[int, ...], FlowPrior] = {}  # the last one, for the next image of its size
+        self._sized: dict[Any, FlowPrior] = {}  # the last one, for the next image of its size
         self.eval().requires_grad_(False)
 
     @property
@@ -105,16 +105,14 @@ class FlowPrior(Prior):
         if not self.any_size or (height, width) == self.image_shape[1:]:
             return super().sized(height, width)
         shape = self.image_shape[0], height, width
-        if shape not in self._sized:
+        mean = self.gaussian.mean if self.gaussian else torch.empty(0)
+        key = shape, mean.device, mean.dtype
+        if key not in self._sized:
             gaussian = self.gaussian.sized(height, width) if self.gaussian else None
-            self._sized = {shape: FlowPrior(self.network, gaussian, self.form, shape, self.symmetries)}
-        prior = self._sized[shape]
+            self._sized = {key: FlowPrior(self.network, gaussian, self.form, shape, self.symmetries)}
+        prior = self._sized[key]
         prior.name, prior.card = self.name, self.card
         return prior
-
-    def _apply(self, fn: Any, recurse: bool = True) -> FlowPrior:
-        self._sized = {}  # of another dtype or device
-        return super()._apply(fn, recurse)
 
     def precondition(self, w: Tensor, t: Tensor) -> Preconditioned:
         """What the network is given at w (B, C, H, W) and t (B,), and what becomes of its answer."""
