@@ -203,3 +203,10 @@ def test_shapes_as_people_say_them() -> None:
 def test_no_samples(y: Tensor, prior: Prior) -> None:
     with pytest.raises(OptionError, match="samples must be at least 1, got 0"):
         restore(y, prior, samples=0)
+
+
+def test_a_prior_of_any_size_says_which_channels_are_wanted() -> None:
+    grey = torch.rand(1, 1, 20, 30)
+    for degradation in (restora.AdditiveNoise(0.1), Mask(torch.ones(20, 30))):
+        with pytest.raises(ShapeError, match="with 3 channels"):
+            restora.restore(grey, degradation, prior="natural")

@@ -23,6 +23,12 @@ def test_gaussian_against_scipy(boundary: str, mode: str, width: float) -> None:
     np.testing.assert_allclose(y, expected, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("boundary", ["reflect", "circular"])
+def test_no_images(boundary: str) -> None:
+    blur, none = Blur(boundary=boundary), torch.zeros(0, 3, 20, 30)
+    assert blur.A(none).shape == blur.A_adjoint(none).shape == none.shape
+
+
 def test_a_piece_smaller_than_the_kernel_says_what_to_do() -> None:
     y = torch.rand(1, 3, 90, 120)
     with pytest.raises(ShapeError, match=r"31 pixels a side.*30x40.*--tile"):

@@ -132,6 +132,8 @@ class Blur(Degradation):
         return torch.fft.rfft2(kernel.roll((-(size // 2), -(size // 2)), (0, 1)))
 
     def _filter(self, x: Tensor, transfer: Tensor) -> Tensor:
+        if not x.numel():  # MKL's transforms refuse it
+            return x
         return torch.fft.irfft2(torch.fft.rfft2(x) * transfer, s=x.shape[-2:])
 
 

@@ -85,7 +85,7 @@ class FlowPrior(Prior):
         self.image_shape = shape
         self.network, self.gaussian, self.symmetries = network, gaussian, symmetries
         self._wiener: Wiener | None = None
-        self._sized: dict[Any, FlowPrior] = {}  # the last one, for the next image of its size
+        self._sized: dict[Any, FlowPrior] = {}  # the last one: a Wiener takes a while
         self.eval().requires_grad_(False)
 
     @property
