@@ -3,7 +3,7 @@
     python benchmarks/calibration.py ../shared/faces/val --prior faces64-gaussian --limit 32 -o calibration
 
 Every task damages the images as in the protocol `clean`, and restorations are drawn from the posterior.
-calibration.md, calibration.csv and calibration.png come into DIR; see restora.benchmark.calibration.
+calibration.md, calibration.csv and calibration.png come into DIR; see restora.bench.calibration.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from pathlib import Path
 
 import torch
 
-from restora.benchmark.calibration import Calibration, plot, to_csv, to_markdown
-from restora.benchmark.data import Images, read_images
-from restora.benchmark.protocol import TASKS, Clean, check_tasks
+from restora.bench.calibration import Calibration, plot, to_csv, to_markdown
+from restora.bench.data import Images, read_images
+from restora.bench.protocol import TASKS, Clean, check_tasks
 from restora.cli.options import make_solver
 from restora.degradations import Mask
 from restora.errors import RestoraError
-from restora.files import make_folder
-from restora.image import atomic
+from restora.pictures.atomic import atomic
 from restora.priors import Prior
 from restora.random import generators
-from restora.restore import check_task, choose
+from restora.restoration import check_task, choose
+from restora.runs.items import make_folder
 from restora.solvers import Solver
 
 

@@ -3,7 +3,7 @@
     pip install 'restora[bench]'
     python benchmarks/frechet.py faces64-dcgan ../shared/faces/test
 
-See restora.benchmark.frechet for what is measured.
+See restora.bench.frechet for what is measured.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from restora import load_prior
-from restora.benchmark.frechet import backbone, features, frechet
+from restora.bench.frechet import backbone, features, frechet
 from restora.random import generators
 from restora.training.data import load
 

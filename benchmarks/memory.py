@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from restora.image import write
+from restora.pictures.image import write
 
 
 def photo(width: int, height: int) -> torch.Tensor:

@@ -20,12 +20,12 @@ from pathlib import Path
 import torch
 
 from restora import load_prior, metrics
-from restora.files import make_folder
+from restora.gaussian.wiener import Wiener
 from restora.priors import FlowPrior
 from restora.priors.flow import SCALE
 from restora.priors.gaussian import GaussianPrior
-from restora.priors.wiener import Wiener
 from restora.random import generators, randn
+from restora.runs.items import make_folder
 from restora.training import loop
 from restora.training.data import load
 from restora.training.flow import FlowConfig, FlowTrainer

@@ -29,9 +29,9 @@ from torch import Tensor
 
 from restora import load_prior, metrics
 from restora.degradations import Degradation, Quantize, named
-from restora.files import make_folder
 from restora.priors import GANPrior
 from restora.random import generators
+from restora.runs.items import make_folder
 from restora.solvers import LatentMAP, Solver, solvers
 from restora.solvers.reference import released
 from restora.training.data import load

@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 from restora import load_prior
-from restora.image import write
+from restora.pictures.image import write
 
 
 def draw(folder: Path, prior: str, count: int) -> None:

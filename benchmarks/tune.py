@@ -20,11 +20,11 @@ import torch
 from torch import Tensor
 
 from restora import metrics
-from restora.benchmark.protocol import Clean
+from restora.bench.protocol import Clean
 from restora.degradations import Degradation
 from restora.priors import Prior
 from restora.random import generators
-from restora.restore import choose
+from restora.restoration import choose
 from restora.solvers import Solver
 from restora.training.data import centres, load, load_whole
 

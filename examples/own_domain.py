@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from skimage import color, data
 
-from restora import image
+from restora.pictures import image
 
 SIDE = 128
 STARTS = {"train": range(0, 225, 32), "test": [384]}  # of the columns; between the two, 32 are left out

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from restora import Mask, restore
 from restora.align import astronaut
-from restora.image import write
 from restora.metrics import psnr
+from restora.pictures.image import write
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else "out/example")
 truth = astronaut()[None]  # (1, 3, 64, 64) in [0, 1]

@@ -11,9 +11,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from restora import image
 from restora.cli import main
 from restora.networks.dcgan import Discriminator, Generator
+from restora.pictures import image
 from restora.priors import GANPrior, store
 
 

@@ -17,15 +17,15 @@ import torch
 from PIL import Image, ImageSequence
 from safetensors.torch import save_file
 
-from restora import image
 from restora.cli import main
 from restora.degradations import Mask, degradations
 from restora.networks.dcgan import Discriminator, Generator
+from restora.pictures import colour, image
 from restora.priors import GANPrior, GaussianPrior, load_prior, store
 from restora.random import seed_of
-from restora.restore import restore
+from restora.restoration import restore
+from restora.runs.task import Task
 from restora.solvers import LatentMAP
-from restora.task import Task
 
 Command = Callable[..., Any]
 QUICK = ("--set", "iterations=5", "--set", "restarts=2", "--device", "cpu")
@@ -71,8 +71,8 @@ def test_round_trip_of_every_task(
     expected = restore(y, degradation, method=solver, prior=prior, samples=2, seed=seeds, device="cpu")
     for i, stem in enumerate("abcde"):
         for k, name in enumerate([f"{stem}.png", f"{stem}-2.png"]):
-            written = image.to_uint8(image.read(tmp_path / "out" / name).pixels)
-            assert torch.equal(written, image.to_uint8(expected.samples[i, k]))
+            written = colour.to_uint8(image.read(tmp_path / "out" / name).pixels)
+            assert torch.equal(written, colour.to_uint8(expected.samples[i, k]))
 
 
 def test_manifest(clean: Path, tmp_path: Path, tiny: Path, denoise: Command) -> None:
@@ -341,7 +341,7 @@ def test_noise_is_found_in_pictures_and_not_made(tmp_path: Path, tiny: Path, res
         assert found == pytest.approx(sigma, rel=0.06)
         alone = ("--task", "denoise", "--sigma", found, "--method", "tv", "--device", "cpu")
         restora("restore", tmp_path / "noisy" / f"{stem}.png", "-o", tmp_path / stem, *alone)
-        pair = (image.to_uint8(image.read(f / f"{stem}.png").pixels).int() for f in (out, tmp_path / stem))
+        pair = (colour.to_uint8(image.read(f / f"{stem}.png").pixels).int() for f in (out, tmp_path / stem))
         assert (next(pair) - next(pair)).abs().max() <= 1
 
 

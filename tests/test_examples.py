@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from restora import image
 from restora.cli import main
+from restora.pictures import image
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
 OWN_DOMAIN = next(path for path in EXAMPLES if path.stem == "own_domain")

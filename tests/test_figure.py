@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from restora import image
 from restora.figure import std_map, visible
+from restora.pictures import image
 
 
 def read(path: Path, size: tuple[int, int], zoom: int, scale: float) -> Tensor:

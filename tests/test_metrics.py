@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from restora import image, metrics
+from restora import metrics
 from restora.errors import ShapeError
+from restora.pictures import colour
 
 
 def pair() -> tuple[torch.Tensor, torch.Tensor]:
@@ -40,7 +41,7 @@ def test_equal_scikit_images_on_any_images(seed: int, size: tuple[int, int], noi
     generator = torch.Generator().manual_seed(seed)
     truth = torch.rand(1, 3, *size, generator=generator)
     x = truth + noise * torch.randn(truth.shape, generator=generator)
-    a, b = (image.to_uint8(i)[0].numpy() for i in (x, truth))
+    a, b = (colour.to_uint8(i)[0].numpy() for i in (x, truth))
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     expected = structural_similarity(b, a, data_range=255, channel_axis=0, **options)
     assert metrics.ssim(x, truth).item() == pytest.approx(expected, abs=1e-6)

@@ -11,11 +11,11 @@ import pytest
 import torch
 from tests.priors.test_any_size import flow
 
-from restora import image
 from restora.degradations import AdditiveNoise, degradations
 from restora.errors import ShapeError
+from restora.pictures import image
 from restora.priors import store
-from restora.restore import restore
+from restora.restoration import restore
 from restora.solvers import BM3D, NLMeans, Wavelet
 from restora.solvers.denoisers import Denoiser
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from restora import image
+from restora.pictures import image
 from restora.priors import load_prior
 
 Command = Callable[..., Any]

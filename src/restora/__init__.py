@@ -18,7 +18,7 @@ from restora.degradations import (
 )
 from restora.errors import RestoraError
 from restora.priors import DictionaryPrior, GANPrior, GaussianPrior, Prior, load_prior, priors
-from restora.restore import Restoration, restore, stream
+from restora.restoration import Restoration, restore, stream
 from restora.solvers import LMMSE, TV, LatentMAP, LowRank, Solver, Sparse, Step, solvers
 
 __version__ = "0.1.0"

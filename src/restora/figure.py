@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from restora.image import atomic
+from restora.pictures.atomic import atomic
 
 STD_SCALES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from restora.errors import ShapeError
-from restora.image import to_integers
+from restora.pictures.colour import to_integers
 
 WINDOW = 11
 

@@ -6,8 +6,8 @@ import torch
 from scipy import ndimage
 
 from restora.degradations import Blur, LinearDegradation
-from restora.degradations.conjugate_gradient import conjugate_gradient
 from restora.errors import OptionError, ShapeError
+from restora.gaussian.conjugate_gradient import conjugate_gradient
 from restora.random import Window, generators
 
 

@@ -8,9 +8,9 @@ from skimage.data import astronaut
 from torch import Tensor
 
 import restora
-from restora import image
 from restora.degradations import AdditiveNoise, UnknownNoise
 from restora.errors import OptionError, ShapeError
+from restora.pictures import colour
 from restora.random import generators
 
 
@@ -22,7 +22,7 @@ def photo() -> Tensor:
 
 
 def file(y: Tensor) -> Tensor:
-    return image.to_uint8(y).float() / 255
+    return colour.to_uint8(y).float() / 255
 
 
 @pytest.mark.parametrize("sigma", [0.02, 0.05, 0.1, 0.2])

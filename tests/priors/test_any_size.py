@@ -9,7 +9,7 @@ from restora.degradations import AdditiveNoise, Downsample, Mask
 from restora.errors import ShapeError
 from restora.networks.unet import UNet
 from restora.priors import FlowPrior, GaussianPrior
-from restora.restore import restore
+from restora.restoration import restore
 
 
 def flow(size: int = 32, rank: int = 0, attention: bool = False) -> FlowPrior:

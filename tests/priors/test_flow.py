@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from restora.errors import OptionError, WeightsError
+from restora.gaussian.wiener import Wiener
 from restora.networks.unet import UNet
 from restora.priors import FlowPrior, GaussianPrior, load_prior, store
-from restora.priors.wiener import Wiener
 from restora.random import generators
 
 SHAPE = (3, 8, 8)

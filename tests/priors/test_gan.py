@@ -9,7 +9,7 @@ from restora.errors import PairingError, ShapeError, WeightsError
 from restora.networks.dcgan import Discriminator, Generator
 from restora.priors import GANPrior
 from restora.random import generators
-from restora.restore import restore
+from restora.restoration import restore
 from restora.solvers import LatentMAP
 
 

@@ -7,7 +7,7 @@ import torch
 from restora.degradations import Mask
 from restora.priors import GANPrior
 from restora.random import generators
-from restora.restore import restore
+from restora.restoration import restore
 from restora.solvers import LatentMAP
 from restora.solvers.adapt import adapt
 

@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 import restora
-from restora import image
-from restora.benchmark.protocol import Clean, Deck
+from restora.bench.protocol import Clean, Deck
 from restora.degradations import AdditiveNoise, Downsample, Mask, named
 from restora.errors import PairingError
 from restora.networks.unet import UNet
+from restora.pictures import image
 from restora.priors import DirectPrior, GaussianPrior, store
 from restora.random import generators
 from restora.solvers import Direct

@@ -10,7 +10,7 @@ from restora.errors import PairingError
 from restora.priors import GANPrior
 from restora.priors.correction import Correction
 from restora.priors.gaussian import GaussianPrior
-from restora.restore import restore
+from restora.restoration import restore
 from restora.solvers import LatentMAP
 from restora.solvers.finish import resolve
 

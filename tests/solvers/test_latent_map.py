@@ -12,7 +12,7 @@ from restora.degradations import AdditiveNoise, Blur, Degradation, Downsample, G
 from restora.errors import OptionError, PairingError
 from restora.priors import GANPrior
 from restora.random import generators
-from restora.restore import restore
+from restora.restoration import restore
 from restora.solvers import LatentMAP
 from restora.solvers.finish import Finish, project, smooth
 

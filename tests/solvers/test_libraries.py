@@ -12,7 +12,7 @@ from torch import Tensor
 
 import restora
 from restora.align import astronaut
-from restora.benchmark.method import LEFT_OUT, all_usable
+from restora.bench.method import LEFT_OUT, all_usable
 from restora.degradations import AdditiveNoise, Blur, Degradation, Downsample, Mask, Poisson, Quantize
 from restora.degradations.anscombe import destabilize, stabilize
 from restora.errors import OptionError, PackageError, PairingError

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 import restora
-from restora.covariance import Covariance
 from restora.degradations import (
     AdditiveNoise,
     Blur,
@@ -24,6 +23,7 @@ from restora.degradations import (
     degradations,
 )
 from restora.errors import OptionError, PairingError
+from restora.gaussian.covariance import Covariance
 from restora.priors import GANPrior, GaussianPrior
 from restora.random import generators
 from restora.solvers import LMMSE

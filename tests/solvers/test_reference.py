@@ -8,7 +8,7 @@ from restora.degradations import Blur, Mask, Quantize
 from restora.errors import PairingError
 from restora.priors import GANPrior
 from restora.random import generators
-from restora.restore import restore
+from restora.restoration import restore
 from restora.solvers import ReferenceMAP
 from restora.solvers.poisson import poisson_blend
 

@@ -12,8 +12,8 @@ from skimage.restoration import denoise_tv_chambolle
 from torch import Tensor
 
 from restora.align import astronaut
-from restora.cosine import dct, idct
 from restora.degradations import AdditiveNoise, Mask, Poisson
+from restora.gaussian.cosine import dct, idct
 from restora.metrics import psnr
 from restora.random import generators
 from restora.solvers import TV

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import torch
 
-from restora import image
 from restora.cli.train import settings
+from restora.pictures import image
 from restora.priors import GANPrior, load_prior
 from restora.training import DCGANTrainer, checkpoint
 from restora.training.flow import FlowConfig

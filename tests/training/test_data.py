@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from restora import image
 from restora.errors import DataError
+from restora.pictures import image
 from restora.training.data import Batches, Crops, centres, fit, load, load_whole, members
 
 

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from restora import image
 from restora.errors import OptionError
+from restora.pictures import image
 from restora.priors import DictionaryPrior, load_prior
 from restora.training.dictionary import DictionaryConfig, DictionaryTrainer
 

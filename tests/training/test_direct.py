@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from restora import image
 from restora.degradations import named
 from restora.errors import OptionError, RestoraError, TrainingError
+from restora.gaussian.wiener import Wiener
+from restora.pictures import image
 from restora.priors import DirectPrior, FlowPrior, GaussianPrior, load_prior
-from restora.priors.wiener import Wiener
 from restora.random import generators
 from restora.training import checkpoint, loop
 from restora.training.direct import DirectConfig, DirectTrainer, level, observe

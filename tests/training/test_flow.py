@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from restora import image
 from restora.errors import DataError, OptionError, TrainingError
+from restora.pictures import image
 from restora.priors import FlowPrior, load_prior
 from restora.training import checkpoint, loop
 from restora.training.flow import FlowConfig, FlowTrainer

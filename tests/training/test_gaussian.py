@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from restora import image
 from restora.errors import DataError, OptionError
+from restora.pictures import image
 from restora.priors import GaussianPrior, load_prior
 from restora.training.gaussian import GaussianConfig, GaussianTrainer
 

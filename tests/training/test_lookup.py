@@ -12,7 +12,7 @@ from restora.degradations import Downsample
 from restora.errors import OptionError
 from restora.priors import lookup, store
 from restora.priors.lookup import Lookup
-from restora.restore import restore
+from restora.restoration import restore
 from restora.solvers import LatentMAP
 from restora.training import checkpoint, loop
 from restora.training.lookup import LookupConfig, LookupTrainer

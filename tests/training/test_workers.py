@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from restora import image
 from restora.errors import OptionError
+from restora.pictures import image
 from restora.random import seed_of
 from restora.training import checkpoint, loop
 from restora.training.data import load

@@ -19,13 +19,13 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from restora.benchmark import figure, perceptual, table
-from restora.benchmark.data import read_images
-from restora.benchmark.environment import environment
-from restora.benchmark.method import LEFT_OUT, all_usable, named
-from restora.benchmark.protocol import TASKS, check_tasks, parse, protocols
-from restora.benchmark.run import Benchmark, Cell
-from restora.benchmark.store import Store
+from restora.bench import figure, perceptual, table
+from restora.bench.data import read_images
+from restora.bench.environment import environment
+from restora.bench.method import LEFT_OUT, all_usable, named
+from restora.bench.protocol import TASKS, check_tasks, parse, protocols
+from restora.bench.run import Benchmark, Cell
+from restora.bench.store import Store
 from restora.cli.options import add_limit, max_pixels
 from restora.cli.report import tell
 from restora.degradations import degradations

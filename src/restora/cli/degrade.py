@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import argparse
 
-from restora import batch, files
 from restora.cli.options import add_input, add_task, make_task
 from restora.cli.report import progress, summary
 from restora.errors import OptionError
-from restora.manifest import Manifest
+from restora.runs import batch
+from restora.runs import items as files
+from restora.runs.manifest import Manifest
 
 EXAMPLES = """examples:
   restora degrade photos/ -o small --task superres

@@ -17,10 +17,10 @@ from restora.cli.report import progress
 from restora.degradations import Degradation, Mask, degradations
 from restora.errors import PairingError
 from restora.figure import Panel, contact_sheet
-from restora.files import make_folder
-from restora.image import rounded
+from restora.pictures.colour import rounded
 from restora.priors import Prior, load_prior
-from restora.restore import restore
+from restora.restoration import restore
+from restora.runs.items import make_folder
 
 TASKS = ("inpaint", "colorize", "superres", "denoise", "dequantize")
 PRIORS = ("faces64", "faces64-dcgan")

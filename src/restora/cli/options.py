@@ -12,12 +12,12 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
-from restora.decoding import MAX_PIXELS
 from restora.degradations import degradations
 from restora.degradations.named import option_fields
 from restora.errors import OptionError
+from restora.pictures.decoding import MAX_PIXELS
+from restora.runs.task import AUTO, Task
 from restora.solvers import Solver, solvers
-from restora.task import AUTO, Task
 
 MASK_HELP = "a picture, white where pixels are missing; or a folder with one of the same name for each input"
 AUTO_HELP = "; auto, of denoise: as found in each picture"

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from restora.files import Item
-from restora.manifest import Manifest
+from restora.runs.items import Item
+from restora.runs.manifest import Manifest
 
 
 def progress() -> Progress:

@@ -16,18 +16,19 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from restora import batch, files
 from restora.cli.options import add_input, add_solver, add_task, make_solver, make_task, solver_settings
 from restora.cli.report import progress, summary
 from restora.device import pick
 from restora.errors import OptionError
-from restora.files import Item
-from restora.manifest import Manifest
 from restora.priors import FlowPrior, Prior, store
-from restora.restore import check_task, choose
+from restora.restoration import check_task, choose
+from restora.runs import batch
+from restora.runs import items as files
+from restora.runs.items import Item
+from restora.runs.manifest import Manifest
+from restora.runs.tiles import OVERLAP, TILE
+from restora.runs.trace import Trace
 from restora.solvers import Step
-from restora.tiles import OVERLAP, TILE
-from restora.trace import Trace
 
 EXAMPLES = """examples:
   restora restore grey.png -o out --task colorize

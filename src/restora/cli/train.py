@@ -23,7 +23,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from restora import __version__
 from restora.cli.options import show, value_type
 from restora.device import pick
-from restora.files import make_folder
+from restora.runs.items import make_folder
 from restora.training import loop, trainings
 from restora.training.data import reader
 from restora.training.workers import ALONE, launch

@@ -21,11 +21,11 @@ from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 import torch
 from torch import Tensor, nn
 
-from restora.covariance import Covariance
-from restora.degradations import stationary
-from restora.degradations.conjugate_gradient import conjugate_gradient
-from restora.degradations.observed import Observed
 from restora.errors import OptionError, PairingError
+from restora.gaussian import stationary
+from restora.gaussian.conjugate_gradient import conjugate_gradient
+from restora.gaussian.covariance import Covariance
+from restora.gaussian.system import Observed
 from restora.random import Generators, Window, randn
 
 Shape = tuple[int, ...]
@@ -180,8 +180,9 @@ class Degradation(nn.Module):
 
     def observed_spectrum(self, spectrum: Tensor) -> Tensor | None:
         """The spectrum (C', C', h, w) of A x, for stationary x of `spectrum` (C, C, H, W); or one for each
-        image, (B, C', C', h, w). As `restora.covariance` has it; what A mixes of different frequencies is
-        left out, so that it need not be exact: the closer, the faster `lmmse`. None where it is not known.
+        image, (B, C', C', h, w). As `restora.gaussian.covariance` has it; what A mixes of different
+        frequencies is left out, so that it need not be exact: the closer, the faster `lmmse`. None where it
+        is not known.
         """
         return None
 

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from restora.cosine import cosines, dct, idct
-from restora.image import LUMA
+from restora.gaussian.cosine import cosines, dct, idct
+from restora.pictures.colour import LUMA
 
 Factors = tuple[int, int]
 Subsampling = Literal["4:2:0", "4:2:2", "4:4:4"]

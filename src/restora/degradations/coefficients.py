@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from restora.cosine import at_size
-from restora.covariance import Covariance
-from restora.degradations import codec, stationary
+from restora.degradations import codec
 from restora.degradations.base import Degradation, Operator
 from restora.degradations.resize import gains
+from restora.gaussian import stationary
+from restora.gaussian.cosine import at_size
+from restora.gaussian.covariance import Covariance
 
 Planes = list[Tensor]
 

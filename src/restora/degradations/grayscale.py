@@ -20,7 +20,7 @@ from restora.degradations.base import Degradation, Shape, as_tensor, one_of, opt
 from restora.degradations.quadrature import hermite
 from restora.degradations.truncated import inverse_mills, truncated_mean
 from restora.errors import ShapeError
-from restora.image import LUMA, luma
+from restora.pictures.colour import LUMA, luma
 
 NODES = 8
 

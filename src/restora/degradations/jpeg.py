@@ -32,7 +32,7 @@ from restora.degradations.base import (
 from restora.degradations.coefficients import Coefficients, Planes, Transform
 from restora.degradations.truncated import truncated_draw, truncated_mean
 from restora.errors import ShapeError
-from restora.image import jpeg_header
+from restora.pictures.jpeg import jpeg_header
 from restora.random import Generators, randn
 
 ROUNDS = 24

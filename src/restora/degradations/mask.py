@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from restora.covariance import Covariance
-from restora.degradations import holes, stationary
+from restora.degradations import holes
 from restora.degradations.base import Degradation, Shape
 from restora.degradations.holes import Hole
 from restora.errors import MaskError, OptionError, ShapeError
+from restora.gaussian import stationary
+from restora.gaussian.covariance import Covariance
 from restora.random import Generators, Window
 
 

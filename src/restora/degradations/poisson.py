@@ -16,12 +16,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from restora.covariance import Covariance
-from restora.degradations import stationary
 from restora.degradations.base import Degradation, Shape, as_tensor, option, uniform
 from restora.degradations.identity import Identity
 from restora.degradations.quadrature import hermite
 from restora.degradations.truncated import unclipped
+from restora.gaussian import stationary
+from restora.gaussian.covariance import Covariance
 from restora.random import Generators, poisson, randn
 
 NODES = 12

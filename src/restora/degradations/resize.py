@@ -16,7 +16,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from restora.cosine import cosines
+from restora.gaussian.cosine import cosines
 
 Kernel = Literal["box", "bicubic", "gaussian"]
 WIDTH = 0.4  # of the gaussian, in new pixels

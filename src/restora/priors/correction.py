@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from restora.covariance import Covariance
+from restora.gaussian.covariance import Covariance
 from restora.priors import packing
 from restora.priors.gaussian import GaussianPrior
 

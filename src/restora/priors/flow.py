@@ -10,8 +10,9 @@ images in [-1, 1] and noise of variance 1. What a network N is asked for is its 
     velocity   N(2 w - t, t),  skip = w + (1 - t) / 2,  scale = (1 - t) / 2
     denoiser   N(w, t),  skip = 0,  scale = 1
 
-L_t is the linear denoiser of a Gaussian prior and c_t its error (`restora.priors.wiener`): a residual network
-starts from the best linear answer at every level, and learns, in units of its error, only what is missing.
+L_t is the linear denoiser of a Gaussian prior and c_t its error (`restora.gaussian.wiener`): a residual
+network starts from the best linear answer at every level, and learns, in units of its error, only what is
+missing.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from torch import Tensor, nn
 
 from restora.device import fast_bfloat16
 from restora.errors import OptionError, WeightsError
+from restora.gaussian.wiener import Wiener
 from restora.networks.unet import UNet
 from restora.orientation import lay, upright
 from restora.priors import packing
 from restora.priors.base import Prior
 from restora.priors.gaussian import GaussianPrior
-from restora.priors.wiener import Wiener
 from restora.random import Generators, randn
 
 SCALE = 0.5

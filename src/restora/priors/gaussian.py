@@ -2,8 +2,9 @@
 
     x ~ N(mean, S),   S = F^T F + T^T diag_k(L_k L_k^T) T
 
-F has r rows, directions times their standard deviations; the rest is stationary (`restora.covariance`). Both
-parts have the unit of a standard deviation, not of a variance, so that half precision does them no harm.
+F has r rows, directions times their standard deviations; the rest is stationary
+(`restora.gaussian.covariance`). Both parts have the unit of a standard deviation, not of a variance, so that
+half precision does them no harm.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from restora.cosine import at_size
-from restora.covariance import Covariance
 from restora.errors import ShapeError
+from restora.gaussian.cosine import at_size
+from restora.gaussian.covariance import Covariance
 from restora.priors import packing
 from restora.priors.base import Prior
 from restora.random import Generators

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from restora.degradations import Degradation
 from restora.errors import OptionError, WeightsError
-from restora.image import atomic
+from restora.pictures.atomic import atomic
 from restora.priors.gan import GANPrior
 
 FILE, KEY = "lookup.safetensors", "restora.lookup"

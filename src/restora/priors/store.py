@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from restora.errors import UnknownNameError, WeightsError
-from restora.image import atomic
+from restora.pictures.atomic import atomic
 from restora.priors.base import Prior
 
 WEIGHTS = "prior.safetensors"

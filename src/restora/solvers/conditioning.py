@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
-from restora.degradations.observed import Observed
 from restora.errors import PairingError
+from restora.gaussian.system import Observed
 from restora.priors.flow import SCALE, FlowPrior
 
 Covariance = Literal["prior", "isotropic"]

@@ -32,8 +32,8 @@ import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
-from restora.degradations.conjugate_gradient import conjugate_gradient
 from restora.errors import OptionError
+from restora.gaussian.conjugate_gradient import conjugate_gradient
 from restora.priors.base import Prior
 from restora.priors.flow import SCALE, FlowPrior
 from restora.random import randn

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from restora.cosine import dct, idct
+from restora.gaussian.cosine import dct, idct
 
 
 @dataclass(frozen=True)

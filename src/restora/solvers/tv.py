@@ -23,8 +23,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from restora.cosine import cosines
 from restora.degradations import JPEG, AdditiveNoise, Blur, Degradation, Downsample, Mask, Quantize
+from restora.gaussian.cosine import cosines
 from restora.priors.base import Prior
 from restora.random import generators
 from restora.solvers.admm import ADMM, Regularizer, Settings, tuned

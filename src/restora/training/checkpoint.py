@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from restora.errors import OutputError, TrainingError, WeightsError
-from restora.image import atomic
+from restora.pictures.atomic import atomic
 
 KEY = "restora.checkpoint"
 

@@ -15,9 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from restora.decoding import SUFFIXES
 from restora.errors import DataError, ImageError
-from restora.image import read, to_integers, to_unit
+from restora.pictures.colour import to_integers, to_unit
+from restora.pictures.decoding import SUFFIXES
+from restora.pictures.image import read
 
 Member = tuple[str, Path, str | None]
 

@@ -17,13 +17,13 @@ from torch import Tensor
 from restora.degradations import degradations, named
 from restora.errors import OptionError
 from restora.figure import grid
-from restora.image import rounded, to_unit
+from restora.gaussian.wiener import Wiener
 from restora.metrics import psnr
 from restora.networks.unet import UNet
+from restora.pictures.colour import rounded, to_unit
 from restora.priors.direct import DirectPrior, Units
 from restora.priors.flow import SCALE, FlowPrior
 from restora.priors.gaussian import GaussianPrior
-from restora.priors.wiener import Wiener
 from restora.random import Generators, generators, seed_of
 from restora.training.data import depth
 from restora.training.gain import Gain

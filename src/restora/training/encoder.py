@@ -20,15 +20,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from restora import image
 from restora.degradations import Degradation, degradations, named
 from restora.degradations.base import one_of
 from restora.device import fast_bfloat16
 from restora.errors import DataError, OptionError, ShapeError, TrainingError
 from restora.figure import grid
-from restora.image import to_uint8, to_unit
 from restora.metrics import psnr
 from restora.networks.encoder import Encoder
+from restora.pictures import colour
+from restora.pictures.colour import to_uint8, to_unit
 from restora.priors import store
 from restora.priors.correction import Correction
 from restora.priors.evidence import channels, evidence
@@ -254,4 +254,4 @@ def observe(x: Tensor, group: int, generator: torch.Generator) -> Observations:
 
 def rounded(x: Tensor, degradation: Degradation, generator: torch.Generator) -> Tensor:
     """An observation of x as a file of 8 bits holds it."""
-    return image.rounded(degradation(x, generator))
+    return colour.rounded(degradation(x, generator))

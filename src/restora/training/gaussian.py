@@ -20,10 +20,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from restora.cosine import dct, idct
 from restora.errors import DataError
 from restora.figure import grid
-from restora.image import to_unit
+from restora.gaussian.cosine import dct, idct
+from restora.pictures.colour import to_unit
 from restora.priors.gaussian import GaussianPrior
 from restora.priors.store import save
 from restora.training.checkpoint import check_settings

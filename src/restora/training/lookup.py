@@ -15,7 +15,7 @@ from torch import Tensor
 
 from restora.degradations import AdditiveNoise
 from restora.figure import grid
-from restora.image import to_unit
+from restora.pictures.colour import to_unit
 from restora.priors import lookup
 from restora.priors.gan import GANPrior
 from restora.random import seed_of

@@ -13,9 +13,9 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from restora import image
 from restora.errors import OptionError, OutputError
 from restora.figure import visible
+from restora.pictures import image
 from restora.training import checkpoint
 from restora.training.workers import ALONE, Workers
 

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from restora.device import fast_bfloat16
 from restora.errors import DataError, OptionError, TrainingError
-from restora.image import to_integers, to_unit
 from restora.networks.unet import UNet
+from restora.pictures.colour import to_integers, to_unit
 from restora.priors import Prior, store
 from restora.priors.gaussian import GaussianPrior
 from restora.random import seed_of

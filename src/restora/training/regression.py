@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from restora.image import to_unit
+from restora.pictures.colour import to_unit
 from restora.training.principal import principal
 
 SHARE = 1e-3  # ridge, in mean variances along V: few photographs say little

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from restora.errors import OptionError
-from restora.tiff import MAX_CHANNELS
+from restora.pictures.tiff import MAX_CHANNELS
 
 CPU = torch.device("cpu")
 CHANNELS = f"3 for colour, 1 for grey, or what the images have, up to {MAX_CHANNELS}"

@@ -1,0 +1,179 @@
+"""Protocols: how a clean image becomes an observation, and how a restoration of it is scored.
+
+clean   y = A(x) + e as a file holds it, which is what people have; scored on the images as files hold them
+deck    the terms of the table of Yeh et al. (ICASSP 2018), so that its numbers can be set beside others
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from restora import metrics
+from restora.degradations import Degradation, Mask, Quantize, named
+from restora.errors import OptionError, ShapeError
+from restora.pictures.colour import rounded
+from restora.registry import Registry
+
+TASKS = ("inpaint", "colorize", "superres", "denoise", "dequantize")
+"""The five published tasks."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One value an image, (B,): PSNR in dB, SSIM, and, where pixels are missing, the PSNR over those."""
+
+    psnr: Tensor
+    ssim: Tensor
+    hole_psnr: Tensor | None
+
+
+class Protocol:
+    """Tasks -> degradations -> observations -> scores. Images are (B, C, H, W).
+
+    A task is the name of a registered one, and perhaps options: NAME, or NAME:OPTION=VALUE:... Files have
+    `bits` bits a channel, 8 or 16.
+    """
+
+    name: str
+
+    def __init__(self, bits: int = 8):
+        self.bits = bits
+
+    def degradation(self, task: str, size: tuple[int, int]) -> Degradation:
+        """For images of (height, width) `size`. What is not given is as published, the default, and for
+        inpainting the central hole. UnknownNameError, or OptionError for an option that cannot be."""
+        name, options = parse(task)
+        return named.build(name, size, options)
+
+    def observe(self, degradation: Degradation, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """A(x) and its noise, one generator an image; floats, neither rounded nor clipped."""
+        return degradation(x, generators)
+
+    def prepare(self, x: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+        """The two batches as they are compared, with 1 the peak: here as files hold them."""
+        return metrics.rounded(x, truth, self.bits)
+
+    def unrestored(self, degradation: Degradation, y: Tensor, x: Tensor) -> Tensor:
+        """What the row `observed` shows: here x, what that method made of y."""
+        return x
+
+    def score(self, degradation: Degradation, x: Tensor, truth: Tensor) -> Scores:
+        a, b = self.prepare(x, truth)
+        hole = metrics.peak_ratio(a, b, 1 - degradation.mask) if isinstance(degradation, Mask) else None
+        return Scores(metrics.peak_ratio(a, b), metrics.similarity(a, b), hole)
+
+    def facts(self, task: str, size: tuple[int, int]) -> dict[str, object]:
+        """The settings of a task, for the record."""
+        return named.options(self.degradation(task, size))
+
+
+class Clean(Protocol):
+    """Observations are clipped and rounded to the bits of the files, as are restorations for PSNR and SSIM;
+    data range 1."""
+
+    name = "clean"
+
+    def observe(self, degradation: Degradation, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        return rounded(super().observe(degradation, x, generators), self.bits)
+
+
+class Deck(Protocol):
+    """Yeh et al.'s table: a quantiser that rounds down, and images scaled by their own range before scoring.
+
+    Noise is neither clipped nor rounded, x4 is the box average, the quantiser is floor(255 x / 55) 55 / 255,
+    half a step too dark. Restored and true image are each scaled to (x - min) / (max - min), over all pixels
+    and channels, which is what image writers of that time, such as scipy.misc.imsave, did; for an image whose
+    minimum is 0 it is the division by its maximum. On 128 CelebA faces the unrestored inputs then have 18.57
+    (noise), 20.63 (quantiser) and 21.79 dB (x4, pixels repeated); published are 18.81, 20.64, 21.33 to 21.77.
+    """
+
+    name = "deck"
+
+    def degradation(self, task: str, size: tuple[int, int]) -> Degradation:
+        degradation = super().degradation(task, size)
+        if not isinstance(degradation, Quantize):
+            return degradation
+        if degradation.levels != Quantize.levels:
+            raise OptionError(f"levels: protocol deck has {Quantize.levels}, got {degradation.levels}")
+        return _Floor(**named.options(degradation))
+
+    def prepare(self, x: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+        return own_range(x), own_range(truth)
+
+    def unrestored(self, degradation: Degradation, y: Tensor, x: Tensor) -> Tensor:
+        """The observation itself, not clipped; grey in all channels, and x4 enlarged by repeating pixels."""
+        return y.expand_as(x) if y.shape[-2:] == x.shape[-2:] else degradation.A_dagger(y)
+
+
+def own_range(x: Tensor) -> Tensor:
+    """(x - min) / (max - min) of each image of the batch, float64; a constant image becomes 0."""
+    flat = x.double().flatten(1)
+    low, high = flat.min(1, keepdim=True).values, flat.max(1, keepdim=True).values
+    scaled = torch.where(high > low, (flat - low) / (high - low).clamp(min=1e-12), 0)
+    return scaled.view_as(x)
+
+
+class _Floor(Quantize):
+    """The quantiser of Yeh et al.: the lower end of cells of 55 / 255, half a step below their middle."""
+
+    step = 55 / 255
+
+    def A(self, x: Tensor) -> Tensor:
+        return self._index(x) * self.step
+
+    def cell(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        index = self._index(y)
+        return index * self.step, ((index + 1) * self.step).clamp(max=1)
+
+    def tangent(self, x: Tensor, y: Tensor) -> tuple[Degradation, Tensor]:
+        return super().tangent(x, y)[0], self._middle(y)
+
+    def model_variance(self, x: Tensor, y: Tensor) -> Tensor:
+        return super().model_variance(x, self._middle(y))
+
+    @property
+    def rounding_variance(self) -> float:
+        return self.step**2 / 12
+
+    def _index(self, x: Tensor) -> Tensor:
+        # A value of an 8-bit file that lies on a step must not fall below it by the rounding of floats.
+        return (x / self.step + 1e-5).floor().clamp(0, self.levels - 1)
+
+    def _middle(self, y: Tensor) -> Tensor:
+        low, high = self.cell(y)
+        return (low + high) / 2
+
+
+protocols: Registry[type[Protocol]] = Registry("protocol")
+protocols.register("clean", Clean)
+protocols.register("deck", Deck)
+
+
+def parse(task: str) -> tuple[str, dict[str, Any]]:
+    """superres:scale=2:kernel=bicubic -> the name and the options. UnknownNameError, OptionError."""
+    name, *words = task.split(":")
+    return name, named.parse(name, ",".join(words))
+
+
+def check_tasks(protocol: Protocol, tasks: Sequence[str], shapes: Sequence[tuple[int, int, int]]) -> None:
+    """UnknownNameError for a name that is no task, OptionError for options that cannot be, ShapeError for a
+    task that images of one of these shapes (C, H, W) do not allow."""
+    for task in tasks:
+        for shape in shapes:
+            try:
+                degradation = protocol.degradation(task, shape[1:])
+            except OptionError as error:
+                raise OptionError(f"task {task!r}: {error}") from error
+            try:
+                degradation.observed_shape(shape)
+            except ShapeError as error:
+                uneven = any(side % degradation.grain for side in shape[1:])
+                multiple = math.lcm(*(protocol.degradation(task, shape[1:]).grain for task in tasks))
+                remedy = f"; or add --multiple {multiple}, which cuts all images" if uneven else ""
+                raise ShapeError(f"task {task!r} does not fit these images: {error}{remedy}") from error

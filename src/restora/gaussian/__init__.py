@@ -1,0 +1,1 @@
+"""Inference where all is Gaussian."""

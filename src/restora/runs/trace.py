@@ -1,0 +1,89 @@
+"""The search of a solver as an animated picture: the observation beside the restoration, step by step."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from restora.pictures import image
+from restora.pictures import colour
+from restora.errors import RestoraError
+from restora.figure import visible
+from restora.runs.items import Item
+from restora.pictures.atomic import atomic
+from restora.solvers import Step
+
+FRAMES = 50
+SCALE = 4
+SIDE = 512  # of a restoration in a frame, at most; larger ones are reduced
+MILLISECONDS = 60
+
+
+class Trace:
+    """Collects about `FRAMES` steps of each item of the present batch; `write` makes STEM-trace.webp."""
+
+    def __init__(self) -> None:
+        self.items: Sequence[Item] = ()  # those that are restored together; a batch may be several such
+        self.frames: dict[Path, tuple[Item, list[Tensor]]] = {}
+
+    def watch(self, items: Sequence[Item], step: Step) -> None:
+        if items is not self.items:
+            self.items = items
+            self.frames |= {item.path: (item, []) for item in items}
+        stride = max(1, step.total // FRAMES)
+        if step.i % stride == 0 or step.i == 1 or step.samples is not None:
+            for item, frame in zip(items, colour.to_uint8(visible(_reduced(step.x))).cpu(), strict=True):
+                self.frames[item.path][1].append(frame)
+
+    def write(self) -> None:
+        """Write the animation of each item that was restored, and forget the frames."""
+        for item, frames in self.frames.values():
+            if item.status == "done" and item.trace:
+                try:
+                    _write(item, item.trace, frames)
+                except RestoraError as error:
+                    item.fail(error)
+        self.items, self.frames = (), {}
+
+
+def _reduced(x: Tensor) -> Tensor:
+    """x (B, C, H, W), so that it has at most SIDE pixels a side."""
+    height, width = x.shape[-2:]
+    longest = max(height, width)
+    if longest <= SIDE:
+        return x
+    return F.interpolate(x, [max(1, side * SIDE // longest) for side in (height, width)], mode="area")
+
+
+def _write(item: Item, target: Path, frames: Sequence[Tensor]) -> None:
+    pixels = image.read(item.path, max_pixels=math.inf).pixels
+    observed = image.to_pil(visible(_reduced(pixels[None])[0])).convert("RGB")
+    data = _animation([_beside(observed, frame) for frame in frames])
+    with atomic(target) as part:
+        part.write_bytes(data)
+    item.facts["outputs"].append(target.name)
+
+
+def _beside(observed: Image.Image, frame: Tensor) -> Image.Image:
+    """The observation, stretched to the size of the restoration, and the restoration, enlarged."""
+    restored = image.to_pil(frame.float() / 255).convert("RGB")
+    scale = max(1, min(SCALE, SIDE // max(restored.size)))
+    size = (restored.width * scale, restored.height * scale)
+    sheet = Image.new("RGB", (2 * size[0] + SCALE, size[1]), "white")
+    sheet.paste(observed.resize(size, Image.Resampling.NEAREST), (0, 0))
+    sheet.paste(restored.resize(size, Image.Resampling.NEAREST), (size[0] + SCALE, 0))
+    return sheet
+
+
+def _animation(pictures: Sequence[Image.Image]) -> bytes:
+    stream = io.BytesIO()
+    durations = [MILLISECONDS] * (len(pictures) - 1) + [2000]
+    options = {"append_images": pictures[1:], "duration": durations, "loop": 0, "quality": 90}
+    pictures[0].save(stream, format="WEBP", save_all=True, **options)
+    return stream.getvalue()

@@ -1,0 +1,256 @@
+"""restora.runs.batch: files of all kinds, one batch at a time, none of which disturbs another."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from restora import random
+from restora.runs import batch
+from restora.pictures import image
+from restora.pictures import colour
+from restora.runs.batch import degrade, restore
+from restora.degradations import Downsample
+from restora.runs.items import Item, collect
+from restora.priors import GANPrior, load_prior
+from restora.solvers import LatentMAP
+from restora.runs.task import Task
+
+SOLVER = LatentMAP(iterations=5, restarts=2)
+DENOISE = Task("denoise", {})
+
+
+@pytest.fixture
+def prior(tiny: Path) -> GANPrior:
+    loaded = load_prior(tiny)
+    assert isinstance(loaded, GANPrior)
+    return loaded
+
+
+def run(source: Path, out: Path, task: Task, prior: GANPrior, **options: int) -> dict[str, Item]:
+    items = collect([source], out, 0, samples=options.get("samples", 1))
+    for _ in restore(items, task, prior, SOLVER, device="cpu", **options):
+        pass
+    return {item.path.name: item for item in items}
+
+
+def pixels(path: Path) -> Tensor:
+    return image.read(path).pixels
+
+
+def test_degrade_is_the_degradation_of_the_picture_with_the_file_s_own_noise(
+    clean: Path, tmp_path: Path
+) -> None:
+    items = collect([clean], tmp_path / "out", 3)
+    assert [item.status for item in degrade(items, Task("superres", {"sigma": 0.1}))] == ["done"] * 5
+    for name in "abcde":
+        x = pixels(clean / f"{name}.png")[None]
+        y = Downsample(sigma=0.1)(x, random.generators([random.seed_of(name, 3)], 1))
+        assert torch.equal(colour.to_uint8(pixels(tmp_path / "out" / f"{name}.png")), colour.to_uint8(y[0]))
+
+
+def test_degrade_keeps_sixteen_bits(clean: Path, tmp_path: Path) -> None:
+    image.write(clean / "a.png", torch.full((3, 8, 8), 1234 / 65535), bits=16)
+    list(degrade(collect([clean / "a.png"], tmp_path / "out", 0), Task("superres", {})))
+    picture = image.read(tmp_path / "out" / "a.png")
+    assert picture.bits == 16
+    assert (picture.pixels * 65535).round().eq(1234).all()
+
+
+def test_result_depends_neither_on_the_batch_nor_on_other_files(
+    clean: Path, tmp_path: Path, prior: GANPrior
+) -> None:
+    for size in (1, 2, 5):
+        run(clean, tmp_path / str(size), DENOISE, prior, batch_size=size, samples=2)
+    run(clean / "c.png", tmp_path / "alone", DENOISE, prior, samples=2)
+    for name in [f"{stem}{k}.png" for stem in "abcde" for k in ("", "-2")]:
+        reference = colour.to_uint8(pixels(tmp_path / "5" / name)).int()
+        others = [tmp_path / "1" / name, tmp_path / "2" / name, *(tmp_path / "alone").glob(name)]
+        for other in others:
+            assert (colour.to_uint8(pixels(other)).int() - reference).abs().max() <= 1
+    assert len(list((tmp_path / "alone").iterdir())) == 2
+
+
+def test_results_of_different_files_and_samples_differ(clean: Path, tmp_path: Path, prior: GANPrior) -> None:
+    run(clean, tmp_path / "out", Task("inpaint", {}, hole="center"), prior, samples=2)
+    results = {path.read_bytes() for path in (tmp_path / "out").glob("*.png")}
+    assert len(results) == 10
+
+
+def test_batches_are_given_back_one_by_one(clean: Path, tmp_path: Path, prior: GANPrior) -> None:
+    items = collect([clean], tmp_path / "out", 0)
+    chunks = restore(items, DENOISE, prior, SOLVER, batch_size=2, device="cpu")
+    assert [item.path.stem for item in next(chunks)] == ["a", "b"]
+    assert [item.status for item in items] == ["done", "done", "waiting", "waiting", "waiting"]
+    assert [len(chunk) for chunk in chunks] == [2, 1]
+
+
+def test_a_batch_has_no_more_pixels_than_it_may(
+    clean: Path, tmp_path: Path, prior: GANPrior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(clean, tmp_path / "all", DENOISE, prior)
+    monkeypatch.setattr(batch, "MAX_PIXELS", 2 * 8 * 8 + 1)
+    items = collect([clean], tmp_path / "few", 0)
+    chunks = list(restore(items, DENOISE, prior, SOLVER, device="cpu"))
+    assert [[item.path.stem for item in chunk] for chunk in chunks] == [["a", "b"], ["c", "d"], ["e"]]
+    for name in "abcde":
+        few, all_ = (colour.to_uint8(pixels(tmp_path / x / f"{name}.png")).int() for x in ("few", "all"))
+        assert (few - all_).abs().max() <= 1
+
+
+def test_pixels_of_a_batch_are_those_of_the_restorations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, size in {"a": (6, 6), "b": (6, 3), "c": (3, 6), "d": (9, 9), "e": (3, 3)}.items():
+        image.write(tmp_path / "in" / f"{name}.png", torch.rand(3, *size))
+    (tmp_path / "in" / "aa.png").write_bytes(b"not an image")
+    monkeypatch.setattr(batch, "MAX_PIXELS", 4 * (36 + 18))
+    items = collect([tmp_path / "in"], tmp_path / "out", 0)
+    chunks = [[x.path.stem for x in c] for c in restore(items, Task("superres", {"scale": 2}), None, "tv")]
+    assert chunks == [["a", "aa", "b"], ["c"], ["d"], ["e"]]
+    assert [item.status for item in items] == ["done", "failed", "done", "done", "done", "done"]
+
+
+def test_room() -> None:
+    assert [batch.room(size, 64) for size in ((64, 64), (321, 481), (1024, 1024), (2000, 2000))] == [
+        64,
+        6,
+        1,
+        1,
+    ]
+    assert batch.room((8, 8), 2) == 2
+
+
+def test_facts_of_a_restored_file(clean: Path, tmp_path: Path, prior: GANPrior) -> None:
+    facts = run(clean, tmp_path / "out", Task("inpaint", {}, hole="center"), prior, samples=2)["a.png"].facts
+    assert facts["outputs"] == ["a.png", "a-2.png"]
+    assert facts["seconds"] > 0
+    assert np.isfinite(facts["loss"])
+    hole = torch.ones(8, 8)
+    hole[2:6, 2:6] = 0
+    difference = (pixels(tmp_path / "out" / "a.png") - pixels(clean / "a.png")) * hole
+    assert facts["residual"] == pytest.approx(difference.square().mean().sqrt().item(), abs=2 / 255)
+
+
+def test_sixteen_bits_in_sixteen_bits_out(tmp_path: Path, prior: GANPrior) -> None:
+    deep = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0))
+    image.write(tmp_path / "in" / "a.png", deep, bits=16)
+    run(tmp_path / "in", tmp_path / "out", DENOISE, prior)
+    picture = image.read(tmp_path / "out" / "a.png")
+    assert picture.bits == 16
+    assert ((picture.pixels * 65535).round() % 257).ne(0).any()  # not eight bits, spread
+
+
+def same_result(one: Path, two: Path, task: Task, prior: GANPrior, out: Path) -> bool:
+    run(one, out / "1", task, prior)
+    run(two, out / "2", task, prior)
+    return torch.equal(pixels(out / "1" / "a.png"), pixels(out / "2" / "a.png"))
+
+
+def test_grey_file_for_a_colour_task(tmp_path: Path, prior: GANPrior) -> None:
+    grey = torch.rand(1, 8, 8, generator=torch.Generator().manual_seed(0))
+    image.write(tmp_path / "grey" / "a.png", grey)
+    image.write(tmp_path / "rgb" / "a.png", grey.expand(3, -1, -1))
+    assert same_result(tmp_path / "grey", tmp_path / "rgb", DENOISE, prior, tmp_path / "out")
+
+
+def test_colour_file_for_colorize_counts_as_its_luma(tmp_path: Path, prior: GANPrior) -> None:
+    colour = torch.tensor([0.0, 1.0, 0.0]).view(3, 1, 1).expand(3, 8, 8)
+    image.write(tmp_path / "colour" / "a.png", colour, bits=16)
+    image.write(tmp_path / "grey" / "a.png", torch.full((1, 8, 8), 0.587), bits=16)
+    run(tmp_path / "colour", tmp_path / "1", Task("colorize", {}), prior)
+    run(tmp_path / "grey", tmp_path / "2", Task("colorize", {}), prior)
+    one, two = pixels(tmp_path / "1" / "a.png"), pixels(tmp_path / "2" / "a.png")
+    assert one.shape == (3, 8, 8)
+    assert (one - two).abs().max() < 1e-3
+
+
+def test_alpha_is_laid_over_white(tmp_path: Path, prior: GANPrior) -> None:
+    (tmp_path / "alpha").mkdir()
+    Image.new("RGBA", (8, 8), (10, 20, 30, 0)).save(tmp_path / "alpha" / "a.png")
+    image.write(tmp_path / "white" / "a.png", torch.ones(3, 8, 8))
+    assert same_result(tmp_path / "alpha", tmp_path / "white", DENOISE, prior, tmp_path / "out")
+
+
+def test_exif_turns_the_picture(tmp_path: Path, prior: GANPrior) -> None:
+    upright = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0))
+    image.write(tmp_path / "upright" / "a.png", upright)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored turned to the left by 90 degrees
+    (tmp_path / "turned").mkdir()
+    image.to_pil(upright.rot90(1, (1, 2))).save(tmp_path / "turned" / "a.png", exif=exif)
+    assert same_result(tmp_path / "turned", tmp_path / "upright", DENOISE, prior, tmp_path / "out")
+
+
+def test_one_bad_file_among_a_hundred(tmp_path: Path, prior: GANPrior) -> None:
+    for i in range(100):
+        image.write(tmp_path / "in" / f"{i:03}.png", torch.rand(3, 2, 2))
+    (tmp_path / "in" / "042.png").write_bytes(b"not an image")
+    items = run(tmp_path / "in", tmp_path / "out", Task("superres", {}), prior, batch_size=32)
+    assert sorted(path.stem for path in (tmp_path / "out").iterdir()) == [
+        f"{i:03}" for i in range(100) if i != 42
+    ]
+    assert [name for name, item in items.items() if item.status != "done"] == ["042.png"]
+    assert items["042.png"].facts["error"].startswith("not an image")
+
+
+@pytest.mark.parametrize(
+    ("task", "shape", "message"),
+    [
+        (DENOISE, (3, 9, 8), "8x9 with 3 channels, but prior 'tiny' makes 8x8 images"),
+        (Task("superres", {}), (3, 8, 8), "needs 2x2 with 3 channels"),
+        (Task("colorize", {}), (1, 4, 4), "needs 8x8 with 1 channel"),
+        (Task("inpaint", {}, hole="center"), (3, 4, 6), "is 6x4, but prior 'tiny' makes 8x8 images"),
+    ],
+)
+def test_observation_of_the_wrong_size(
+    task: Task, shape: tuple[int, ...], message: str, tmp_path: Path, prior: GANPrior
+) -> None:
+    image.write(tmp_path / "in" / "a.png", torch.rand(*shape))
+    item = run(tmp_path / "in", tmp_path / "out", task, prior)["a.png"]
+    assert item.status == "failed"
+    assert message in item.facts["error"]
+    assert not (tmp_path / "out").exists()
+
+
+def test_full_disk_fails_that_file_alone(
+    clean: Path, tmp_path: Path, prior: GANPrior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_bytes(path: Path, data: bytes) -> None:
+        with open(path, "wb") as file:
+            file.write(data[:10])
+        counts.append(path)
+        if len(counts) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(path, data)
+
+    counts: list[Path] = []
+    real = Path.write_bytes
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    items = run(clean, tmp_path / "out", DENOISE, prior)
+    assert [item.status for item in items.values()] == ["done", "failed", "done", "done", "done"]
+    assert "No space left on device" in items["b.png"].facts["error"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "c.png", "d.png", "e.png"]
+
+
+def test_degrade_goes_on_after_a_file_that_does_not_fit(clean: Path, tmp_path: Path) -> None:
+    image.write(clean / "b.png", torch.rand(3, 9, 9))
+    items = list(batch.degrade(collect([clean], tmp_path / "out", 0), Task("superres", {})))
+    assert [item.status for item in items] == ["done", "failed", "done", "done", "done"]
+    assert "divide by 4, got 9x9" in items[1].facts["error"]
+
+
+def test_what_the_hole_of_a_picture_holds_does_not_matter(tmp_path: Path, prior: GANPrior) -> None:
+    picture = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0))
+    image.write(tmp_path / "painted" / "a.png", picture)
+    picture[:, 2:6, 2:6] = 0
+    image.write(tmp_path / "black" / "a.png", picture)
+    task = Task("inpaint", {}, hole="center")
+    assert same_result(tmp_path / "painted", tmp_path / "black", task, prior, tmp_path / "out")
