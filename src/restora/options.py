@@ -1,7 +1,8 @@
 """Options: dataclass fields that are checked when an object is made, read from text, and documented.
 
 An option has one of the types bool, int, float, str, a Literal, or a number or a word
-(`float | Literal["auto"]`). Degradations, solvers and trainings all declare their options with `option` and check them with `check`.
+(`float | Literal["auto"]`). Degradations, solvers and trainings all declare their options with `option`,
+and check them with `check`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import math
 import numbers
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, Field, field, fields
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -42,12 +43,14 @@ def options(cls: type) -> Iterator[tuple[Field[Any], Any]]:
     return ((entry, hints[entry.name]) for entry in fields(cls) if entry.metadata.get("option"))
 
 
-def check(instance: Any) -> None:
-    """OptionError, in one line, unless every option has its type and its range.
+def check(instance: Any, skip: Sequence[str] = ()) -> None:
+    """OptionError, in one line, unless every option but those to skip has its type and its range.
 
     NumPy numbers and tensors of one value become Python numbers; a whole number is fit for a float.
     """
     for entry, hint in options(type(instance)):
+        if entry.name in skip:
+            continue
         value = plain(getattr(instance, entry.name))
         object.__setattr__(instance, entry.name, _checked(entry, hint, value))
 
