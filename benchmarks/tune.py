@@ -22,9 +22,9 @@ from torch import Tensor
 from restora import metrics
 from restora.bench.protocol import Clean
 from restora.degradations import Degradation
+from restora.plan import decide
 from restora.priors import Prior
 from restora.random import generators
-from restora.restoration import choose
 from restora.solvers import Solver
 from restora.training.data import centres, load, load_whole
 
@@ -64,7 +64,8 @@ def main() -> None:
     for task, method in itertools.product(args.tasks, args.methods):
         degradation = CLEAN.degradation(task, shape[1:])
         y = CLEAN.observe(degradation, truth, generators(0, len(truth)))
-        _, solver, prior = choose(method, args.prior, shape)
+        plan = decide(method, args.prior, device="cpu", images=shape)
+        solver, prior = plan.solver, plan.prior
         if not solver.handles(degradation, prior):
             continue
         model = prior.sized(*shape[1:]) if prior else None

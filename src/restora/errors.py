@@ -39,6 +39,10 @@ class PairingError(RestoraError):
     """A solver that cannot work with the prior or the degradation it was given."""
 
 
+class ResultError(RestoraError):
+    """A restoration that is no image: with NaN or infinite values."""
+
+
 class PackageError(RestoraError):
     """A method whose optional package is not installed."""
 

@@ -18,11 +18,12 @@ from typing import Any
 import pytest
 import torch
 
-from restora import metrics, restore
+from restora import metrics
 from restora.bench import protocol, run
 from restora.degradations import Mask
 from restora.networks.dcgan import Discriminator, Generator
 from restora.pictures import colour, image
+from restora.plan import Plan
 from restora.priors import GANPrior, store
 from restora.random import generators, seed_of
 
@@ -198,15 +199,15 @@ def test_interrupted_run_goes_on_and_gives_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     words = (*words, "--methods", "random,copy", "--tasks", "denoise,superres", "--batch-size", "4")
-    real, calls = run.restore, []
+    real, calls = Plan.run, []
 
-    def interrupt(*args: Any, **options: Any) -> Any:
-        calls.append(len(args[0]))
+    def interrupt(plan: Plan, y: torch.Tensor, *rest: Any) -> Any:
+        calls.append(len(y))
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return real(*args, **options)
+        return real(plan, y, *rest)
 
-    monkeypatch.setattr(run, "restore", interrupt)
+    monkeypatch.setattr(Plan, "run", interrupt)
     stopped = bench(*words)
     assert (stopped.code, stopped.out) == (130, "")
     assert stopped.err.endswith("restora: interrupted; what was finished is kept\n")
@@ -307,15 +308,12 @@ def test_a_method_that_fails_on_every_image(bench: Command, data: Path, tmp_path
 
 
 @pytest.mark.usefixtures("no_figures")
-def test_a_result_that_is_no_number(bench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def nan(*args: Any, **options: Any) -> Any:
-        found = restore(*args, **options)
-        found.image[1] = torch.nan
-        return found
-
-    monkeypatch.setattr(run, "restore", nan)
-    done = bench("--methods", "copy", "--tasks", "denoise")
-    assert failures(done) == ["denoise, copy: b: the result has NaN or infinite values"]
+def test_a_result_that_is_no_number(bench: Command, data: Path) -> None:
+    image.write(data / "b.png", torch.zeros(3, 16, 16))
+    (failure,) = failures(bench("--methods", "root", "--tasks", "dequantize"))
+    assert failure.startswith(
+        "dequantize, root: b: method 'root': the result has NaN or infinite values; try"
+    )
 
 
 def test_equal_images_have_infinite_psnr(bench: Command, data: Path, tmp_path: Path) -> None:
@@ -456,11 +454,12 @@ def test_time_left_is_that_of_each_method(bench: Command, monkeypatch: pytest.Mo
     """copy takes 10 s a batch of 2, moody 100 s: by a clock that the test moves."""
     clock = [0.0]
 
-    def slow(y: torch.Tensor, degradation: Any, method: Any, **options: Any) -> Any:
-        clock[0] += {"Copy": 10.0, "Moody": 100.0}[type(method).__name__]
-        return restore(y, degradation, method=method, **options)
+    def slow(plan: Plan, *rest: Any) -> Any:
+        clock[0] += {"copy": 10.0, "moody": 100.0}[plan.method]
+        return real(plan, *rest)
 
-    monkeypatch.setattr(run, "restore", slow)
+    real = Plan.run
+    monkeypatch.setattr(Plan, "run", slow)
     monkeypatch.setattr(run.time, "monotonic", lambda: clock[0])
     words = ("--methods", "copy,moody", "--tasks", "denoise,superres,inpaint", "--batch-size", 2)
     lines = bench(*words).err.splitlines()

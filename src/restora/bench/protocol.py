@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -48,7 +47,7 @@ class Protocol:
     def degradation(self, task: str, size: tuple[int, int]) -> Degradation:
         """For images of (height, width) `size`. What is not given is as published, the default, and for
         inpainting the central hole. UnknownNameError, or OptionError for an option that cannot be."""
-        name, options = parse(task)
+        name, options = named.words(task)
         return named.build(name, size, options)
 
     def observe(self, degradation: Degradation, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
@@ -67,10 +66,6 @@ class Protocol:
         a, b = self.prepare(x, truth)
         hole = metrics.peak_ratio(a, b, 1 - degradation.mask) if isinstance(degradation, Mask) else None
         return Scores(metrics.peak_ratio(a, b), metrics.similarity(a, b), hole)
-
-    def facts(self, task: str, size: tuple[int, int]) -> dict[str, object]:
-        """The settings of a task, for the record."""
-        return named.options(self.degradation(task, size))
 
 
 class Clean(Protocol):
@@ -153,12 +148,6 @@ class _Floor(Quantize):
 protocols: Registry[type[Protocol]] = Registry("protocol")
 protocols.register("clean", Clean)
 protocols.register("deck", Deck)
-
-
-def parse(task: str) -> tuple[str, dict[str, Any]]:
-    """superres:scale=2:kernel=bicubic -> the name and the options. UnknownNameError, OptionError."""
-    name, *words = task.split(":")
-    return name, named.parse(name, ",".join(words))
 
 
 def check_tasks(protocol: Protocol, tasks: Sequence[str], shapes: Sequence[tuple[int, int, int]]) -> None:

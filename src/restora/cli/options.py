@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from restora.degradations import degradations
-from restora.degradations.named import option_fields
+from restora.degradations.named import AUTO, option_fields
 from restora.errors import OptionError
 from restora.pictures.decoding import MAX_PIXELS
-from restora.runs.task import AUTO, Task
+from restora.runs.task import Task
 from restora.solvers import Solver, solvers
 
 MASK_HELP = "a picture, white where pixels are missing; or a folder with one of the same name for each input"

@@ -1,4 +1,4 @@
-"""Registered degradations as a file or a message can hold them: the name of the task and its plain options.
+"""Registered degradations by the name of the task and its options: the one way from words to a degradation.
 
 An option is plain if it is a number or a word. The mask of inpainting is a picture; those that have a name
 (`restora.degradations.holes`) have `hole` and their settings as options, and the default is the central one.
@@ -12,21 +12,38 @@ from typing import Any, get_type_hints
 
 from torch import Tensor
 
-from restora.degradations import Degradation, Mask, degradations
+from restora.degradations import AdditiveNoise, Degradation, Mask, UnknownNoise, degradations
 from restora.degradations.holes import Hole
 from restora.errors import OptionError
 
+AUTO = "auto"
 HOLE_OPTIONS = tuple(entry.name for entry in fields(Hole))
 
 
 def build(task: str, size: tuple[int, ...], options: Mapping[str, Any] | None = None) -> Degradation:
-    """The task with these options, else its defaults, for images of (height, width) `size`."""
+    """The task with these options, else its defaults, for images of (height, width) `size`.
+
+    `sigma` may be "auto" where the noise is all there is: found in each picture. A `mask` among the options
+    is one's own, in place of a hole. OptionError for a value that cannot be.
+    """
     cls, given = degradations.get(task), dict(options or {})
+    if given.get("sigma") == AUTO:
+        if not issubclass(cls, AdditiveNoise):
+            raise OptionError(
+                f"sigma: {AUTO!r} is for denoise; task {task!r} expects a number, full scale = 1"
+            )
+        return UnknownNoise()
     if not issubclass(cls, Mask):
         return cls(**given)
     hole = Hole.of(given)
     own = {name: value for name, value in given.items() if name not in HOLE_OPTIONS}
-    return cls.named(hole, (size[0], size[1]), **own)
+    return cls(**own) if "mask" in own else cls.named(hole, (size[0], size[1]), **own)
+
+
+def words(text: str) -> tuple[str, dict[str, Any]]:
+    """TASK or TASK:NAME=VALUE:... as the name and the options. UnknownNameError, OptionError."""
+    task, *given = text.split(":")
+    return task, parse(task, ",".join(given))
 
 
 def options(degradation: Degradation) -> dict[str, Any]:
