@@ -1,6 +1,7 @@
 """Restore images from any known degradation with one generative prior."""
 
 from restora.degradations import (
+    JPEG,
     AdditiveNoise,
     Blur,
     Chain,
@@ -12,19 +13,22 @@ from restora.degradations import (
     Mask,
     Poisson,
     Quantize,
-    UnknownNoise,
-    degradations,
     estimate_sigma,
+    from_physics,
 )
 from restora.errors import RestoraError
-from restora.priors import DictionaryPrior, GANPrior, GaussianPrior, Prior, load_prior, priors
+from restora.noise import GaussianNoise, Noise
+from restora.operators import Function, Operator
+from restora.priors import DictionaryPrior, FlowPrior, GANPrior, GaussianPrior, Prior, load_prior
 from restora.restoration import Restoration, restore, stream
-from restora.solvers import LMMSE, TV, LatentMAP, LowRank, Solver, Sparse, Step, solvers
+from restora.solvers import LMMSE, MMSE, TV, Flower, LatentMAP, LowRank, Solver, Sparse, Step
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "JPEG",
     "LMMSE",
+    "MMSE",
     "TV",
     "AdditiveNoise",
     "Blur",
@@ -32,7 +36,11 @@ __all__ = [
     "Degradation",
     "DictionaryPrior",
     "Downsample",
+    "FlowPrior",
+    "Flower",
+    "Function",
     "GANPrior",
+    "GaussianNoise",
     "GaussianPrior",
     "Grayscale",
     "Impulse",
@@ -40,6 +48,8 @@ __all__ = [
     "LinearDegradation",
     "LowRank",
     "Mask",
+    "Noise",
+    "Operator",
     "Poisson",
     "Prior",
     "Quantize",
@@ -48,12 +58,9 @@ __all__ = [
     "Solver",
     "Sparse",
     "Step",
-    "UnknownNoise",
-    "degradations",
     "estimate_sigma",
+    "from_physics",
     "load_prior",
-    "priors",
     "restore",
-    "solvers",
     "stream",
 ]

@@ -52,7 +52,18 @@ class WeightsError(RestoraError):
 
 
 class OptionError(RestoraError):
-    """An option whose value, or whose use here, makes no sense."""
+    """An option whose value, or whose use here, makes no sense.
+
+    `name` is that of the argument, where one is to blame; the text begins with it.
+    """
+
+    def __init__(self, problem: str, name: str | None = None):
+        super().__init__(problem)
+        self.name = name
+
+    def __str__(self) -> str:
+        problem = super().__str__()
+        return f"{self.name}: {problem}" if self.name else problem
 
 
 class DataError(RestoraError):

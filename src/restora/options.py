@@ -1,21 +1,25 @@
 """Options: dataclass fields that are checked when an object is made, read from text, and documented.
 
-An option has one of the types bool, int, float, str, a Literal, or a number or a word
-(`float | Literal["auto"]`). Degradations, solvers and trainings all declare their options with `option` and check them with `check`.
+An option has one of the types bool, int, float, str, a Literal of words, or a number or a word
+(`float | Literal["auto"]`). Degradations, solvers and trainings all declare their options with `option`, and
+check them with `check`.
 """
 
 from __future__ import annotations
 
+import functools
 import math
-import numbers
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, Field, field, fields
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
-
-from torch import Tensor
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from restora.errors import OptionError
+
+T = TypeVar("T")
+Auto = Literal["auto"]
+TOO_LARGE = 2**40
+"""No number is as large as this, whatever its range: computations would overflow."""
 
 
 def option(
@@ -38,12 +42,11 @@ def option(
 
 def options(cls: type) -> Iterator[tuple[Field[Any], Any]]:
     """The options of a dataclass, each with its type."""
-    hints = get_type_hints(cls)
-    return ((entry, hints[entry.name]) for entry in fields(cls) if entry.metadata.get("option"))
+    return iter(_options(cls))
 
 
-def check(instance: Any) -> None:
-    """OptionError, in one line, unless every option has its type and its range.
+def check(instance: Any, skip: Sequence[str] = ()) -> None:
+    """OptionError, in one line, unless every option but those to skip has its type and its range.
 
     NumPy numbers and tensors of one value become Python numbers; a whole number is fit for a float.
     """
@@ -52,21 +55,19 @@ def check(instance: Any) -> None:
         object.__setattr__(instance, entry.name, _checked(entry, hint, value))
 
 
-def plain(value: Any) -> Any:
-    """A NumPy number or a tensor of one value as a Python number; anything else as it is."""
-    if isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, Tensor) and value.ndim == 0:
-        return value.item()
-    if isinstance(value, numbers.Number) and hasattr(value, "item"):
-        return value.item()
+def chosen(value: T | Auto) -> T:
+    """An option that is "auto" by default, once a value has taken the place of "auto"."""
+    assert value != "auto"
     return value
+
+
+def plain(value: Any) -> Any:
+    """A NumPy number or a tensor of no dimensions as a Python number; anything else as it is."""
+    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
 
 
 def words(hint: Any) -> tuple[str, ...]:
     """The words that an option of this type may be, if it may be one."""
-    if get_origin(hint) is Literal:
-        return get_args(hint)
     return tuple(word for part in _parts(hint) if get_origin(part) is Literal for word in get_args(part))
 
 
@@ -89,8 +90,13 @@ def parse(text: str, entry: Field[Any], hint: Any) -> Any:
     return _checked(entry, hint, value)
 
 
+def show(value: Any) -> str:
+    """A value as people would type it, for `parse` to read."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def describe(entry: Field[Any], hint: Any) -> str:
-    """What an option may be: 'a whole number of at least 1', 'center or pixels'."""
+    """What an option may be: 'a whole number of at least 1', "'center' or 'pixels'"."""
     alternatives = [repr(word) for word in words(hint)]
     kind = number(hint)
     if kind is not None:
@@ -98,6 +104,13 @@ def describe(entry: Field[Any], hint: Any) -> str:
     if hint is bool:
         alternatives = ["True or False"]
     return " or ".join(alternatives) or "text"
+
+
+@functools.cache
+def _options(cls: type) -> tuple[tuple[Field[Any], Any], ...]:
+    entries = [entry for entry in fields(cls) if entry.metadata.get("option")]
+    hints = get_type_hints(cls) if entries else {}
+    return tuple((entry, hints[entry.name]) for entry in entries)
 
 
 def _parts(hint: Any) -> tuple[Any, ...]:
@@ -115,17 +128,32 @@ def _range(entry: Field[Any]) -> str:
 
 
 def _checked(entry: Field[Any], hint: Any, value: Any) -> Any:
-    kind, bounds = number(hint), entry.metadata
-    if isinstance(value, bool):
-        ok = hint is bool
-    elif isinstance(value, int | float) and kind is not None:
-        ok = isinstance(value, int) or (kind is float and math.isfinite(value))
-        ok = ok and bounds["low"] <= value <= bounds["high"] and bounds["above"] < value < bounds["below"]
+    kind, whole = number(hint), isinstance(value, int) and not isinstance(value, bool)
+    if whole or isinstance(value, float):
+        fits = kind is float or (kind is int and whole)
+        fits = fits and _in_range(entry, value)
     else:
-        ok = isinstance(value, str) and (hint is str or value in words(hint))
-    if not ok:
-        usual = f"; the default is {entry.default!r}" if entry.default is not MISSING else ""
-        raise OptionError(
-            f"{entry.name}: expected {describe(entry, hint)} ({bounds['help']}), got {value!r}{usual}"
-        )
-    return float(value) if kind is float and isinstance(value, int) and not isinstance(value, bool) else value
+        fits = hint is bool if isinstance(value, bool) else isinstance(value, str) and _is_text(hint, value)
+    if not fits:
+        raise OptionError(_complaint(entry, hint, value), entry.name)
+    return float(value) if whole and kind is float else value
+
+
+def _in_range(entry: Field[Any], value: float) -> bool:
+    bounds = entry.metadata
+    closed = bounds["low"] <= value <= bounds["high"] and abs(value) < TOO_LARGE
+    return closed and bounds["above"] < value < bounds["below"]
+
+
+def _is_text(hint: Any, value: str) -> bool:
+    return hint is str or value in words(hint)
+
+
+def _complaint(entry: Field[Any], hint: Any, value: Any) -> str:
+    meaning, came = entry.metadata["help"].partition(";")[0], " ".join(repr(value).split())
+    if len(came) > 60:
+        came = f"{came[:60]}..."
+    if isinstance(value, int | float) and TOO_LARGE <= abs(value) < math.inf:
+        came = f"{came}, which is too large"
+    usual = f"; the default is {entry.default!r}" if entry.default is not MISSING else ""
+    return f"expected {describe(entry, hint)} ({meaning}), got {came}{usual}"

@@ -1,4 +1,4 @@
-"""One random stream an image, so that results do not depend on how images are batched."""
+"""Random streams, one an image, so that results do not depend on how images are batched."""
 
 from __future__ import annotations
 
@@ -30,18 +30,35 @@ class Window:
         return Window(self.top // by, self.left // by, self.height // by, self.width // by)
 
 
-class Patches(Generator):
-    """A stream of noise for a window of an image: that of the whole image, whatever the window.
+class Stream:
+    """The random numbers of one image. `source`: a seed, or a torch.Generator to draw from."""
 
-    It is drawn in blocks of BLOCK pixels a side, each of which depends on the seed, on how often noise was
-    drawn before, and on the block's place. What is smaller than the window by a whole factor has its part of
-    the noise of an image that is smaller by it.
+    def __init__(self, source: int | Generator):
+        self.generator = source if isinstance(source, Generator) else Generator().manual_seed(source)
+
+    def randn(self, shape: Sequence[int]) -> Tensor:
+        """Standard normal numbers of this shape, on the generator's device."""
+        return torch.randn(tuple(shape), generator=self.generator, device=self.generator.device)
+
+    def poisson(self, rate: Tensor) -> Tensor:
+        """Poisson numbers of these rates."""
+        return torch.poisson(rate.to(self.generator.device), generator=self.generator)
+
+    def within(self, window: Window) -> Stream:
+        """The stream of a window of the image: the same wherever windows overlap."""
+        return WindowStream(self.generator.initial_seed(), window)
+
+
+class WindowStream(Stream):
+    """The random numbers of a window of an image: those of the whole image, whatever the window.
+
+    Numbers are drawn in blocks of BLOCK pixels a side. Each block depends on the seed, on how many draws came
+    before, and on the block's place. A draw that is smaller than the window by a whole factor is the matching
+    part of the noise of an image that is smaller by this factor.
     """
 
-    def __new__(cls, seed: int, window: Window) -> Patches:
-        return super().__new__(cls)
-
     def __init__(self, seed: int, window: Window):
+        super().__init__(seed)
         self.key, self.window, self.drawn = seed, window, 0
 
     def randn(self, shape: Sequence[int]) -> Tensor:
@@ -58,23 +75,27 @@ class Patches(Generator):
         top, left = part.top - first_row * BLOCK, part.left - first_column * BLOCK
         return Window(top, left, height, width).of(torch.cat(blocks, -2))
 
+    def poisson(self, rate: Tensor) -> Tensor:
+        raise NotImplementedError("Poisson numbers are drawn for whole images only")
+
     def _block(self, channels: int, row: int, column: int) -> Tensor:
         source = Generator().manual_seed(seed_of(f"{self.drawn} {channels} {row} {column}", self.key))
         return torch.randn(channels, BLOCK, BLOCK, generator=source)
 
 
-Generators = Generator | Sequence[Generator] | None
+Source = Stream | Generator
+Generators = Source | Sequence[Source] | None
 
 
-def generators(seed: int | Sequence[int], count: int, purpose: str = "") -> list[Generator]:
-    """`count` CPU generators: seeds `seed`, `seed + 1`, ... or the given sequence of seeds.
+def generators(seed: int | Sequence[int], count: int, purpose: str = "") -> list[Stream]:
+    """`count` streams: of the seeds `seed`, `seed + 1`, ... or of the given sequence of seeds.
 
     Other purposes have other streams: a solver with the seed of a simulation does not draw its noise again.
     """
     seeds = range(seed, seed + count) if isinstance(seed, int) else seed
     if len(seeds) != count:
         raise ValueError(f"expected {count} seeds, one an image, got {len(seeds)}")
-    return [Generator().manual_seed((seed_of(purpose, s) if purpose else s) % 2**63) for s in seeds]
+    return [Stream((seed_of(purpose, s) if purpose else s) % 2**63) for s in seeds]
 
 
 def seed_of(name: str, seed: int) -> int:
@@ -86,18 +107,12 @@ def seed_of(name: str, seed: int) -> int:
 def randn(shape: Sequence[int], generator: Generators = None, like: Tensor | None = None) -> Tensor:
     """Standard normal tensor of `shape` (B, ...), drawn image by image on the generators' device.
 
-    `generator` is one generator for the whole batch (images drawn in order), a sequence of B
-    generators, or None for torch's global stream. The result has the dtype and device of `like`.
+    `generator` is one stream or torch.Generator for the whole batch (images drawn in order), a sequence of B
+    of them, or None for torch's global stream. The result has the dtype and device of `like`.
     """
-    batch = shape[0]
-    sources = generator if isinstance(generator, Sequence) else [generator] * batch
-    if len(sources) != batch:
-        raise ValueError(f"expected {batch} generators, one an image, got {len(sources)}")
     rows = [
-        g.randn(shape[1:])
-        if isinstance(g, Patches)
-        else torch.randn(tuple(shape[1:]), generator=g, device=g.device if g is not None else None)
-        for g in sources
+        torch.randn(tuple(shape[1:])) if stream is None else stream.randn(shape[1:])
+        for stream in _streams(generator, shape[0])
     ]
     noise = torch.stack(rows) if rows else torch.empty(tuple(shape))
     return noise if like is None else noise.to(like)
@@ -105,6 +120,15 @@ def randn(shape: Sequence[int], generator: Generators = None, like: Tensor | Non
 
 def poisson(rate: Tensor, generator: Generators = None) -> Tensor:
     """Poisson draws of the rates (B, ...), image by image as `randn`; the dtype and device of `rate`."""
-    sources = generator if isinstance(generator, Sequence) else [generator] * len(rate)
-    rows = [torch.poisson(row.cpu(), generator=g) for row, g in zip(rate, sources, strict=True)]
+    pairs = zip(rate.cpu(), _streams(generator, len(rate)), strict=True)
+    rows = [torch.poisson(row) if stream is None else stream.poisson(row) for row, stream in pairs]
     return torch.stack(rows).to(rate) if rows else rate
+
+
+def _streams(generator: Generators, count: int) -> list[Stream | None]:
+    if generator is None:
+        return [None] * count
+    sources = list(generator) if isinstance(generator, Sequence) else [generator] * count
+    if len(sources) != count:
+        raise ValueError(f"expected {count} generators, one an image, got {len(sources)}")
+    return [source if isinstance(source, Stream) else Stream(source) for source in sources]

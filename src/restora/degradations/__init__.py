@@ -1,21 +1,23 @@
-"""y = A(x) + e: the degradations. One file and one `register` line each."""
+"""Degradations: an operator and noise. A task with a name: one class in a file here, and one line below."""
 
-from restora.degradations.base import Degradation, option
-from restora.degradations.blur import Blur
-from restora.degradations.chain import Chain
-from restora.degradations.downsample import Downsample
-from restora.degradations.grayscale import Grayscale
-from restora.degradations.impulse import Impulse
-from restora.degradations.jpeg import JPEG
-from restora.degradations.linear import LinearDegradation
+from restora.degradations.base import Degradation, lmmse, system_of
+from restora.degradations.general import Chain, LinearDegradation, from_physics
 from restora.degradations.mask import Mask
-from restora.degradations.noise import AdditiveNoise, UnknownNoise
-from restora.degradations.noise_level import estimate_sigma
-from restora.degradations.poisson import Poisson
-from restora.degradations.quantize import Quantize
+from restora.degradations.task import Task
+from restora.degradations.tasks import (
+    JPEG,
+    AdditiveNoise,
+    Blur,
+    Downsample,
+    Grayscale,
+    Impulse,
+    Poisson,
+    Quantize,
+)
+from restora.noise.level import estimate_sigma
 from restora.registry import Registry
 
-degradations: Registry[type[Degradation]] = Registry("task")
+degradations: Registry[type[Task]] = Registry("task")
 degradations.register("inpaint", Mask)
 degradations.register("colorize", Grayscale)
 degradations.register("superres", Downsample)
@@ -39,8 +41,10 @@ __all__ = [
     "Mask",
     "Poisson",
     "Quantize",
-    "UnknownNoise",
+    "Task",
     "degradations",
     "estimate_sigma",
-    "option",
+    "from_physics",
+    "lmmse",
+    "system_of",
 ]

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal
 
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from restora.degradations.base import option, validate
+from restora import options
 from restora.errors import OptionError
+from restora.options import option
 from restora.random import seed_of
 
 Size = tuple[int, int]
@@ -29,19 +30,14 @@ SCRATCHED, LETTERS = 0.06, "abcdefghijklmnopqrstuvwxyz"
 class Hole:
     """What is missing. OptionError for a setting out of range."""
 
-    hole: Literal["center", "pixels", "scratches", "text"] = field(
-        default="center",
-        metadata=option("in place of a mask: half of each side, pixels, scratches, letters"),
+    hole: Literal["center", "pixels", "scratches", "text"] = option(
+        "center", "in place of a mask: half of each side, pixels, scratches, letters"
     )
-    missing: float = field(
-        default=0.5, metadata=option("share of the pixels that --hole pixels takes", 0.001, 0.999)
-    )
-    hole_seed: int = field(default=0, metadata=option("which pixels, scratches or letters", 0))
+    missing: float = option(0.5, "share of the pixels that the hole `pixels` takes", 0.001, 0.999)
+    hole_seed: int = option(0, "which pixels, scratches or letters", 0)
 
     def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
-        for entry in fields(self):
-            validate(entry, hints[entry.name], getattr(self, entry.name))
+        options.check(self)
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Hole:

@@ -1,13 +1,12 @@
-"""Solving A C A^T + sigma^2 I = M for a stationary covariance C, with products in the cosine domain.
+"""Solving M = A C A^T + N for a stationary covariance C, with products in the cosine domain.
 
-    M ~ P = T^T diag_k(G_k + sigma^2 I) T,   G: the spectrum of A x, as far as A keeps frequencies apart
+    M ~ P = T^T diag_k(G_k + N_k) T,   G: the spectrum of A x, as far as A keeps frequencies apart
 
 P^-1 is the preconditioner of conjugate gradients: one iteration where A does (noise, colours, means of
 blocks), a few where only borders mix frequencies.
 
-A mask m mixes them all, but then x' = x + sigma e is seen without noise, and is stationary too, of
-covariance C' = C + sigma^2 I. Its missing part x'_h, h = 1 - m, makes it as likely as can be, and then
-M^-1 r = C'^-1 x':
+A mask m mixes them all. But then x' = x + noise is seen exactly, and is stationary too, of covariance
+C' = C + N. Its missing part x'_h, h = 1 - m, makes it as likely as can be, and then M^-1 r = C'^-1 x':
 
     h C'^-1 h x'_h = -h C'^-1 r,   C'^-1 ~ T^T diag_k(Q_k) T,   P = T^T diag_k(q Q_k + (1 - q) mean Q) T
 
@@ -18,7 +17,6 @@ pixels about a missing one. Source of the last form: T. Chan, "An optimal circul
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -26,60 +24,43 @@ from torch.nn import functional as F
 
 from restora.gaussian.conjugate_gradient import conjugate_gradient
 from restora.gaussian.cosine import dct, idct
-from restora.gaussian.covariance import Covariance, invert, mix
+from restora.gaussian.covariance import invert, mix
 
-if TYPE_CHECKING:
-    from restora.degradations.base import Degradation
-
-Operator = Callable[[Tensor], Tensor]
+Function = Callable[[Tensor], Tensor]
 LEAST = 1e-9  # of the strongest variance: what every frequency has at least
 ROUNDING = 1000  # rounding errors: what each channel has by itself, of the strongest at its frequency
 SHARE = 0.01  # of the tolerance, in the system of the missing pixels, whose residual tells less of the error
 
 
-def solve(
-    degradation: Degradation,
-    C: Covariance,
-    residual: Tensor,
-    tolerance: float,
-    preconditioner: Operator | None = None,
-) -> Tensor:
-    """M^-1 residual, (B, ...), until what is unexplained of it is `tolerance` of it. `preconditioner`: P^-1,
-    where it is not that of `observed_spectrum`."""
-    noise = degradation.sigma**2
-
-    def system(v: Tensor) -> Tensor:
-        return degradation.A(C.rest(degradation.A_adjoint(v))) + noise * v
-
-    if preconditioner is None and (spectrum := degradation.observed_spectrum(C.spectrum)) is not None:
-        preconditioner = inverse(spectrum, noise)
-    return conjugate_gradient(system, residual, tolerance, preconditioner=preconditioner)
-
-
-def inverse(spectrum: Tensor, noise: float | Tensor) -> Operator:
-    """(T^T diag_k(G_k) T + noise I)^-1, G = `spectrum` as in `observed_spectrum`; `noise` broadcasts."""
+def inverse(spectrum: Tensor, noise: float | Tensor = 0.0) -> Function:
+    """(T^T diag_k(G_k) T + noise I)^-1, G = `spectrum`, (..., C, C, H, W); `noise` broadcasts to it."""
     return _filter(invert(_raise(spectrum, noise)))
 
 
-def solve_masked(mask: Tensor, sigma: float, C: Covariance, residual: Tensor, tolerance: float) -> Tensor:
-    """M^-1 residual, A = diag(mask); mask (B or 1, 1, H, W), and `residual` (B, C, H, W) is 0 where it is."""
-    precision = invert(_raise(C.spectrum, sigma**2))
-    missing, apply = 1 - mask.to(residual), _filter(precision)
+def solve_masked(
+    mask: Tensor, spectrum: Tensor, noise: float | Tensor, r: Tensor, tolerance: float
+) -> Tensor:
+    """M^-1 r for A = diag(mask), C of this spectrum (..., C, C, H, W) and noise of variance `noise`.
+
+    mask: (B or 1, 1, H, W). r: (B, C, H, W), 0 where the mask is. The part `tolerance` may be left.
+    """
+    precision = invert(_raise(spectrum, noise))
+    missing, apply = 1 - mask.to(r), _filter(precision)
     if not missing.any():
-        return apply(residual)
+        return apply(r)
     q = _crowding(missing).view(-1, 1, 1, 1, 1)
     mean = precision.mean((-2, -1), keepdim=True)
     nearly = _filter(invert(q * precision + (1 - q) * mean))
     found = conjugate_gradient(
         lambda v: missing * apply(v),
-        -missing * apply(residual),
+        -missing * apply(r),
         SHARE * tolerance,
         preconditioner=lambda r: missing * nearly(r),
     )
-    return (1 - missing) * apply(residual + found)
+    return (1 - missing) * apply(r + found)
 
 
-def _filter(matrices: Tensor) -> Operator:
+def _filter(matrices: Tensor) -> Function:
     return lambda v: idct(mix(matrices, dct(v)))
 
 

@@ -1,98 +1,244 @@
-"""Solving A C A^T + sigma^2 I = M for a covariance C = U^T diag(g) U + R with a few strong directions.
+"""The posterior of Gaussian images: y = A x + e, x ~ N(m, C), e ~ N(0, N).
 
-    B = A U^T,   P = B diag(g) B^T + tau I,   P^-1 v = (v - B h (h B^T B h + tau I)^-1 h B^T v) / tau
+    E[x | y] = m + C A^T M^-1 (y - A m),   M = A C A^T + N
+
+Noise whose variance differs from value to value is made white first: both sides are divided by its standard
+deviation. By conjugate gradients, whose preconditioner depends on C. For C = U^T diag(g) U + R with r
+directions, let B = A U^T:
+
+    P = B diag(g) B^T + tau I,   P^-1 v = (v - B h (h B^T B h + tau I)^-1 h B^T v) / tau
 
 h is diag(g)^(1/2), and tau what the rest and the noise come to on average. A good prior has thousands of
-times more variance along U than across it; without the preconditioner P, conjugate gradients would take an
-iteration for each of its directions or more. B^T B depends on A alone, and serves any weights g. Without
-directions see `restora.gaussian.stationary`.
+times more variance along U than across it; without P, conjugate gradients would take an iteration for each of
+its directions or more. B^T B depends on A alone, and serves any weights g. For C without directions see
+`restora.gaussian.stationary`.
+
+A draw of x given y is the same formula about a draw of x, with a draw of the noise taken from y.
+Source: Papandreou and Yuille, "Gaussian sampling by local perturbations", NIPS 2010.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from restora.gaussian.conjugate_gradient import conjugate_gradient
-from restora.gaussian.covariance import Covariance
+from restora.gaussian.covariance import Covariance, Diagonal, Isotropic, LowRank, Stationary
+from restora.gaussian.stationary import inverse, solve_masked
+from restora.random import Generators
 
-if TYPE_CHECKING:
-    from restora.degradations.base import Degradation
-
-Operator = Callable[[Tensor], Tensor]
+Function = Callable[[Tensor], Tensor]
+TOLERANCE = 1e-3
 
 
-class Observed:
-    """Directions U (r, C, H, W) as `degradation` sees them; for many covariances that share them.
+class LinearMap(Protocol):
+    """What is asked of A, as `restora.operators.Operator` has it."""
 
-    runs: so many images in a row have the same A, where a degradation has one for each image.
+    def __call__(self, x: Tensor) -> Tensor: ...
+    def adjoint(self, u: Tensor) -> Tensor: ...
+    def prox(self, z: Tensor, u: Tensor, gamma: float | Tensor) -> Tensor: ...
+    def take(self, index: Tensor) -> LinearMap: ...
+    def spectrum(self, spectrum: Tensor) -> Tensor | None: ...
+    def preconditioner(self, spectrum: Tensor, gain: Tensor | None, noise: float) -> Function | None: ...
+
+    @property
+    def gram(self) -> Tensor | float | None: ...
+    @property
+    def mask(self) -> Tensor | None: ...
+    @property
+    def shared(self) -> bool: ...
+
+
+class System:
+    """M for the observations of one operator; for many covariances C that share their directions.
+
+    runs: so many images in a row have the same A, where an operator has one for each image.
     """
 
-    def __init__(self, degradation: Degradation, directions: Tensor, batch: int, runs: int = 1):
-        self.degradation, self.directions = degradation, directions
-        self.U, self.B = directions.flatten(1), None
-        self.systems, rank = degradation, len(directions)
-        if not rank:
-            self.gram = self.U.new_zeros(1, 0, 0)
-        elif degradation.take(torch.zeros(2, dtype=torch.long)) is degradation:  # all have the same A
-            self.B = degradation.A(directions).flatten(1)
-            self.gram = (self.B @ self.B.T)[None]
+    def __init__(self, operator: LinearMap, noise: Covariance, runs: int = 1):
+        self.operator, self.noise, self.runs = operator, noise, runs
+        self.gain = noise.values.rsqrt() if isinstance(noise, Diagonal) else None
+        self._directions: Directions | None = None
+
+    def mean(self, C: Covariance, m: Tensor, y: Tensor, tolerance: float | None = None) -> Tensor:
+        """E[x | y], (B, C, H, W), for m (B, C, H, W) and observations y (B, ...).
+
+        tolerance: part of y - A m that may be left unexplained.
+        """
+        if isinstance(C, Isotropic) and not (self._coloured and self.operator.gram is None):
+            return self._by_formula(C, m, y)
+        solution = self.solve(C, y - self.operator(m), tolerance)
+        return m + C(self.operator.adjoint(solution))
+
+    def draw(
+        self,
+        C: Covariance,
+        m: Tensor,
+        y: Tensor,
+        generator: Generators = None,
+        tolerance: float | None = None,
+    ) -> Tensor:
+        """A draw of x given y, (B, C, H, W)."""
+        x = m + C.draw(m, generator)
+        return self.mean(C, x, y - self.noise.draw(y, generator), tolerance)
+
+    def solve(self, C: Covariance, residual: Tensor, tolerance: float | None = None) -> Tensor:
+        """M^-1 residual, (B, ...), until what is unexplained of it is `tolerance` of it.
+
+        An observation's result does not depend on the rest of its batch.
+        """
+        if tolerance is None and isinstance(C, Stationary):
+            tolerance = TOLERANCE
+        if isinstance(C, Stationary) and not C.rank and self._masked:
+            assert self.operator.mask is not None
+            spectrum, noise = self._noisy(C.spectrum)
+            return solve_masked(self.operator.mask, spectrum, noise, residual, tolerance or TOLERANCE)
+
+        def system(v: Tensor) -> Tensor:
+            return self._A(C(self._adjoint(v))) + self._noise(v)
+
+        if isinstance(C, LowRank) and C.rank:
+            directions = self._seen(C.directions)
+
+            def system(v: Tensor) -> Tensor:
+                return self._A(C.rest(self._adjoint(v))) + self._noise(v) + directions.product(C.weights, v)
+
+            preconditioner: Function | None = directions.preconditioner(C, residual)
         else:
-            self.systems = degradation.take(torch.arange(0, batch, runs))
-            alone = (self.systems.take(torch.full((rank,), i)) for i in range(batch // runs))
-            seen = (one.A(directions).flatten(1) for one in alone)
-            self.gram = torch.stack([B @ B.T for B in seen])
+            preconditioner = self._stationary(C.spectrum) if isinstance(C, Stationary) else None
+        right = self.whiten(residual)
+        return self.whiten(conjugate_gradient(system, right, tolerance, preconditioner=preconditioner))
+
+    @property
+    def _coloured(self) -> bool:
+        return not isinstance(self.noise, Isotropic)
+
+    @property
+    def _masked(self) -> bool:
+        return self.operator.mask is not None and isinstance(self.noise, Isotropic | Stationary)
+
+    def _by_formula(self, C: Isotropic, m: Tensor, y: Tensor) -> Tensor:
+        """For C = v I, where A A^T and N are diagonal, or N is white."""
+        v = C.of(m)
+        if isinstance(self.noise, Isotropic):
+            gamma = torch.where(v > 0, v / self.noise.of(m), 0)  # v / 0 is infinite: y is met exactly
+            return self.operator.prox(m, y, gamma)
+        residual = y - self.operator(m)
+        if isinstance(self.noise, Diagonal):
+            scale = C.of(y) * torch.as_tensor(self.operator.gram).to(m) + self.noise.values
+            return m + self.operator.adjoint(C.of(y) * residual / scale)
+        return m + v * self.operator.adjoint(self.solve(C, residual))
+
+    def whiten(self, v: Tensor) -> Tensor:
+        """Observations v (B, ...) in units of their noise, where it differs from value to value."""
+        return v if self.gain is None else self.gain * v
+
+    def _A(self, x: Tensor) -> Tensor:
+        return self.whiten(self.operator(x))
+
+    def _adjoint(self, v: Tensor) -> Tensor:
+        return self.operator.adjoint(self.whiten(v))
+
+    def _noise(self, v: Tensor) -> Tensor:
+        return v if self.gain is not None else self.noise(v)
+
+    def _noisy(self, spectrum: Tensor) -> tuple[Tensor, float | Tensor]:
+        """The spectrum of A x + e, as far as it is one, and the white noise beside it, which broadcasts."""
+        if isinstance(self.noise, Stationary):
+            return spectrum + self.noise.spectrum, 0.0
+        v = self.noise.variance
+        return spectrum, v.view(-1, 1, 1, 1, 1) if isinstance(v, Tensor) and v.ndim else v
+
+    def _stationary(self, spectrum: Tensor) -> Function | None:
+        """M^-1, about, for C of this spectrum."""
+        noise = 1.0 if self.gain is not None else float(torch.as_tensor(self.noise.variance).mean())
+        own = self.operator.preconditioner(spectrum, self.gain, noise)
+        if own is not None or (seen := self.operator.spectrum(spectrum)) is None:
+            return own
+        nearly, gain = inverse(*self._noisy(seen)), self.gain
+        return nearly if gain is None else lambda v: nearly(v / gain) / gain
+
+    def _seen(self, directions: Tensor) -> Directions:
+        if self._directions is None or self._directions.directions.data_ptr() != directions.data_ptr():
+            self._directions = Directions(self, directions)
+        return self._directions
+
+
+class Directions:
+    """Directions U (r, C, H, W) as a system sees them, B = A U^T, in units of the noise where it differs.
+
+    B itself is kept where all images have the same A.
+    """
+
+    def __init__(self, system: System, directions: Tensor):
+        self.system, self.directions, self.U = system, directions, directions.flatten(1)
+        self.B: Tensor | None = None
+        self.gram: Tensor | None = None
+
+    def prepare(self, batch: int) -> Tensor:
+        """B^T B, (1 or groups, r, r)."""
+        operator, gain, runs, rank = self.system.operator, self.system.gain, self.system.runs, len(self.U)
+        if self.gram is not None:
+            return self.gram
+        if operator.shared and (gain is None or len(gain) == 1):
+            self.B = self.system._A(self.directions).flatten(1)
+            self.gram = (self.B @ self.B.T)[None]
+            return self.gram
+        found = []
+        for i in range(0, batch, runs):
+            seen = operator.take(torch.full((rank,), i))(self.directions)
+            B = (seen if gain is None else gain[min(i, len(gain) - 1)] * seen).flatten(1)
+            found.append(B @ B.T)
+        self.gram = torch.stack(found)
+        return self.gram
 
     def along(self, v: Tensor) -> Tensor:
         """B^T v, (B, r), of observations v (B, ...)."""
         if self.B is not None:
             return v.flatten(1) @ self.B.T
-        return self.degradation.A_adjoint(v).flatten(1) @ self.U.T
+        return self.system._adjoint(v).flatten(1) @ self.U.T
 
-    def across(self, weights: Tensor) -> Tensor:
-        """B times weights (B, r): observations, each (m,) or as A gives them."""
+    def across(self, weights: Tensor, like: Tensor) -> Tensor:
+        """B times weights (B, r), shaped like observations."""
         if self.B is not None:
-            return weights @ self.B
-        return self.degradation.A((weights @ self.U).view(-1, *self.directions.shape[1:]))
+            return (weights @ self.B).view_as(like)
+        return self.system._A((weights @ self.U).view(-1, *self.directions.shape[1:]))
 
-    def solve(self, C: Covariance, residual: Tensor, tolerance: float) -> Tensor:
-        """M^-1 residual, (B, ...), until what is unexplained of it is `tolerance` of it.
+    def product(self, weights: Tensor, v: Tensor) -> Tensor:
+        """B diag(weights) B^T v."""
+        self.prepare(len(v))
+        return self.across(weights * self.along(v), v)
 
-        An observation's result does not depend on the rest of its batch.
-        """
-        model, noise = self.degradation, self.degradation.sigma**2
-        if not len(C.weights):
-            return model.solve_stationary(C, residual, tolerance)
-
-        def system(v: Tensor) -> Tensor:
-            rest = model.A(C.rest(model.A_adjoint(v))) + noise * v
-            return rest + self.across(C.weights * self.along(v)).view_as(v)
-
-        return conjugate_gradient(
-            system, residual, tolerance, preconditioner=self._preconditioner(C, residual)
-        )
-
-    def _preconditioner(self, C: Covariance, like: Tensor) -> Operator:
-        h, groups = C.weights.sqrt(), len(self.gram)
-        tau = self._average(C)
-        eye = torch.eye(len(h)).to(h)
-        root = torch.linalg.cholesky(h.unsqueeze(1) * self.gram * h + tau.view(-1, 1, 1) * eye)
+    def preconditioner(self, C: LowRank, like: Tensor) -> Function:
+        h, gram = C.weights.sqrt(), self.prepare(len(like))
+        tau = self._average(C, like)
+        groups, eye = len(tau), torch.eye(C.rank).to(h)
+        root = torch.linalg.cholesky(h.unsqueeze(1) * gram * h + tau.view(-1, 1, 1) * eye)
         each = tau.repeat_interleave(len(like) // groups).view(-1, *[1] * (like.ndim - 1))
 
-        def inverse(v: Tensor) -> Tensor:
-            weights = (h * self.along(v)).view(groups, -1, len(h)).mT
-            found = torch.cholesky_solve(weights, root).mT.reshape(-1, len(h))
-            return (v - self.across(h * found).view_as(v)) / each
+        def inverted(v: Tensor) -> Tensor:
+            weights = (h * self.along(v)).view(groups, -1, C.rank).mT
+            found = torch.cholesky_solve(weights, root).mT.reshape(-1, C.rank)
+            return (v - self.across(h * found, v)) / each
 
-        return inverse
+        return inverted
 
-    def _average(self, C: Covariance) -> Tensor:
-        """(systems,): mean diagonal of A R A^T + sigma^2 I, by a random probe, the same for all."""
+    def _average(self, C: LowRank, like: Tensor) -> Tensor:
+        """(groups,): mean diagonal of A R A^T + N, by a random probe, the same for all."""
+        assert self.gram is not None
+        system, groups = self.system, len(self.gram)
+        noise = torch.as_tensor(1.0 if system.gain is not None else system.noise.variance).to(like).flatten()
+        if len(noise) > 1:
+            groups, noise = len(like) // system.runs, noise[:: system.runs]
         probe = torch.randn(self.directions.shape[1:], generator=torch.Generator().manual_seed(0))
-        v = self.systems.A(probe.to(self.U).expand(len(self.gram), *probe.shape))
-        total = (v * self.systems.A(C.rest(self.systems.A_adjoint(v)))).flatten(1).sum(1)
+        rows = torch.arange(groups) * system.runs
+        one = System(system.operator.take(rows) if len(self.gram) > 1 else system.operator, system.noise)
+        if system.gain is not None:
+            one.gain = system.gain[rows] if len(system.gain) > 1 else system.gain
+        v = one._A(probe.to(self.U).expand(groups, *probe.shape))
+        total = (v * one._A(C.rest(one._adjoint(v)))).flatten(1).sum(1)
         norm = v.square().flatten(1).sum(1)
-        return (total / norm + self.degradation.sigma**2).clamp(min=torch.finfo(v.dtype).eps)
+        return (total / norm + noise).clamp(min=torch.finfo(v.dtype).eps)

@@ -18,8 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from restora.gaussian.cosine import dct, idct
-from restora.gaussian.covariance import Covariance, mix
-from restora.priors.gaussian import GaussianPrior
+from restora.gaussian.covariance import LowRank, mix
 
 LEAST = 1e-3
 Gain = Callable[[Tensor, Tensor, Tensor], Tensor]  # of variances, n^2 and t
@@ -61,16 +60,17 @@ class Wiener(nn.Module):
     powers: Tensor
     squares: Tensor
 
-    def __init__(self, gaussian: GaussianPrior, scale: float = 0.5):
+    def __init__(self, mean: Tensor, covariance: LowRank, scale: float = 0.5):
         super().__init__()
-        self.scale = scale
-        directions, variances = _axes(gaussian.factors.flatten(1))
-        spectrum = torch.einsum("ikhw,jkhw->hwij", gaussian.spread, gaussian.spread)
+        self.scale, spread = scale, covariance.spread
+        factors = covariance.weights.sqrt().unsqueeze(1) * covariance.directions.flatten(1)
+        directions, variances = _axes(factors)
+        spectrum = torch.einsum("ikhw,jkhw->hwij", spread, spread)
         powers, mixing = torch.linalg.eigh(spectrum.double())
         powers, mixing = powers.clamp(min=0).permute(2, 0, 1), mixing.permute(2, 3, 0, 1)
-        parts = {"mean": gaussian.mean, "directions": directions, "mixing": mixing, "powers": powers}
+        parts = {"mean": mean, "directions": directions, "mixing": mixing, "powers": powers}
         for name, value in parts.items():
-            self.register_buffer(name, value.to(gaussian.mean).contiguous(), persistent=False)
+            self.register_buffer(name, value.to(mean).contiguous(), persistent=False)
         spectrum = mix(self.mixing.transpose(0, 1), dct(self._rows()))
         self.register_buffer("squares", spectrum.square().flatten(1), persistent=False)
         within = self.squares @ self.powers.flatten()
@@ -84,7 +84,7 @@ class Wiener(nn.Module):
         centred = w - t_[..., None, None] * self.mean
         return self.mean + gain(centred), self._error(noise, t_)
 
-    def covariance(self, t: float) -> Covariance:
+    def covariance(self, t: float) -> LowRank:
         """C_t in the form of S: exact along each direction and at each frequency of the rest, it neglects
         what couples them; at t = 0 it is S."""
         level = self.mean.new_tensor([t])
@@ -92,7 +92,7 @@ class Wiener(nn.Module):
         powers = _remaining(self.powers, noise[..., None, None], t_[..., None, None])[0]
         along = _remaining(self.variances, noise, t_)[0] - self.squares @ powers.flatten()
         root = torch.einsum("ikhw,khw,jkhw->ijhw", self.mixing, powers.sqrt(), self.mixing)
-        return Covariance(self._rows(), along.clamp(min=0), root.contiguous())
+        return LowRank(root.contiguous(), self._rows(), along.clamp(min=0))
 
     def _rows(self) -> Tensor:
         return self.directions.view(-1, *self.mean.shape)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from restora.gaussian.covariance import Covariance
+from restora.gaussian.covariance import LowRank
 from restora.priors import packing
 from restora.priors.gaussian import GaussianPrior
 
@@ -39,7 +39,7 @@ class Correction(nn.Module):
         return self.residual.mean + (weights @ self.images.flatten(1)).view_as(g)
 
     @property
-    def covariance(self) -> Covariance:
+    def covariance(self) -> LowRank:
         """R."""
         return self.residual.covariance
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from restora.degradations import named
+from restora.degradations import lmmse, named
 from restora.errors import WeightsError
 from restora.networks.unet import UNet
 from restora.priors import packing
@@ -55,18 +55,18 @@ class DirectPrior(Prior):
         self.image_shape = gaussian.image_shape
         self.network, self.gaussian, self.task, self.units = network, gaussian, task, units or Units()
         self.degradation = named.build(task, self.image_shape[1:], options)
-        self.degradation.observed_shape(self.image_shape)
+        self.degradation.operator.observed_shape(self.image_shape)
         self.eval().requires_grad_(False)
 
     def linear(self, y: Tensor) -> Tensor:
         """L(y), (B, C, H, W), of observations y (B, ...)."""
-        return self.degradation.lmmse(self._mean(y), self.gaussian.covariance, y)
+        return lmmse(self.degradation, self._mean(y), self.gaussian.covariance, y)
 
     def lift(self, y: Tensor) -> Tensor:
         """x_0, (B, C, H, W)."""
         mean = self._mean(y)
-        model, observed = self.degradation.tangent(mean, y)
-        back = model.A_adjoint if model.gram is None else model.A_dagger
+        model, observed = self.degradation.gaussian(mean, y)
+        back = model.A_adjoint if model.operator.gram is None else model.A_dagger
         return mean + back(observed - model.A(mean))
 
     def precondition(self, y: Tensor, L: Tensor) -> tuple[Tensor, Tensor]:

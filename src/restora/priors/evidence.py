@@ -6,7 +6,8 @@
 
 v = 1/16 is about the variance of pictures. Where A is not linear, its tangent stands for it in the last two.
 Where A A^T is not diagonal, I stands for the inverse: a network can undo that, conjugate gradients take long.
-Where neither is so, as of JPEG, y is the picture to lift, seen everywhere.
+Of noise that ties values together, as JPEG's, A^+ y is the lift, seen everywhere. The noise of photons counts
+as 1, whatever their number.
 """
 
 from __future__ import annotations
@@ -30,12 +31,13 @@ def channels(image_channels: int) -> int:
 def evidence(y: Tensor, degradation: Degradation, image_shape: tuple[int, int, int]) -> Tensor:
     """(B, 2 C + 1, H, W) of observations y (B, ...) of images of `image_shape` (C, H, W)."""
     grey = y.new_full((len(y), *image_shape), MEAN)
-    model, _ = degradation.tangent(grey, y)
-    ones, noise = torch.ones_like(grey), math.log10(max(model.sigma, LEAST)) + 2
-    if model.gram is None and not degradation.linear:
+    model, z = degradation.gaussian(grey, y)
+    sigma = 1.0 if degradation.valuewise and not degradation.noise.steady else model.sigma
+    ones, noise = torch.ones_like(grey), math.log10(max(sigma, LEAST)) + 2
+    if not degradation.noise.separable:
         lift, seen, noise = degradation.A_dagger(y), ones, math.log10(UNKNOWN) + 2
-    elif model.gram is None:
-        lift, seen = grey + model.A_adjoint(y - model.A(grey)), model.A_adjoint(model.A(ones))
+    elif model.operator.gram is None:
+        lift, seen = grey + model.A_adjoint(z - model.A(grey)), model.A_adjoint(model.A(ones))
     else:
         lift = degradation.condition(grey, VARIANCE, y)
         seen = model.condition(torch.zeros_like(grey), VARIANCE, model.A(ones))

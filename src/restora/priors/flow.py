@@ -93,7 +93,7 @@ class FlowPrior(Prior):
     def wiener(self) -> Wiener | None:
         """The linear denoiser of the Gaussian; made when it is first asked for, which takes a while."""
         if self._wiener is None and self.gaussian is not None:
-            self._wiener = Wiener(self.gaussian, SCALE)
+            self._wiener = Wiener(self.gaussian.mean, self.gaussian.covariance, SCALE)
         return self._wiener
 
     @property

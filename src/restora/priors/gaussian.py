@@ -16,7 +16,7 @@ from torch import Tensor
 
 from restora.errors import ShapeError
 from restora.gaussian.cosine import at_size
-from restora.gaussian.covariance import Covariance
+from restora.gaussian.covariance import LowRank
 from restora.priors import packing
 from restora.priors.base import Prior
 from restora.random import Generators
@@ -50,13 +50,13 @@ class GaussianPrior(Prior):
         return len(self.factors)
 
     @property
-    def covariance(self) -> Covariance:
+    def covariance(self) -> LowRank:
         """S, an operator on images (B, C, H, W)."""
-        return Covariance(self.factors, self.mean.new_ones(self.rank), self.spread)
+        return LowRank(self.spread, self.factors, self.mean.new_ones(self.rank))
 
     def deviation(self, n: int, generator: Generators = None) -> Tensor:
         """n draws from N(0, S), (n, C, H, W)."""
-        return self.covariance.draw(n, generator)
+        return self.covariance.draw(self.mean.expand(n, -1, -1, -1), generator)
 
     def sample(self, n: int, generator: Generators = None) -> Tensor:
         """n images drawn from the prior, (n, C, H, W), cut at 0 and 1."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +23,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from restora.degradations import Degradation
+from restora.degradations import Degradation, system_of
 from restora.errors import OptionError, WeightsError
+from restora.gaussian.system import Directions
 from restora.pictures.atomic import atomic
 from restora.priors.gan import GANPrior
 
@@ -78,9 +79,10 @@ class Lookup:
     def _shortlist(self, y: Tensor, degradation: Degradation, count: int) -> Tensor:
         """Entries (B, count) of least misfit among the codes."""
         mean = self.mean.to(y).expand(len(y), -1, -1, -1)
-        model, observed = degradation.tangent(mean, y)
-        w = (observed - model.A(mean)).flatten(1)
-        metrics = list(self._metrics(model, w))
+        model, observed = degradation.gaussian(mean, y)
+        system = system_of(model)
+        seen, w = Directions(system, self.directions.to(y)), system.whiten(observed - model.A(mean))
+        metrics = list(zip(seen.prepare(len(y)), _by_gram(seen, w), strict=True))
         least = y.new_full((len(y), count), torch.inf)
         found = torch.zeros(len(y), count, dtype=torch.long, device=y.device)
         for first, part in self._parts("codes"):
@@ -92,17 +94,6 @@ class Lookup:
             least = candidates.gather(1, order)
             found = torch.cat([found, entries], 1).gather(1, order)
         return found
-
-    def _metrics(self, model: Degradation, w: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """B B^T (r, r) and B w (b, r) of the images of a batch, those with the same A together."""
-        U = self.directions.to(w)
-        if model.take(torch.zeros(2, dtype=torch.long)) is model:
-            B = model.A(U).flatten(1)
-            yield B @ B.T, w @ B.T
-            return
-        for i in range(len(w)):
-            B = model.take(torch.full((len(U),), i)).A(U).flatten(1)
-            yield B @ B.T, w[i : i + 1] @ B.T
 
     def _parts(self, name: str) -> Iterator[tuple[int, Tensor]]:
         """The rows of a tensor, from which row on."""
@@ -119,6 +110,12 @@ class Lookup:
             inside = (entries >= first) & (entries < first + len(part))
             z[inside] = part[entries[inside] - first]
         return z
+
+
+def _by_gram(seen: Directions, w: Tensor) -> Sequence[Tensor]:
+    """B^T w of the images of a batch, (b, r), those with the same A together."""
+    dots = seen.along(w)
+    return [dots] if seen.B is not None else dots.split(1)
 
 
 def _misfit(codes: Tensor, gram: Tensor, dots: Tensor) -> Tensor:

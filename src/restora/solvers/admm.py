@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, Self
 
 import torch
@@ -28,12 +28,11 @@ from torch import Tensor
 
 from restora.degradations import Degradation, Grayscale, Poisson
 from restora.degradations.anscombe import destabilize, stabilize
-from restora.errors import OptionError
+from restora.options import Auto, chosen, option
 from restora.priors.base import Prior
 from restora.solvers.base import Solver, Step
 
 NOMINAL = 0.1
-TUNED = -1
 STEPS = 20
 Settings = Mapping[str, Any]
 
@@ -50,9 +49,9 @@ class Regularizer(Protocol):
         ...
 
 
-def tuned(help: str) -> Any:
-    """A field whose value, below 0, is the best one on held-out pictures for the task at hand."""
-    return field(default=TUNED, metadata={"help": f"{help}; below 0: the best for the task"})
+def tuned(help: str, low: float = -math.inf, above: float = -math.inf) -> Any:
+    """An option that is "auto" by default: the best value on held-out pictures for the task at hand."""
+    return option("auto", f"{help}; auto: the best for the task", low, above=above)
 
 
 @dataclass(frozen=True)
@@ -61,16 +60,10 @@ class ADMM(Solver):
     those of `Degradation` are for all others."""
 
     best: ClassVar[Mapping[type[Degradation], Settings]]
-    positive: ClassVar[tuple[str, ...]] = ("weight", "penalty", "iterations")
 
-    weight: float = tuned("how much R counts, noise of standard deviation 1")
-    penalty: float = tuned("rho, how closely z follows x; a matter of speed where R is convex")
-    iterations: int = tuned("iterations")
-
-    def __post_init__(self) -> None:
-        for name in self.positive:
-            if getattr(self, name) == 0:
-                raise OptionError(f"{name} must be positive, or below 0 for the best, got 0")
+    weight: float | Auto = tuned("how much R counts, noise of standard deviation 1", above=0)
+    penalty: float | Auto = tuned("rho, how closely z follows x, a matter of speed for convex R", above=0)
+    iterations: int | Auto = tuned("iterations", low=1)
 
     def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
         """No such R says anything of the colours of a grey picture."""
@@ -79,7 +72,7 @@ class ADMM(Solver):
     def settled(self, degradation: Degradation) -> Self:
         """This solver with a value in the place of every one to be the best."""
         row = next(self.best[cls] for cls in type(degradation).__mro__ if cls in self.best)
-        return replace(self, **{name: value for name, value in row.items() if getattr(self, name) < 0})
+        return replace(self, **{name: value for name, value in row.items() if getattr(self, name) == "auto"})
 
     def regularizer(self, start: Tensor, prior: Prior | None) -> Regularizer:
         """R for images like `start`; called on a settled solver."""
@@ -123,13 +116,14 @@ def admm(
     Of an exact observation the restoration is x, which explains it; of a noisy one z, which is regular.
     """
     model, observed = degradation.tangent(start, y)
-    factor, total = settings.weight * (model.sigma or NOMINAL), settings.iterations
-    gamma = 1 / settings.penalty if model.sigma > 0 else math.inf
+    factor, total = chosen(settings.weight) * (model.sigma or NOMINAL), chosen(settings.iterations)
+    penalty = chosen(settings.penalty)
+    gamma = 1 / penalty if model.sigma > 0 else math.inf
     every = max(1, total // STEPS)
     z, u = start, torch.zeros_like(start)
     for i in range(1, total + 1):
         x = degradation.fit(model.prox_l2(z - u, observed, gamma), y)
-        z = regularizer.prox(x + u, factor / settings.penalty)
+        z = regularizer.prox(x + u, factor / penalty)
         u = u + x - z
         if i % every == 0 or i == total:
             found = z if degradation.sigma > 0 else x

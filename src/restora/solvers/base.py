@@ -10,6 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from restora import options
 from restora.degradations import Degradation
 from restora.degradations.named import task_name
 from restora.errors import OptionError, PackageError, PairingError
@@ -38,11 +39,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Solver:
-    """Settings of one method; frozen, so that one object can serve any number of images."""
+    """Settings of one method; frozen, so that one object can serve any number of images.
+
+    A setting is a field made by `restora.options.option`, which is checked when a solver is made.
+    """
 
     needs: ClassVar[type[Prior] | None] = None  # None: any, or none at all
     packages: ClassVar[tuple[str, ...]] = ()  # modules that it imports, beside those that are always there
     extra: ClassVar[str] = "bench"  # which has them
+
+    def __post_init__(self) -> None:
+        options.check(self)
 
     def steps(
         self,
@@ -57,7 +64,8 @@ class Solver:
     def for_samples(self, count: int) -> Solver:
         """This solver, set to give `count` restorations an image."""
         if count > 1:
-            raise OptionError(f"{type(self).__name__} finds one restoration an image; use --samples 1")
+            name = type(self).__name__
+            raise OptionError(f"{name} finds one restoration an image; expected 1, got {count}", "samples")
         return self
 
     def for_uncertainty(self, count: int = 1) -> Solver:

@@ -1,11 +1,10 @@
 """What the observation adds to a flow's estimate: the posterior of x ~ N(x_hat, C_t) given y.
 
-    x_hat = D_t(w),   E[x | w, y] = x_hat + C_t A^T (A C_t A^T + sigma^2 I)^-1 (y - A x_hat)
+    x_hat = D_t(w),   E[x | w, y] = x_hat + C_t A^T (A C_t A^T + N)^-1 (y - A x_hat)
 
 C_t is the covariance of x given w: that of the prior's Gaussian, n^2 S (t^2 S + n^2 I)^-1 with n = (1 - t) s;
-or nu^2 I with nu = n / sqrt(t^2 + (1 - t)^2). A draw is the same about a draw of x and of the noise
-(Papandreou and Yuille, NIPS 2010). For the quantiser see `Quantize.condition`, `Degradation.tangent` and, for
-its draws, `Quantize.draw`.
+or nu^2 I with nu = n / sqrt(t^2 + (1 - t)^2). What is not linear or Gaussian is up to
+`Degradation.condition` and `draw`.
 """
 
 from __future__ import annotations
@@ -20,8 +19,9 @@ from restora.degradations import Degradation
 from restora.errors import PairingError
 from restora.gaussian.system import Observed
 from restora.priors.flow import SCALE, FlowPrior
+from restora.random import Generators
 
-Covariance = Literal["prior", "isotropic"]
+Source = Literal["prior", "isotropic"]
 
 
 class Conditioner:
@@ -35,7 +35,7 @@ class Conditioner:
         self,
         prior: FlowPrior,
         degradation: Degradation,
-        covariance: Covariance = "prior",
+        covariance: Source = "prior",
         tolerance: float = 1e-2,
         runs: int = 1,
     ):
@@ -45,43 +45,33 @@ class Conditioner:
             )
         self.prior, self.degradation, self.covariance = prior, degradation, covariance
         self.tolerance, self.runs = tolerance, runs
-        self._seen: Observed | None = None
+        self._system: System | None = None
 
     def mean(self, x_hat: Tensor, t: float, y: Tensor) -> Tensor:
-        """E[x | y] for x ~ N(x_hat, C_t), (B, C, H, W); where A is neither linear nor `linearised`, C_t
-        counts as c_t^2 I."""
-        if self.covariance == "isotropic" or not (self.degradation.linear or self.degradation.linearised):
-            return self.degradation.condition(x_hat, self._variance(t), y)
-        assert self.prior.wiener is not None
-        C = self.prior.wiener.covariance(t)
-        if self._seen is None:
-            model = self.degradation.tangent(x_hat, y)[0]
-            self._seen = Observed(model, C.directions, len(y), self.runs)
-        return self.degradation.lmmse(x_hat, C, y, self._seen, self.tolerance)
+        """E[x | y] for x ~ N(x_hat, C_t), (B, C, H, W)."""
+        system = self._look(x_hat, y)
+        C = self._given(t)
+        return self.degradation.condition(x_hat, C, y, tolerance=self.tolerance, system=system)
 
-    def draw(self, x_hat: Tensor, t: float, y: Tensor, streams: Sequence[torch.Generator]) -> Tensor:
-        """A draw of x given y, one stream an image.
+    def draw(self, x_hat: Tensor, t: float, y: Tensor, streams: Generators) -> Tensor:
+        """A draw of x given y, one stream an image."""
+        system = self._look(x_hat, y)
+        C = self._given(t)
+        return self.degradation.draw(x_hat, C, y, streams, tolerance=self.tolerance, system=system)
 
-        Where A is not linear, what C_t has along its directions is drawn first, whatever y is, and its rest,
-        taken for white, given y: were all of C_t white, draws would have no errors in common with their
-        neighbours, which the next step would average away, and be too sure.
-        """
+    def _given(self, t: float) -> Covariance:
+        """C_t."""
         if self.covariance == "isotropic":
-            return self.degradation.draw(x_hat, self._variance(t), y, streams)
+            return Isotropic(_isotropic(t))
         assert self.prior.wiener is not None
-        C = self.prior.wiener.covariance(t)
-        if not self.degradation.linear:
-            x = x_hat + C.draw_along(len(x_hat), streams)
-            return self.degradation.draw(x, C.rest_variance, y, streams)
-        x = x_hat + C.draw(len(x_hat), streams)
-        return self.mean(x, t, self.degradation.perturb(x, y, streams)[1])
+        return self.prior.wiener.covariance(t)
 
-    def _variance(self, t: float) -> float:
-        """Of a value: c_t^2, or nu^2."""
-        if self.covariance == "isotropic":
-            return _isotropic(t)
-        assert self.prior.wiener is not None
-        return self.prior.wiener.error(t) ** 2
+    def _look(self, x_hat: Tensor, y: Tensor) -> System | None:
+        """What A makes of the directions, where that is the same at every level."""
+        degradation = self.degradation
+        if self._system is None and degradation.operator.linear and degradation.noise.steady:
+            self._system = system_of(degradation.gaussian(x_hat, y)[0], self.runs)
+        return self._system
 
 
 def _isotropic(t: float) -> float:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import torch
@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from restora.degradations import Degradation
-from restora.errors import OptionError
+from restora.options import option
 from restora.priors.base import Prior
 from restora.priors.flow import SCALE, FlowPrior
 from restora.random import randn
@@ -43,29 +43,14 @@ class DFlow(Solver):
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
 
-    iterations: int = field(default=40, metadata={"help": "iterations of L-BFGS at most"})
-    restarts: int = field(default=1, metadata={"help": "random starts an image"})
-    ode_steps: int = field(
-        default=6, metadata={"help": "steps of the ODE, of two evaluations of the network"}
+    iterations: int = option(40, "iterations of L-BFGS at most", 1)
+    restarts: int = option(1, "random starts an image", 1)
+    ode_steps: int = option(6, "steps of the ODE, of two evaluations of the network", 1)
+    regularizer: Literal["gaussian", "radius"] = option(
+        "gaussian", "what latents should be: probable, or of a probable length"
     )
-    regularizer: Literal["gaussian", "radius"] = field(
-        default="gaussian", metadata={"help": "what latents should be: probable, or of a probable length"}
-    )
-    weight: float = field(default=1.0, metadata={"help": "of the regulariser, in units of 2 sigma^2"})
-    alpha: float = field(
-        default=0.9, metadata={"help": "share of the flow's inverse of A^dagger y in the start, from 0 to 1"}
-    )
-
-    def __post_init__(self) -> None:
-        for name in ("iterations", "restarts", "ode_steps"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.weight < 0:
-            raise OptionError(f"weight must be at least 0, got {self.weight}")
-        if not 0 <= self.alpha <= 1:
-            raise OptionError(f"alpha must be from 0 to 1, got {self.alpha}")
-        if self.regularizer not in ("gaussian", "radius"):
-            raise OptionError(f"regularizer must be gaussian or radius, got {self.regularizer!r}")
+    weight: float = option(1.0, "of the regulariser, in units of 2 sigma^2", 0)
+    alpha: float = option(0.9, "share of the flow's inverse of A^dagger y in the start", 0, 1)
 
     def for_samples(self, count: int) -> DFlow:
         return replace(self, restarts=max(self.restarts, count))

@@ -18,7 +18,7 @@ import numpy as np
 from torch import Tensor
 
 from restora.degradations import Blur, Degradation
-from restora.errors import OptionError
+from restora.options import Auto, chosen
 from restora.priors.base import Prior
 from restora.solvers.admm import tuned
 from restora.solvers.classical import Reference
@@ -54,15 +54,10 @@ class Deconvolution(Reference):
 
         return each(y, lambda image: np.stack([sharp(channel) for channel in image]))
 
-    def __post_init__(self) -> None:
-        (name,) = (entry.name for entry in fields(self))
-        if getattr(self, name) == 0:
-            raise OptionError(f"{name} must be positive, or below 0 for the best, got 0")
-
     def settled(self, blur: Blur) -> Self:
         """This solver with the best value for the kernel, if it was left to it."""
         (name,) = (entry.name for entry in fields(self))
-        return self if getattr(self, name) > 0 else replace(self, **{name: self.best[blur.kernel]})
+        return replace(self, **{name: self.best[blur.kernel]}) if getattr(self, name) == "auto" else self
 
     def sharpen(self, channel: Array, kernel: Array, noise: float) -> Array:
         """A channel (H, W), about in [0, 1], without its convolution with the kernel."""
@@ -75,12 +70,12 @@ class RichardsonLucy(Deconvolution):
 
     best: ClassVar[Mapping[str, float]] = {"gaussian": 50, "motion": 15}
 
-    iterations: int = tuned("iterations; the more noise, the fewer")
+    iterations: int | Auto = tuned("iterations, the fewer the more noise", low=1)
 
     def sharpen(self, channel: Array, kernel: Array, noise: float) -> Array:
         from skimage.restoration import richardson_lucy
 
-        return richardson_lucy(channel.clip(0), kernel, self.iterations, clip=False)
+        return richardson_lucy(channel.clip(0), kernel, chosen(self.iterations), clip=False)
 
 
 @dataclass(frozen=True)
@@ -93,9 +88,9 @@ class Wiener(Deconvolution):
     best: ClassVar[Mapping[str, float]] = {"gaussian": 30.0, "motion": 300.0}
     periodic: ClassVar[bool] = True
 
-    balance: float = tuned("weight of the Laplacian, noise of variance 1")
+    balance: float | Auto = tuned("weight of the Laplacian, noise of variance 1", above=0)
 
     def sharpen(self, channel: Array, kernel: Array, noise: float) -> Array:
         from skimage.restoration import wiener
 
-        return wiener(channel, kernel, self.balance * noise**2, clip=False)
+        return wiener(channel, kernel, chosen(self.balance) * noise**2, clip=False)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal, Self, get_args
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from restora.degradations import AdditiveNoise, Degradation, Poisson, Quantize
 from restora.degradations.anscombe import destabilize, stabilize
-from restora.errors import OptionError
+from restora.options import Auto, chosen, option
 from restora.priors.base import Prior
 from restora.solvers.admm import tuned
 from restora.solvers.classical import Reference
@@ -66,11 +66,7 @@ class Wavelet(Denoiser):
 
     packages: ClassVar[tuple[str, ...]] = ("pywt",)
 
-    wavelet: Basis = field(default="db2", metadata={"help": "as PyWavelets names them, db1 being Haar's"})
-
-    def __post_init__(self) -> None:
-        if self.wavelet not in get_args(Basis):
-            raise OptionError(f"wavelet must be {' or '.join(get_args(Basis))}, got {self.wavelet!r}")
+    wavelet: Basis = option("db2", "as PyWavelets names them, db1 being Haar's")
 
     def denoise(self, image: Array, noise: float) -> Array:
         from skimage.restoration import denoise_wavelet
@@ -95,14 +91,10 @@ class NonLocal(Denoiser):
 
     best: ClassVar[tuple[float, float]]
 
-    strength: float = tuned("h, in standard deviations of the noise")
-
-    def __post_init__(self) -> None:
-        if self.strength == 0:
-            raise OptionError("strength must be positive, or below 0 for the best, got 0")
+    strength: float | Auto = tuned("h, in standard deviations of the noise", above=0)
 
     def settled(self, degradation: Degradation) -> Self:
-        if self.strength > 0:
+        if self.strength != "auto":
             return self
         return replace(self, strength=self.best[isinstance(degradation, Quantize)])
 
@@ -116,14 +108,8 @@ class NLMeans(NonLocal):
 
     best: ClassVar[tuple[float, float]] = (0.55, 0.85)
 
-    patch: int = field(default=5, metadata={"help": "pixels a side of a patch, odd"})
-    distance: int = field(default=6, metadata={"help": "pixels that patches are looked for away"})
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("patch", "distance"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"{name} must be at least 1, got {getattr(self, name)}")
+    patch: int = option(5, "pixels a side of a patch, odd", 1)
+    distance: int = option(6, "pixels that patches are looked for away", 1)
 
     def denoise(self, image: Array, noise: float) -> Array:
         from skimage.restoration import denoise_nl_means
@@ -133,7 +119,7 @@ class NLMeans(NonLocal):
             pixels,
             patch_size=self.patch,
             patch_distance=self.distance,
-            h=self.strength * noise,
+            h=chosen(self.strength) * noise,
             sigma=noise,
             fast_mode=True,
             channel_axis=-1,

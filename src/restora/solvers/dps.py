@@ -25,15 +25,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
-from restora.errors import OptionError
 from restora.gaussian.conjugate_gradient import conjugate_gradient
+from restora.options import option
 from restora.priors.base import Prior
 from restora.priors.flow import SCALE, FlowPrior
 from restora.random import randn
@@ -49,29 +49,15 @@ class DPS(Solver):
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
 
-    iterations: int = field(default=20, metadata={"help": "steps from noise to image"})
-    runs: int = field(
-        default=1, metadata={"help": "runs an image; their mean is the restoration, their spread its std"}
+    iterations: int = option(20, "steps from noise to image", 1)
+    runs: int = option(1, "runs an image; their mean is the restoration, their spread its std", 1)
+    covariance: Literal["network", "isotropic"] = option(
+        "network", "of the estimate's error: from the network's gradient, or a bound"
     )
-    covariance: Literal["network", "isotropic"] = field(
-        default="network",
-        metadata={"help": "of the estimate's error: from the network's gradient, or a bound"},
+    inner: int = option(1, "conjugate gradients at most, each a gradient of the network (network)", 1)
+    tolerance: float = option(
+        1e-2, "part of y - A x_hat that the linear solves may leave unexplained", above=0, below=1
     )
-    inner: int = field(
-        default=1, metadata={"help": "conjugate gradients at most, each a gradient of the network (network)"}
-    )
-    tolerance: float = field(
-        default=1e-2, metadata={"help": "part of y - A x_hat that the linear solves may leave unexplained"}
-    )
-
-    def __post_init__(self) -> None:
-        for name in ("iterations", "runs", "inner"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 < self.tolerance < 1:
-            raise OptionError(f"tolerance must be between 0 and 1, got {self.tolerance}")
-        if self.covariance not in ("network", "isotropic"):
-            raise OptionError(f"covariance must be network or isotropic, got {self.covariance!r}")
 
     def for_samples(self, count: int) -> DPS:
         """The mean of the runs is the first restoration, and the runs are the others."""

@@ -16,14 +16,14 @@ Source: Pourya, El Rawas and Unser, "Flower: A Flow-Matching Solver for Inverse 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
-from restora.errors import OptionError
+from restora.options import option
 from restora.priors.base import Prior
 from restora.priors.flow import SCALE, FlowPrior
 from restora.random import randn
@@ -35,7 +35,7 @@ from restora.solvers.runs import Runs
 def orientations_field() -> int:
     """The setting of how many evaluations denoising takes."""
     text = "of the noisy picture, turned and mirrored as the prior allows, that denoising averages over"
-    return field(default=4, metadata={"help": text})
+    return option(4, text, 1)
 
 
 @dataclass(frozen=True)
@@ -44,31 +44,16 @@ class Flower(Solver):
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
 
-    iterations: int = field(default=20, metadata={"help": "steps from noise to image"})
-    runs: int = field(
-        default=1, metadata={"help": "runs an image; their mean is the restoration, their spread its std"}
-    )
-    covariance: Covariance = field(
-        default="prior", metadata={"help": "of the estimate's error: from the prior's Gaussian, or nu^2 I"}
-    )
-    refine: Literal["mean", "sample"] = field(
-        default="mean",
-        metadata={"help": "each step takes the mean of p(x | w, y), sharper, or a draw, of the right spread"},
+    iterations: int = option(20, "steps from noise to image", 1)
+    runs: int = option(1, "runs an image; their mean is the restoration, their spread its std", 1)
+    covariance: Covariance = option("prior", "of the estimate's error: from the prior's Gaussian, or nu^2 I")
+    refine: Literal["mean", "sample"] = option(
+        "mean", "each step takes the mean of p(x | w, y), sharper, or a draw, of the right spread"
     )
     orientations: int = orientations_field()
-    tolerance: float = field(
-        default=1e-2, metadata={"help": "part of y - A x_hat that the linear solve may leave unexplained"}
+    tolerance: float = option(
+        1e-2, "part of y - A x_hat that the linear solve may leave unexplained", above=0, below=1
     )
-
-    def __post_init__(self) -> None:
-        for name in ("iterations", "runs", "orientations"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 < self.tolerance < 1:
-            raise OptionError(f"tolerance must be between 0 and 1, got {self.tolerance}")
-        for name, known in {"covariance": ("prior", "isotropic"), "refine": ("mean", "sample")}.items():
-            if getattr(self, name) not in known:
-                raise OptionError(f"{name} must be {' or '.join(known)}, got {getattr(self, name)!r}")
 
     def for_samples(self, count: int) -> Flower:
         """The mean of the runs is the first restoration, and the runs are the others."""

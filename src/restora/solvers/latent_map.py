@@ -13,14 +13,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
-from restora.errors import OptionError
+from restora.options import Auto, chosen, option
 from restora.priors.base import Prior
 from restora.priors.gan import GANPrior
 from restora.solvers import finish
@@ -32,65 +32,53 @@ from restora.solvers.starts import kind, number, starts
 SEARCH = 100  # iterations, where there are any and none are set
 
 
-def _setting(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"help": text})
-
-
 @dataclass(frozen=True)
 class LatentMAP(Solver):
     """Latents by gradient descent from one or several starts, the best kept."""
 
     needs: ClassVar[type[Prior] | None] = GANPrior
 
-    p: int = _setting(2, "power of the data term, 1 or 2")
-    lambda_d: float = _setting(0.1, "weight of the discriminator's logit")
-    lambda_z: float = _setting(0.3, "weight of the latent's log prior")
-    start: Literal["auto", "random", "encoder", "lookup"] = _setting(
+    p: int = option(2, "power of the data term", 1, 2)
+    lambda_d: float = option(0.1, "weight of the discriminator's logit", 0)
+    lambda_z: float = option(0.3, "weight of the latent's log prior", 0)
+    start: Literal["auto", "random", "encoder", "lookup"] = option(
         "auto",
         "where the search begins; auto: the table if one is given, else the prior's encoder if it has one",
     )
-    table: str = _setting("", "folder that 'restora train lookup' wrote")
-    iterations: int = _setting(
-        -1,
-        "gradient steps at most; 0: the best start itself; -1: 0 for one answer from an encoder whose images "
-        f"have a measured correction, which a search only makes worse, else {SEARCH}",
+    table: str = option("", "folder that 'restora train lookup' wrote")
+    iterations: int | Auto = option(
+        "auto",
+        "gradient steps at most; 0: the best start itself; auto: 0 for one answer from an encoder whose "
+        f"images have a measured correction, which a search only makes worse, else {SEARCH}",
+        0,
     )
-    budget: float = _setting(0.0, "seconds an image that the search may take (0: as long as it takes)")
-    restarts: int = _setting(0, "starts an image (0: 1 from the encoder or the table, 3 random ones)")
-    survivors: int = _setting(1, "starts an image that go on after the trial, the best ones")
-    trial: float = _setting(0.2, "share of the iterations that every start gets")
-    rate: float = _setting(0.2, "largest step size of the optimiser")
-    optimizer: Literal["adam", "nesterov"] = _setting("adam", "rule of descent; nesterov clips z to [-1, 1]")
-    schedule: Literal["cosine", "constant"] = _setting("cosine", "step size over the iterations")
-    window: int = _setting(0, "inpainting: pixels this near the hole weigh more (0: all weigh the same)")
-    patience: int = _setting(30, "a latent stops after so many steps without progress (0: never)")
-    tolerance: float = _setting(1e-3, "relative decrease of the objective that counts as progress")
-    precision: Literal["auto", "float32"] = _setting(
+    budget: float = option(0.0, "seconds an image that the search may take; 0: as long as it takes", 0)
+    restarts: int | Auto = option(
+        "auto", "starts an image; auto: 1 from the encoder or the table, 3 random ones", 1
+    )
+    survivors: int = option(1, "starts an image that go on after the trial, the best ones", 1)
+    trial: float = option(0.2, "share of the iterations that every start gets", 0, 1)
+    rate: float = option(0.2, "largest step size of the optimiser", above=0)
+    optimizer: Literal["adam", "nesterov"] = option("adam", "rule of descent; nesterov clips z to [-1, 1]")
+    schedule: Literal["cosine", "constant"] = option("cosine", "step size over the iterations")
+    window: int = option(0, "inpainting: pixels this near the hole weigh more; 0: all weigh the same", 0)
+    patience: int = option(30, "a latent stops after so many steps without progress; 0: never", 0)
+    tolerance: float = option(1e-3, "relative decrease of the objective that counts as progress", 0)
+    precision: Literal["auto", "float32"] = option(
         "auto", "arithmetic of the search; auto: bfloat16 where the processor multiplies it faster"
     )
-    adapt: int = _setting(0, "steps in which each image adapts a generator of its own to y, after the search")
-    adapt_rate: float = _setting(
-        3e-4, "step size on the weights of that generator; on its latent 30 times it"
+    adapt: int = option(
+        0, "steps in which each image adapts a generator of its own to y, after the search", 0
     )
-    finish: Literal["auto", "gaussian", "smooth", "blend", "project", "none"] = _setting(
+    adapt_rate: float = option(
+        3e-4, "step size on the weights of that generator; on its latent 30 times it", above=0
+    )
+    finish: Literal["auto", "gaussian", "smooth", "blend", "project", "none"] = option(
         "auto",
         "how G(z) is made to agree with y: as was measured on photographs with the encoder, by a smooth "
         "correction, by Poisson blending (inpainting only), by the least correction, or not at all; auto: "
         "gaussian where the prior has that, else smooth",
     )
-
-    def __post_init__(self) -> None:
-        if self.p not in (1, 2):
-            raise OptionError(f"p must be 1 or 2, got {self.p}")
-        for name in ("rate", "adapt_rate"):
-            if not getattr(self, name) > 0:
-                raise OptionError(f"{name} must be positive, got {getattr(self, name)}")
-        least = dict.fromkeys(
-            ("lambda_d", "lambda_z", "trial", "window", "patience", "tolerance", "budget"), 0
-        )
-        for name, low in {**least, "iterations": -1, "restarts": 0, "adapt": 0, "survivors": 1}.items():
-            if getattr(self, name) < low:
-                raise OptionError(f"{name} must be at least {low}, got {getattr(self, name)}")
 
     def for_samples(self, count: int) -> LatentMAP:
         return replace(self, survivors=max(self.survivors, count))
@@ -114,7 +102,7 @@ class LatentMAP(Solver):
 
     def settled(self, prior: GANPrior) -> LatentMAP:
         """This solver with the number of iterations that suits the prior, if it was left to it."""
-        if self.iterations >= 0:
+        if self.iterations != "auto":
             return self
         start = kind(self, prior)
         found = start == "encoder" and number(self, start) == 1
@@ -123,14 +111,15 @@ class LatentMAP(Solver):
 
     def descend(self, search: Search) -> Iterator[Step]:
         """All steps of the search, until they or the budget are over."""
-        begun, done = time.monotonic(), 0.0 if self.iterations else 1.0
+        total = chosen(self.iterations)
+        begun, done = time.monotonic(), 0.0 if total else 1.0
         while done < 1 and search.active.numel():
             search.advance(done)
-            done = max(search.steps / self.iterations, self._spent(begun, len(search.y)))
+            done = max(search.steps / total, self._spent(begun, len(search.y)))
             if not search.tried and done >= self.trial:
                 search.drop_losers()
             if done < 1 and search.active.numel():
-                yield Step(search.steps, self.iterations, *search.present())
+                yield Step(search.steps, total, *search.present())
 
     def _draw(self, z: Tensor, y: Tensor, degradation: Degradation, prior: GANPrior) -> Tensor:
         """The images (B, K, C, H, W) of latents (B, K, ...), each of a generator of its own if asked for."""
@@ -150,7 +139,7 @@ class LatentMAP(Solver):
         """Of a step, when the part `done` of the steps, or of the budget, is over."""
         if self.schedule == "constant":
             return self.rate
-        warm_up = min(1.0, (done + 1 / self.iterations) / 0.05)
+        warm_up = min(1.0, (done + 1 / chosen(self.iterations)) / 0.05)
         return self.rate * warm_up * 0.5 * (1 + math.cos(math.pi * done))
 
     def objective(self, x: Tensor, z: Tensor, fidelity: Tensor, prior: GANPrior) -> Tensor:

@@ -10,14 +10,14 @@ taken from y (Papandreou and Yuille, NIPS 2010). The standard deviation is that 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
-from restora.errors import OptionError
+from restora.options import option
 from restora.priors.base import Prior
 from restora.priors.gaussian import GaussianPrior
 from restora.solvers.base import DRAWS, Solver, Step
@@ -29,18 +29,10 @@ class LMMSE(Solver):
 
     needs: ClassVar[type[Prior] | None] = GaussianPrior
 
-    tolerance: float = field(
-        default=1e-3, metadata={"help": "part of y - A mean that the linear solve may leave unexplained"}
+    tolerance: float = option(
+        1e-3, "part of y - A mean that the linear solve may leave unexplained", above=0, below=1
     )
-    samples: int = field(
-        default=1, metadata={"help": "the posterior mean, and this many less one draws from the posterior"}
-    )
-
-    def __post_init__(self) -> None:
-        if not 0 < self.tolerance < 1:
-            raise OptionError(f"tolerance must be between 0 and 1, got {self.tolerance}")
-        if self.samples < 1:
-            raise OptionError(f"samples must be at least 1, got {self.samples}")
+    samples: int = option(1, "the posterior mean, and this many less one draws from the posterior", 1)
 
     def for_samples(self, count: int) -> LMMSE:
         return replace(self, samples=max(self.samples, count))

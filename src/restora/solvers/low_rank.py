@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from restora.degradations import AdditiveNoise, Blur, Degradation, Downsample, Mask, Quantize
+from restora.options import Auto, chosen
 from restora.priors.base import Prior
 from restora.solvers.admm import ADMM, NOMINAL, Regularizer, Settings, tuned
 from restora.solvers.tv import tv_start
@@ -45,20 +46,20 @@ class LowRank(ADMM):
         Degradation: {"weight": 0.5, "penalty": 0.05, "iterations": 10, "rank": 6},
     }
 
-    rank: int = tuned("r: singular values that cost nothing")
+    rank: int | Auto = tuned("r: singular values that cost nothing", low=0)
 
     def settled(self, degradation: Degradation) -> LowRank:
         """The more noise, the fewer directions stand out of it; the table has the rank for sigma = 0.1."""
         found = super().settled(degradation)
-        if self.rank >= 0 or not isinstance(degradation, AdditiveNoise) or degradation.sigma == 0:
+        if self.rank != "auto" or not isinstance(degradation, AdditiveNoise) or degradation.sigma == 0:
             return found
-        return replace(found, rank=max(1, round(found.rank * (NOMINAL / degradation.sigma) ** 0.75)))
+        return replace(found, rank=max(1, round(chosen(found.rank) * (NOMINAL / degradation.sigma) ** 0.75)))
 
     def start(self, y: Tensor, degradation: Degradation) -> Tensor:
         return tv_start(y, degradation)
 
     def regularizer(self, start: Tensor, prior: Prior | None) -> Regularizer:
-        return TruncatedNuclearNorm(start, self.rank)
+        return TruncatedNuclearNorm(start, chosen(self.rank))
 
 
 class TruncatedNuclearNorm:

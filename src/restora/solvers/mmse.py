@@ -17,14 +17,15 @@ The network sees each estimate in another orientation, if its prior has several;
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
-from restora.errors import OptionError, PairingError
+from restora.errors import PairingError
+from restora.options import Auto, option
 from restora.priors.base import Prior
 from restora.priors.flow import SCALE, FlowPrior
 from restora.random import randn
@@ -53,26 +54,16 @@ class MMSE(Solver):
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
 
-    first: float = field(default=0.0, metadata={"help": "the first level t, below 1; 0: by the task"})
-    last: float = field(default=0.0, metadata={"help": "the last level t, below 1; 0: by the task"})
-    iterations: int = field(default=0, metadata={"help": "levels from the first to the last; 0: by the task"})
-    draws: int = field(
-        default=0, metadata={"help": "draws of the noise a level, two evaluations each; 0: by the task"}
+    first: float | Auto = option("auto", "the first level t; auto: by the task", 0, below=1)
+    last: float | Auto = option("auto", "the last level t; auto: by the task", 0, below=1)
+    iterations: int | Auto = option("auto", "levels from the first to the last; auto: by the task", 1)
+    draws: int | Auto = option(
+        "auto", "draws of the noise a level, two evaluations each; auto: by the task", 1
     )
     orientations: int = orientations_field()
-    tolerance: float = field(
-        default=0.1, metadata={"help": "part of y - A x_hat that the linear solve may leave unexplained"}
+    tolerance: float = option(
+        0.1, "part of y - A x_hat that the linear solve may leave unexplained", above=0, below=1
     )
-
-    def __post_init__(self) -> None:
-        for name in ("first", "last"):
-            if not 0 <= getattr(self, name) < 1:
-                raise OptionError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
-        for name, least in {"iterations": 0, "draws": 0, "orientations": 1}.items():
-            if getattr(self, name) < least:
-                raise OptionError(f"{name} must be at least {least}, got {getattr(self, name)}")
-        if not 0 < self.tolerance < 1:
-            raise OptionError(f"tolerance must be between 0 and 1, got {self.tolerance}")
 
     def for_samples(self, count: int) -> Solver:
         """Several restorations are draws, and Flower's."""
@@ -95,7 +86,8 @@ class MMSE(Solver):
     def schedule(self, degradation: Degradation) -> Schedule:
         """What is set, and for the rest what suits the task."""
         usual = LINEAR if degradation.linear or degradation.linearised else CELLS
-        return Schedule(*(getattr(self, name) or value for name, value in usual._asdict().items()))
+        own = {name: getattr(self, name) for name in usual._fields}
+        return usual._replace(**{name: value for name, value in own.items() if value != "auto"})
 
     def steps(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from restora.degradations import Degradation, Mask
-from restora.errors import OptionError, ShapeError
+from restora.errors import ShapeError
+from restora.options import chosen, option
 from restora.priors.base import Prior
 from restora.solvers.denoisers import Array, Denoiser, NonLocal, each
 
@@ -27,12 +28,7 @@ class OpenCV(NonLocal):
 
     best: ClassVar[tuple[float, float]] = (0.85, 1.1)
 
-    radius: float = field(default=3.0, metadata={"help": "inpainting: pixels about a missing one that count"})
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.radius <= 0:
-            raise OptionError(f"radius must be positive, got {self.radius}")
+    radius: float = option(3.0, "inpainting: pixels about a missing one that count", above=0)
 
     def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
         return isinstance(degradation, Mask) or super().handles(degradation, prior)
@@ -46,7 +42,9 @@ class OpenCV(NonLocal):
     def denoise(self, image: Array, noise: float) -> Array:
         import cv2
 
-        return _by_bytes(image, lambda a: cv2.fastNlMeansDenoising(a, None, 255 * self.strength * noise))
+        return _by_bytes(
+            image, lambda a: cv2.fastNlMeansDenoising(a, None, 255 * chosen(self.strength) * noise)
+        )
 
     def _fill(self, both: Array) -> Array:
         """An image (C, H, W) whose last channel is 1 where a pixel is missing, filled: (C - 1, H, W)."""

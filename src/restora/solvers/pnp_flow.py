@@ -14,7 +14,7 @@ ICLR 2025; its alpha is 0.8 for denoising, 0.5 for holes, 0.3 for super-resoluti
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -22,7 +22,7 @@ from torch import Tensor
 
 from restora.degradations import Degradation
 from restora.degradations.base import as_tensor
-from restora.errors import OptionError
+from restora.options import Auto, option
 from restora.priors.base import Prior
 from restora.priors.flow import SCALE, FlowPrior
 from restora.random import randn
@@ -35,19 +35,11 @@ class PnPFlow(Solver):
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
 
-    iterations: int = field(default=50, metadata={"help": "steps from noise to image"})
-    draws: int = field(default=4, metadata={"help": "denoised images that are averaged in each step"})
-    alpha: float = field(
-        default=0.0,
-        metadata={"help": "how fast the data term fades, (1 - t)^alpha; 0: by the noise, 2 sqrt(sigma/|A|)"},
+    iterations: int = option(50, "steps from noise to image", 1)
+    draws: int = option(4, "denoised images that are averaged in each step", 1)
+    alpha: float | Auto = option(
+        "auto", "how fast the data term fades, (1 - t)^alpha; auto: by the noise, 2 sqrt(sigma/|A|)", 0
     )
-
-    def __post_init__(self) -> None:
-        for name in ("iterations", "draws"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.alpha < 0:
-            raise OptionError(f"alpha must be at least 0, got {self.alpha}")
 
     def steps(
         self,
@@ -60,7 +52,8 @@ class PnPFlow(Solver):
         streams = [g for g in generator for _ in range(self.draws)]
         x, total = y.new_zeros(len(y), *prior.image_shape), self.iterations
         curvature = _curvature(degradation.tangent(x, y)[0], x, y)
-        alpha = self.alpha or 2 * (degradation.sigma / curvature.sqrt()).sqrt()
+        faded = 2 * (degradation.sigma / curvature.sqrt()).sqrt()
+        alpha = faded if self.alpha == "auto" else self.alpha
         for i in range(total):
             t = i / total
             z = x - (1 - t) ** alpha / curvature * _gradient(x, y, degradation)

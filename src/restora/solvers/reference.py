@@ -9,7 +9,7 @@ inpainting w = m conv(1 - m, 15 x 15) and Poisson blending at the end; the other
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from restora.degradations import AdditiveNoise, Degradation, Downsample, Grayscale, Mask, Quantize
 from restora.errors import PairingError
+from restora.options import Auto, option
 from restora.priors.base import Prior
 from restora.priors.gan import GANPrior
 from restora.solvers.base import Solver, Step
@@ -39,7 +40,7 @@ class ReferenceMAP(Solver):
 
     needs: ClassVar[type[Prior] | None] = GANPrior
 
-    iterations: int = field(default=0, metadata={"help": "gradient steps (0: as many as were released)"})
+    iterations: int | Auto = option("auto", "gradient steps; auto: as many as were released", 1)
 
     def steps(
         self,
@@ -55,7 +56,8 @@ class ReferenceMAP(Solver):
         if isinstance(degradation, Quantize):
             degradation = replace(degradation, distance="identity")
         solver = released(degradation)
-        solver = replace(solver, iterations=self.iterations or solver.iterations)
+        if self.iterations != "auto":
+            solver = replace(solver, iterations=self.iterations)
         yield from solver.steps(y, degradation, prior, generator)
 
 

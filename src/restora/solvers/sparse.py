@@ -12,7 +12,7 @@ other tasks have the same operator inside ADMM. It is not convex, and starts at 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from restora.degradations import AdditiveNoise, Blur, Degradation, Downsample, Mask, Quantize
-from restora.errors import OptionError
+from restora.options import Auto, chosen, option
 from restora.priors.base import Prior
 from restora.priors.dictionary import DictionaryPrior
 from restora.solvers.admm import ADMM, Regularizer, Settings, tuned
@@ -41,22 +41,15 @@ class Sparse(ADMM):
         Degradation: {"weight": 0.1, "penalty": 0.05, "iterations": 5, "stride": 2},
     }
 
-    positive: ClassVar[tuple[str, ...]] = (*ADMM.positive, "stride")
-
-    stride: int = tuned("pixels from one patch to the next")
-    sparsity: int = field(default=8, metadata={"help": "atoms of a patch, at most"})
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.sparsity < 1:
-            raise OptionError(f"sparsity must be at least 1, got {self.sparsity}")
+    stride: int | Auto = tuned("pixels from one patch to the next", low=1)
+    sparsity: int = option(8, "atoms of a patch, at most", 1)
 
     def start(self, y: Tensor, degradation: Degradation) -> Tensor:
         return tv_start(y, degradation)
 
     def regularizer(self, start: Tensor, prior: Prior | None) -> Regularizer:
         assert isinstance(prior, DictionaryPrior)
-        return SparsePatches(prior, self.sparsity, self.stride)
+        return SparsePatches(prior, self.sparsity, chosen(self.stride))
 
 
 class SparsePatches:

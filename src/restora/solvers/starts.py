@@ -40,7 +40,8 @@ def kind(solver: LatentMAP, prior: GANPrior) -> str:
 
 def number(solver: LatentMAP, name: str) -> int:
     """How many of this kind an image gets: as the solver says, else as is usual, and all its survivors."""
-    return max(solver.restarts or (RANDOM if name == "random" else 1), solver.survivors)
+    usual = RANDOM if name == "random" else 1
+    return max(usual if solver.restarts == "auto" else solver.restarts, solver.survivors)
 
 
 def starts(

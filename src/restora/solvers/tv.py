@@ -25,6 +25,7 @@ from torch import Tensor
 
 from restora.degradations import JPEG, AdditiveNoise, Blur, Degradation, Downsample, Mask, Quantize
 from restora.gaussian.cosine import cosines
+from restora.options import Auto, chosen
 from restora.priors.base import Prior
 from restora.random import generators
 from restora.solvers.admm import ADMM, Regularizer, Settings, tuned
@@ -46,10 +47,12 @@ class TV(ADMM):
         Degradation: {"weight": 0.3, "penalty": 0.1, "iterations": 100, "rounding": 0.05},
     }
 
-    rounding: float = tuned("delta: the size of a difference under which it counts as smooth, 0 for plain TV")
+    rounding: float | Auto = tuned(
+        "delta: the size of a difference under which it counts as smooth, 0 for plain TV", low=0
+    )
 
     def regularizer(self, start: Tensor, prior: Prior | None) -> Regularizer:
-        return TotalVariation(start, self.rounding)
+        return TotalVariation(start, chosen(self.rounding))
 
 
 class TotalVariation:

@@ -18,12 +18,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from restora.errors import OptionError
+from restora.options import option
+from restora.pictures.tiff import MAX_CHANNELS
 from restora.priors.dictionary import DictionaryPrior, centre, omp
 from restora.priors.store import save
 from restora.training.checkpoint import check_settings
 from restora.training.data import Batches
 from restora.training.loop import Trainer
-from restora.training.settings import CHANNELS, CPU, check_channels, option
+from restora.training.settings import CHANNELS, CPU, Settings
 
 FORGET = 2.0
 RARE = 1e-3
@@ -31,30 +33,30 @@ TENSORS = ("atoms", "A", "B")
 
 
 @dataclass(frozen=True)
-class DictionaryConfig:
+class DictionaryConfig(Settings):
     """Settings of `restora train dictionary`."""
 
-    size: int = option(64, "side of the images in pixels")
-    channels: int = option(3, CHANNELS)
-    atoms: int = option(512, "number of atoms")
-    patch: int = option(8, "side of a patch in pixels")
-    sparsity: int = option(5, "atoms a patch is made of while learning")
-    patches: int = option(32, "patches of each image")
-    passes: int = option(1, "passes over the images")
-    batch: int = option(64, "images a step")
-    seed: int = option(0, "of the first atoms and the places of the patches")
+    size: int = option(64, "side of the images in pixels", 2)
+    channels: int = option(3, CHANNELS, 1, MAX_CHANNELS)
+    atoms: int = option(512, "number of atoms", 1)
+    patch: int = option(8, "side of a patch in pixels", 2)
+    sparsity: int = option(5, "atoms a patch is made of while learning", 1)
+    patches: int = option(32, "patches of each image", 1)
+    passes: int = option(1, "passes over the images", 1)
+    batch: int = option(64, "images a step", 1)
+    seed: int = option(0, "of the first atoms and the places of the patches", 0)
 
     def __post_init__(self) -> None:
-        check_channels(self.channels)
-        for name, least in {"patch": 2, "atoms": 1, "sparsity": 1, "patches": 1, "passes": 1}.items():
-            if not getattr(self, name) >= least:
-                raise OptionError(f"--{name} must be at least {least}, got {getattr(self, name)}")
+        super().__post_init__()
         if self.patch > self.size:
-            raise OptionError(f"--patch must be at most the --size of {self.size}, got {self.patch}")
+            raise OptionError(
+                f"expected at most the size of the images, {self.size}, got {self.patch}", "patch"
+            )
         if self.batch * self.patches < self.atoms:
             raise OptionError(
-                f"--batch times --patches must be at least the {self.atoms} --atoms, "
-                f"got {self.batch * self.patches}"
+                f"expected at least as many patches in a batch as there are atoms, {self.atoms}, got "
+                f"{self.batch} images of {self.patches} patches each",
+                "batch",
             )
 
 

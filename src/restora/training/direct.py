@@ -20,6 +20,7 @@ from restora.figure import grid
 from restora.gaussian.wiener import Wiener
 from restora.metrics import psnr
 from restora.networks.unet import UNet
+from restora.options import option
 from restora.pictures.colour import rounded, to_unit
 from restora.priors.direct import DirectPrior, Units
 from restora.priors.flow import SCALE, FlowPrior
@@ -28,7 +29,6 @@ from restora.random import Generators, generators, seed_of
 from restora.training.data import depth
 from restora.training.gain import Gain
 from restora.training.network import NetworkConfig, NetworkTrainer
-from restora.training.settings import option
 
 MEASURED = 512
 
@@ -45,15 +45,16 @@ class DirectConfig(NetworkConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.task:
-            raise OptionError(f"--task is needed: one of {', '.join(degradations.names())}")
+            raise OptionError(f"expected one of {', '.join(degradations.names())}, got none", "task")
         if self.crop:
-            raise OptionError("--crop is for priors of images of any size; a direct network has one size")
+            raise OptionError("expected False, since a direct network has one size, got True", "crop")
         degradation = named.build(self.task, self.shape[1:], named.parse(self.task, self.options))
         degradation.observed_shape(self.shape)
         if degradation.blind:
             raise OptionError(
-                f"--task {self.task}: a direct network is for one degradation, and this is another one for "
-                "each picture; expected one of the other tasks. Train a flow for it"
+                f"a direct network is for one degradation, and {self.task} is another one for each picture; "
+                "expected one of the other tasks. Train a flow for it",
+                "task",
             )
 
 

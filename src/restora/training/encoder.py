@@ -27,6 +27,7 @@ from restora.errors import DataError, OptionError, ShapeError, TrainingError
 from restora.figure import grid
 from restora.metrics import psnr
 from restora.networks.encoder import Encoder
+from restora.options import option
 from restora.pictures import colour
 from restora.pictures.colour import to_uint8, to_unit
 from restora.priors import store
@@ -42,7 +43,7 @@ from restora.training.gaussian import GaussianConfig, GaussianTrainer
 from restora.training.latent import LatentConfig
 from restora.training.loop import Trainer
 from restora.training.regression import regression
-from restora.training.settings import CPU, at_least, option
+from restora.training.settings import CPU
 
 HELD_OUT = 64
 Observations = list[tuple[Tensor, Degradation]]
@@ -52,24 +53,19 @@ Observations = list[tuple[Tensor, Degradation]]
 class EncoderConfig(LatentConfig):
     """Settings of `restora train encoder`."""
 
-    width: int = option(64, "channels of the encoder at half resolution, four times as many in the end")
-    blocks: int = option(1, "residual blocks a resolution")
-    batch: int = option(64, "images a step, half of them drawn by the GAN")
-    group: int = option(8, "images of a batch that share a degradation")
-    rate: float = option(1e-3, "learning rate")
-    warmup: int = option(10_000, "images over which the rate rises from 0")
-    average_images: int = option(20_000, "half-life of the averaged encoder, in images")
-    pull: float = option(0.02, "weight of the latent's log prior")
-    tie: float = option(0.02, "weight of the distance to the latent where it is known")
-    directions: int = option(256, "principal directions of what is found that the correction looks at")
-    rank: int = option(1024, "principal directions of what is left, at most one for ten images")
+    width: int = option(64, "channels of the encoder at half resolution, four times as many in the end", 1)
+    blocks: int = option(1, "residual blocks a resolution", 1)
+    batch: int = option(64, "images a step, half of them drawn by the GAN", 2)
+    group: int = option(8, "images of a batch that share a degradation", 1)
+    rate: float = option(1e-3, "learning rate", 0, 1)
+    warmup: int = option(10_000, "images over which the rate rises from 0", 0)
+    average_images: int = option(20_000, "half-life of the averaged encoder, in images", 1)
+    pull: float = option(0.02, "weight of the latent's log prior", 0)
+    tie: float = option(0.02, "weight of the distance to the latent where it is known", 0)
+    directions: int = option(256, "principal directions of what is found that the correction looks at", 0)
+    rank: int = option(1024, "principal directions of what is left, at most one for ten images", 0)
     mirror: bool = option(True, "mirror half of the images")
-    seed: int = option(0, "of the weights, the order, the degradations and the noise")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        least = {"width": 1, "blocks": 1, "batch": 2, "group": 1, "warmup": 0, "average_images": 1, "rank": 0}
-        at_least(self, {**least, "directions": 0, "seed": 0, "pull": 0, "tie": 0, "rate": 0})
+    seed: int = option(0, "of the weights, the order, the degradations and the noise", 0)
 
 
 class EncoderTrainer(Trainer):
@@ -156,7 +152,7 @@ class EncoderTrainer(Trainer):
         if not math.isfinite(value):
             raise TrainingError(
                 f"training diverged at {self.images_seen} images: the encoder is not finite any more. "
-                "The last good checkpoint is kept; start again with a lower --rate"
+                "The last good checkpoint is kept; start again with a lower rate"
             )
         return {"validation_psnr": round(value, 3)}
 

@@ -17,10 +17,10 @@ from torch import Tensor
 from restora.figure import grid
 from restora.metrics import psnr
 from restora.networks.unet import UNet
+from restora.options import option
 from restora.priors.flow import SCALE, FlowPrior, Form
 from restora.priors.gaussian import GaussianPrior
 from restora.training.network import NetworkConfig, NetworkTrainer
-from restora.training.settings import option
 
 LATEST = 0.999  # t beyond it would divide by nothing
 SIGMA = 0.1
@@ -43,7 +43,7 @@ class FlowTrainer(NetworkTrainer):
     """A flow-matching network, preconditioned on a Gaussian prior."""
 
     Config = FlowConfig
-    kind, starts = "flow", "a flow prior of this --precondition"
+    kind, starts = "flow", "a flow prior of this precondition"
 
     @property
     def inputs(self) -> int:

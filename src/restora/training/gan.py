@@ -16,38 +16,37 @@ from restora.device import fast_bfloat16
 from restora.errors import DataError, OptionError, TrainingError
 from restora.figure import grid
 from restora.networks.dcgan import Discriminator, Generator
+from restora.options import option
+from restora.pictures.tiff import MAX_CHANNELS
 from restora.training.average import follow
 from restora.training.checkpoint import check_settings, cpu_state
 from restora.training.data import Batches
 from restora.training.loop import Trainer
-from restora.training.settings import CHANNELS, CPU, at_least, check_channels, from_0_to_1, option
+from restora.training.settings import CHANNELS, CPU, Settings
 
 
 @dataclass(frozen=True)
-class DCGANConfig:
+class DCGANConfig(Settings):
     """Settings of `restora train dcgan`."""
 
-    size: int = option(64, "side of the images in pixels, a power of two")
-    channels: int = option(3, CHANNELS)
-    latent: int = option(100, "numbers in a latent")
-    width: int = option(64, "channels of the generator's layer at half resolution")
-    width_discriminator: int = option(64, "the same for the discriminator")
-    batch: int = option(64, "images a step")
-    rate_generator: float = option(2e-4, "learning rate")
-    rate_discriminator: float = option(4e-4, "learning rate")
-    decay_from: float = option(0.6, "part of the budget after which the rates fall linearly to 0")
-    average_images: int = option(20_000, "half-life of the averaged generator, in images")
-    shift: int = option(1, "images are moved by up to this many pixels")
+    size: int = option(64, "side of the images in pixels, a power of two", 8)
+    channels: int = option(3, CHANNELS, 1, MAX_CHANNELS)
+    latent: int = option(100, "numbers in a latent", 1)
+    width: int = option(64, "channels of the generator's layer at half resolution", 1)
+    width_discriminator: int = option(64, "the same for the discriminator", 1)
+    batch: int = option(64, "images a step", 1)
+    rate_generator: float = option(2e-4, "learning rate", 0, 1)
+    rate_discriminator: float = option(4e-4, "learning rate", 0, 1)
+    decay_from: float = option(0.6, "part of the budget after which the rates fall linearly to 0", 0, 1)
+    average_images: int = option(20_000, "half-life of the averaged generator, in images", 1)
+    shift: int = option(1, "images are moved by up to this many pixels", 0)
     mirror: bool = option(True, "mirror half of the images")
-    seed: int = option(0, "of the weights, the order and the latents")
+    seed: int = option(0, "of the weights, the order and the latents", 0)
 
     def __post_init__(self) -> None:
-        if self.size < 8 or self.size & (self.size - 1):
-            raise OptionError(f"--size must be a power of two of at least 8, got {self.size}")
-        check_channels(self.channels)
-        whole = ("latent", "width", "width_discriminator", "batch", "average_images")
-        at_least(self, {**dict.fromkeys(whole, 1), "shift": 0, "seed": 0})
-        from_0_to_1(self, "rate_generator", "rate_discriminator", "decay_from")
+        super().__post_init__()
+        if self.size & (self.size - 1):
+            raise OptionError(f"expected a power of two, such as 32 or 64, got {self.size}", "size")
 
 
 class DCGANTrainer(Trainer):
@@ -132,7 +131,7 @@ class DCGANTrainer(Trainer):
         if not torch.isfinite(samples).all():
             raise TrainingError(
                 f"training diverged at {self.images_seen} images: the generator is not finite any more. "
-                "The last good checkpoint is kept; --resume with a lower rate"
+                "The last good checkpoint is kept; resume it with a lower rate"
             )
         ratio = _spread(samples) / self._real_spread
         if self.images_seen > 100_000 and ratio < 0.4:

@@ -23,35 +23,33 @@ from torch import Tensor
 from restora.errors import DataError
 from restora.figure import grid
 from restora.gaussian.cosine import dct, idct
+from restora.options import option
 from restora.pictures.colour import to_unit
+from restora.pictures.tiff import MAX_CHANNELS
 from restora.priors.gaussian import GaussianPrior
 from restora.priors.store import save
 from restora.training.checkpoint import check_settings
 from restora.training.loop import Trainer
-from restora.training.settings import CHANNELS, CPU, at_least, check_channels, option
+from restora.training.settings import CHANNELS, CPU, Settings
 
 OVERSAMPLING = 64
 IMAGES_A_DIRECTION = 10
 
 
 @dataclass(frozen=True)
-class GaussianConfig:
+class GaussianConfig(Settings):
     """Settings of `restora train gaussian`."""
 
-    size: int = option(64, "side of the images in pixels")
-    channels: int = option(3, CHANNELS)
-    rank: int = option(512, "principal directions; at most one for ten images, the rest is stationary")
+    size: int = option(64, "side of the images in pixels", 2)
+    channels: int = option(3, CHANNELS, 1, MAX_CHANNELS)
+    rank: int = option(512, "principal directions; at most one for ten images, the rest is stationary", 0)
     exact: bool = option(False, "all directions: the covariance itself, hundreds of MB at 64x64")
-    images: int = option(0, "use so many of the images, evenly spaced (0: all)")
-    passes: int = option(3, "passes over the images; more make the directions exact")
-    floor: float = option(1e-4, "variance added to every pixel")
-    batch: int = option(256, "images a step")
+    images: int = option(0, "use so many of the images, evenly spaced; 0: all", 0)
+    passes: int = option(3, "passes over the images; more make the directions exact", 1)
+    floor: float = option(1e-4, "variance added to every pixel", 0)
+    batch: int = option(256, "images a step", 1)
     mirror: bool = option(True, "count the mirror image of every image too")
-    seed: int = option(0, "of the first directions")
-
-    def __post_init__(self) -> None:
-        check_channels(self.channels)
-        at_least(self, {"size": 2, "rank": 0, "images": 0, "passes": 1, "floor": 0, "batch": 1})
+    seed: int = option(0, "of the first directions", 0)
 
 
 class GaussianTrainer(Trainer):

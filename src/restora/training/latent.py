@@ -6,25 +6,27 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from restora.errors import OptionError
+from restora.options import option
 from restora.priors import store
 from restora.priors.gan import GANPrior
-from restora.training.settings import option
+from restora.training.settings import Settings
 
 
 @dataclass(frozen=True)
-class LatentConfig:
+class LatentConfig(Settings):
     """Images have the GAN's size and channels. OptionError for a prior that is no GAN."""
 
     prior: str = option("faces64-dcgan", "the GAN, by name or folder")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         assert self.gan is not None  # a wrong one is refused before anything is written
 
     @cached_property
     def gan(self) -> GANPrior:
         prior = store.load(self.prior)
         if not isinstance(prior, GANPrior):
-            raise OptionError(f"--prior {self.prior}: expected a GAN, got a {type(prior).__name__}")
+            raise OptionError(f"expected a GAN, got {self.prior}, a {type(prior).__name__}", "prior")
         return prior
 
     @property

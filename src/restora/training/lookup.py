@@ -15,6 +15,7 @@ from torch import Tensor
 
 from restora.degradations import AdditiveNoise
 from restora.figure import grid
+from restora.options import option
 from restora.pictures.colour import to_unit
 from restora.priors import lookup
 from restora.priors.gan import GANPrior
@@ -23,7 +24,7 @@ from restora.training.checkpoint import check_settings
 from restora.training.latent import LatentConfig
 from restora.training.loop import Trainer
 from restora.training.principal import principal
-from restora.training.settings import CPU, at_least, option
+from restora.training.settings import CPU
 
 SAMPLE = 4096
 
@@ -32,14 +33,12 @@ SAMPLE = 4096
 class LookupConfig(LatentConfig):
     """Settings of `restora train lookup`."""
 
-    entries: int = option(100_000, "latents in the table; 460 bytes each with 128 directions of 100 numbers")
-    rank: int = option(128, "principal directions of what the generator draws")
-    batch: int = option(256, "images drawn at once")
-    seed: int = option(0, "of the latents")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least(self, {"entries": 1, "rank": 1, "batch": 1, "seed": 0})
+    entries: int = option(
+        100_000, "latents in the table; 460 bytes each with 128 directions of 100 numbers", 1
+    )
+    rank: int = option(128, "principal directions of what the generator draws", 1)
+    batch: int = option(256, "images drawn at once", 1)
+    seed: int = option(0, "of the latents", 0)
 
 
 class LookupTrainer(Trainer):

@@ -50,10 +50,10 @@ class Budget:
 
     def __post_init__(self) -> None:
         if (self.minutes is None) == (self.images is None):
-            raise OptionError("give a budget: either --minutes M or --images N")
-        value = self.images if self.minutes is None else self.minutes
-        if value is None or not 0 < value < math.inf:
-            raise OptionError(f"a budget must be a positive number, got {value}")
+            raise OptionError("expected a budget, either minutes or images")
+        for name, value in vars(self).items():
+            if value is not None and not 0 < value < math.inf:
+                raise OptionError(f"expected a positive number, got {value}", name)
 
     def fraction(self, seconds: float, images: int) -> float:
         done = images / self.images if self.images else seconds / 60 / (self.minutes or 1)

@@ -18,7 +18,9 @@ from torch import Tensor
 from restora.device import fast_bfloat16
 from restora.errors import DataError, OptionError, TrainingError
 from restora.networks.unet import UNet
+from restora.options import option
 from restora.pictures.colour import to_integers, to_unit
+from restora.pictures.tiff import MAX_CHANNELS
 from restora.priors import Prior, store
 from restora.priors.gaussian import GaussianPrior
 from restora.random import seed_of
@@ -27,7 +29,7 @@ from restora.training.checkpoint import check_settings, cpu_state
 from restora.training.data import Batches, Crops, centres, depth, reader
 from restora.training.gaussian import GaussianConfig, GaussianTrainer
 from restora.training.loop import Trainer
-from restora.training.settings import CHANNELS, CPU, at_least, check_channels, from_0_to_1, option
+from restora.training.settings import CHANNELS, CPU, Settings
 from restora.training.workers import ALONE, Workers
 
 HELD_OUT = 64
@@ -36,36 +38,34 @@ Images = Tensor | list[Tensor]  # integers, (N, C, H, W) or each (C, H, W)
 
 
 @dataclass(frozen=True)
-class NetworkConfig:
+class NetworkConfig(Settings):
     """Settings that these trainings share."""
 
-    size: int = option(64, "side of the images in pixels")
-    channels: int = option(3, CHANNELS)
-    width: int = option(64, "channels of the network at half resolution")
-    blocks: int = option(2, "residual blocks a resolution, down and up again; 14 M parameters with 2")
-    rank: int = option(1024, "principal directions of the Gaussian prior, at most one for ten images")
-    batch: int = option(32, "images a step")
-    rate: float = option(1e-3, "learning rate")
-    warmup: int = option(10_000, "images over which the rate rises from 0")
-    decay_from: float = option(0.0, "part of the budget after which the rate falls to 0, as a cosine")
-    average_images: int = option(50_000, "half-life of the averaged network, in images")
-    crop: bool = option(False, "cut squares of --size at random, at random scales, for images of any size")
-    attention: bool = option(True, "compare all positions, at 1/8 and below; not with --crop")
-    shift: int = option(0, "images are moved by up to this many pixels")
+    size: int = option(64, "side of the images in pixels", 2)
+    channels: int = option(3, CHANNELS, 1, MAX_CHANNELS)
+    width: int = option(64, "channels of the network at half resolution, an even number", 2)
+    blocks: int = option(2, "residual blocks a resolution, down and up again; 14 M parameters with 2", 1)
+    rank: int = option(1024, "principal directions of the Gaussian prior, at most one for ten images", 0)
+    batch: int = option(32, "images a step", 1)
+    rate: float = option(1e-3, "learning rate", 0, 1)
+    warmup: int = option(10_000, "images over which the rate rises from 0", 0)
+    decay_from: float = option(0.0, "part of the budget after which the rate falls to 0, as a cosine", 0, 1)
+    average_images: int = option(50_000, "half-life of the averaged network, in images", 1)
+    crop: bool = option(False, "cut squares of that size at random, at random scales, for images of any size")
+    attention: bool = option(True, "compare all positions, at 1/8 and below; not with crop")
+    shift: int = option(0, "images are moved by up to this many pixels", 0)
     mirror: bool = option(True, "mirror half of the images")
-    seed: int = option(0, "of the weights, the order and the noise")
+    seed: int = option(0, "of the weights, the order and the noise", 0)
     validation: str = option("", "folder or zip of images to validate on; else the last 64 are held out")
     init: str = option("", "start from this prior, by name or folder, and keep its Gaussian prior")
 
     def __post_init__(self) -> None:
-        check_channels(self.channels)
-        if self.width < 2 or self.width % 2:
-            raise OptionError(f"--width must be an even number of at least 2, got {self.width}")
-        least = {"size": 2, "blocks": 1, "rank": 0, "batch": 1, "warmup": 0, "average_images": 1, "shift": 0}
-        at_least(self, {**least, "seed": 0})
+        super().__post_init__()
+        if self.width % 2:
+            raise OptionError(f"expected an even number, got {self.width}", "width")
         if self.crop and self.attention:
-            raise OptionError("--crop is for images of any size, and attention is not: add --no-attention")
-        from_0_to_1(self, "rate", "decay_from")
+            text = "expected False with crop, since attention is for images of one size, got True"
+            raise OptionError(text, "attention")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -127,10 +127,10 @@ class NetworkTrainer(Trainer):
         same = isinstance(getattr(prior, "network", None), UNet) and prior.image_shape == self.config.shape
         if not same or not self.is_start(prior):
             raise OptionError(
-                f"--init {name}: expected {self.starts} for images of this --size and --channels"
+                f"expected {self.starts} for images of this size and these channels, got {name}", "init"
             )
         if prior.gaussian is None or prior.network.config != self.network.config:
-            raise OptionError(f"--init {name}: it was made with other --width or --blocks")
+            raise OptionError(f"expected a prior of this width and these blocks, got {name}", "init")
         self.network.load_state_dict(prior.network.state_dict())
         self._gaussian = prior.gaussian
 
@@ -189,7 +189,7 @@ class NetworkTrainer(Trainer):
         if not math.isfinite(loss):
             raise TrainingError(
                 f"training diverged at {self.images_seen} images: the network is not finite any more. "
-                "The last good checkpoint is kept; start again from it with --init and a lower --rate"
+                "The last good checkpoint is kept; start again from it (init) with a lower rate"
             )
         return {"validation_psnr": round(found, 3), "validation_loss": round(loss, 5)}
 

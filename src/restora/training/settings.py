@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 
+from restora import options
 from restora.errors import OptionError
 from restora.pictures.tiff import MAX_CHANNELS
 
@@ -14,30 +14,18 @@ CPU = torch.device("cpu")
 CHANNELS = f"3 for colour, 1 for grey, or what the images have, up to {MAX_CHANNELS}"
 
 
-def option(default: Any, text: str) -> Any:
-    """A field that is an option of `restora train`, with its help."""
-    return field(default=default, metadata={"help": text})
+@dataclass(frozen=True)
+class Settings:
+    """Base of the settings of a training: each is a field made by `restora.options.option`.
 
+    Raises OptionError for one outside its type or range.
+    """
 
-def at_least(config: Any, lows: dict[str, float]) -> None:
-    """OptionError for a setting of `config` that is below its bound, or absurdly large."""
-    for name, low in lows.items():
-        if not low <= getattr(config, name) < 2**40:
-            raise OptionError(f"{flag(name)} must be at least {low:g}, got {getattr(config, name)}")
+    def __post_init__(self) -> None:
+        options.check(self)
 
 
 def check_channels(channels: int) -> None:
+    """OptionError for a number of channels that images cannot have."""
     if not 1 <= channels <= MAX_CHANNELS:
-        raise OptionError(f"--channels must be from 1 to {MAX_CHANNELS}, got {channels}")
-
-
-def from_0_to_1(config: Any, *names: str) -> None:
-    """OptionError for one of these settings that is not."""
-    for name in names:
-        if not 0 <= getattr(config, name) <= 1:
-            raise OptionError(f"{flag(name)} must be from 0 to 1, got {getattr(config, name)}")
-
-
-def flag(name: str) -> str:
-    """The option of a setting."""
-    return f"--{name.replace('_', '-')}"
+        raise OptionError(f"expected a whole number from 1 to {MAX_CHANNELS}, got {channels}", "channels")

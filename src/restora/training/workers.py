@@ -73,16 +73,16 @@ def launch(devices: int, device: torch.device, batch: int) -> tuple[Workers, tor
 
 def _check(devices: int, device: torch.device, batch: int) -> None:
     if devices < 1:
-        raise OptionError(f"--devices must be at least 1, got {devices}")
+        raise OptionError(f"expected a whole number of at least 1, got {devices}", "devices")
     if batch % devices:
-        raise OptionError(f"--batch must be a multiple of --devices {devices} to be shared, got {batch}")
+        raise OptionError(f"expected a multiple of the {devices} devices that share it, got {batch}", "batch")
     if device != torch.device(device.type):
         raise OptionError(
-            f"--devices {devices} takes the first ones; say --device {device.type}, not {device}"
+            f"several devices are the first ones; expected {device.type}, got {device}", "device"
         )
     if device.type == "cuda" and devices > torch.cuda.device_count():
-        raise OptionError(f"--devices {devices}: torch sees {torch.cuda.device_count()} CUDA devices")
+        raise OptionError(f"torch sees {torch.cuda.device_count()} CUDA devices, got {devices}", "devices")
     try:
         import lightning_fabric  # noqa: F401
     except ImportError as error:
-        raise RestoraError("--devices needs Lightning Fabric: pip install 'restora[devices]'") from error
+        raise RestoraError("several devices need Lightning Fabric: pip install 'restora[devices]'") from error

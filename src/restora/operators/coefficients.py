@@ -2,25 +2,24 @@
 
     T_p = blocks . means . M_p,   T_p T_p^T = g_p I,   g_p = |M_p|^2 / n     p = Y, Cb, Cr
 
-M, `blocks` and `means`, of n pixels, are those of `restora.degradations.codec`. Images are (B, 3, H, W) RGB,
+M, `blocks` and `means`, of n pixels, are those of `restora.operators.codec`. Images are (B, 3, H, W) RGB,
 or (B, 1, H, W) grey with the one plane Y; a `Transform` takes whole blocks, which `extend` makes of any.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from restora.degradations import codec
-from restora.degradations.base import Degradation, Operator
-from restora.degradations.resize import gains
 from restora.gaussian import stationary
 from restora.gaussian.cosine import at_size
-from restora.gaussian.covariance import Covariance
+from restora.operators import codec
+from restora.operators.base import Map, Operator, Shape
+from restora.operators.resize import gains
 
 Planes = list[Tensor]
 
@@ -54,10 +53,11 @@ class Transform:
 
     def spectrum(self, spectrum: Tensor, p: int) -> Tensor:
         """That of the means of plane p, (H / rows, W / columns), of images of `spectrum` (C, C, H, W)."""
-        row = codec.colours(len(spectrum), spectrum)[p]
-        own = torch.einsum("i,ijhw,j->hw", row, spectrum, row)
-        rows, columns = (_means(side, f).to(own) for side, f in zip(own.shape, self.factors[p], strict=True))
-        return rows @ own[: rows.shape[1], : columns.shape[1]] @ columns.T
+        row = codec.colours(spectrum.shape[-4], spectrum)[p]
+        own = torch.einsum("i,...ijhw,j->...hw", row, spectrum, row)
+        sides = zip(own.shape[-2:], self.factors[p], strict=True)
+        rows, columns = (_means(side, f).to(own) for side, f in sides)
+        return rows @ own[..., : rows.shape[1], : columns.shape[1]] @ columns.T
 
     def norm(self, p: int, channels: int) -> float:
         """g_p."""
@@ -95,45 +95,41 @@ def _to_image(planes: Planes) -> Tensor:
 
 
 @dataclass(eq=False)
-class Coefficients(Degradation):
-    """y = w T x + sigma e, each plane with a weight for each frequency, in the place of its block.
+class Coefficients(Operator):
+    """A x = T x, the coefficients of all planes, each in the place of its block.
 
-    A coefficient of chroma that n pixels share is there n times, divided by sqrt(n), which tells as much.
-    `weights`: (1 or B, 2, 8, 8), of luma and chroma. `size`: the images' (H, W); y has their whole blocks.
+    A coefficient of chroma that n pixels share is there n times, divided by sqrt(n), which tells as much; so
+    u is (B, C, H, W), H and W whole blocks of every plane. `size`: the images' (H, W).
     """
 
-    weights: Tensor = field(repr=False)
     transform: Transform
     size: tuple[int, int]
 
-    def A(self, x: Tensor) -> Tensor:
-        return self.observe(self.transform.planes(self.transform.extend(x)))
+    def forward(self, x: Tensor) -> Tensor:
+        return self.join(self.transform.planes(self.transform.extend(x)))
 
-    def observe(self, planes: Planes) -> Tensor:
-        """The observation, free of noise, of an image with these coefficients."""
-        seen = []
-        for p, (c, f) in enumerate(zip(planes, self.transform.factors, strict=False)):
-            seen.append(codec.repeat(codec.tile(self.weights, p, c) * c, f) / math.prod(f) ** 0.5)
-        return torch.cat(seen, 1)
+    def join(self, planes: Planes) -> Tensor:
+        """u of an image with these coefficients."""
+        pairs = zip(planes, self.transform.factors, strict=False)
+        return torch.cat([codec.repeat(c, f) / math.prod(f) ** 0.5 for c, f in pairs], 1)
 
-    def A_adjoint(self, y: Tensor) -> Tensor:
-        x = torch.zeros_like(y)
-        for p, (v, f) in enumerate(zip(y.split(1, 1), self.transform.factors, strict=False)):
+    def adjoint(self, u: Tensor) -> Tensor:
+        x = torch.zeros_like(u)
+        for p, (v, f) in enumerate(zip(u.split(1, 1), self.transform.factors, strict=False)):
             c = codec.means(v, f) * math.prod(f) ** 0.5
-            x = x + self.transform.adjoint(codec.tile(self.weights, p, c) * c, p, y.shape[1])
+            x = x + self.transform.adjoint(c, p, u.shape[1])
         return fold(x, self.size)
 
-    def solve_stationary(self, C: Covariance, residual: Tensor, tolerance: float) -> Tensor:
-        return stationary.solve(self, C, residual, tolerance, self._nearly_inverse(C, residual))
-
-    def _nearly_inverse(self, C: Covariance, like: Tensor) -> Operator:
-        """Of A C A^T + sigma^2 I, plane by plane, as if weights were those of frequencies, not of blocks."""
+    def preconditioner(self, spectrum: Tensor, gain: Tensor | None, noise: float) -> Map:
+        """Plane by plane, as if gains were those of frequencies, not of blocks."""
         filters = []
-        for p, f in enumerate(self.transform.factors[: like.shape[1]]):
-            size = like.shape[-2] // f[0], like.shape[-1] // f[1]
-            spectrum = at_size(self.transform.spectrum(C.spectrum, p), *size)
-            power = at_size(self.weights[:, min(p, 1)].to(like).square(), *size)
-            filters.append(stationary.inverse(spectrum * power[:, None, None], self.sigma**2))
+        channels, height, width = self.observed_shape((spectrum.shape[-4], *self.size))
+        for p, f in enumerate(self.transform.factors[:channels]):
+            own = at_size(self.transform.spectrum(spectrum, p), height // f[0], width // f[1])
+            if gain is not None:
+                power = _by_frequency(codec.means(gain[:, p : p + 1].square(), f))
+                own = own * at_size(power, *own.shape[-2:]).to(own)
+            filters.append(stationary.inverse(own.unsqueeze(-3).unsqueeze(-3), noise))
 
         def nearly(v: Tensor) -> Tensor:
             planes = []
@@ -144,12 +140,18 @@ class Coefficients(Degradation):
 
         return nearly
 
-    def take(self, index: Tensor) -> Coefficients:
-        return (
-            self
-            if len(self.weights) == 1
-            else replace(self, weights=self.weights[index.to(self.weights.device)])
-        )
+    def observed_shape(self, image_shape: Shape) -> Shape:
+        grains = [codec.BLOCK * f for f in self.transform.factors[image_shape[0] - 1]]
+        height, width = (-(-side // g) * g for side, g in zip(image_shape[1:], grains, strict=True))
+        return (image_shape[0], height, width)
+
+    def image_shape(self, observed_shape: Shape, channels: int = 3) -> Shape:
+        return (observed_shape[0], *self.size)
+
+
+def _by_frequency(power: Tensor) -> Tensor:
+    """(B, 1, H, W) -> the mean over all blocks of what each of their coefficients has, (B, 8, 8)."""
+    return power[:, 0].unflatten(-1, (-1, codec.BLOCK)).unflatten(-3, (-1, codec.BLOCK)).mean((1, 3))
 
 
 def fold(x: Tensor, size: tuple[int, int]) -> Tensor:

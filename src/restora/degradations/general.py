@@ -1,0 +1,64 @@
+"""Degradations of a user's own making: any linear map, one after the other, and another library's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from restora.degradations.base import Degradation
+from restora.errors import OptionError
+from restora.noise import GaussianNoise
+from restora.operators import Function, compose
+from restora.operators.base import Map, Shape
+
+
+class LinearDegradation(Degradation):
+    """y = A x + sigma e, for a user's A: images (B, C, H, W) -> observations (B, ...).
+
+    `adjoint`: back, with <A x, y> = <x, adjoint y>; left out: the vector-Jacobian product of A. `shape`: the
+    (C, H, W) of images, where neither the adjoint nor the prior tells. `sigma` is in the units of y.
+    """
+
+    def __init__(
+        self, A: Map, adjoint: Map | None = None, *, sigma: float | Tensor = 0.0, shape: Shape | None = None
+    ):
+        super().__init__(Function(A, adjoint, shape=shape), GaussianNoise(sigma))
+
+    def check(self, image_shape: Shape, tolerance: float = 1e-3) -> None:
+        """OptionError unless <A x, y> = <x, adjoint y> for a random pair, which a wrong adjoint fails."""
+        assert isinstance(self.operator, Function)
+        self.operator.check(image_shape, tolerance)
+
+
+class Chain(Degradation):
+    """One degradation after the other, in the order in which an image goes through them:
+    `Chain(Blur(sigma=0), Downsample(2))`. The noise is that of the last, of any kind.
+
+    OptionError for noise before the last, which the rest would colour.
+    """
+
+    def __init__(self, *parts: Degradation):
+        if not parts:
+            raise OptionError("Chain: expected degradations, got none")
+        for part in parts[:-1]:
+            if not part.noise.linear or part.noise.level > 0:
+                raise OptionError(
+                    f"Chain: expected noise in the last part alone, got some in {type(part).__name__} "
+                    f"(sigma={part.noise.level:g}); set it to 0 there"
+                )
+        super().__init__(compose(*(part.operator for part in parts)), parts[-1].noise)
+
+
+def from_physics(physics: Any, shape: Shape | None = None) -> Degradation:
+    """The degradation of a physics object as deepinv has it: `A`, `A_adjoint` if it is linear, and
+    `noise_model.sigma`, where there is one.
+
+    shape: the (C, H, W) of images; it is needed where the object has no adjoint and the prior has any size.
+    """
+    if not callable(getattr(physics, "A", None)):
+        raise OptionError(f"physics: expected an object with a method A, got {type(physics).__name__}")
+    adjoint = getattr(physics, "A_adjoint", None)
+    sigma = getattr(getattr(physics, "noise_model", None), "sigma", 0.0)
+    operator = Function(physics.A, adjoint, linear=adjoint is not None, shape=shape)
+    return Degradation(operator, GaussianNoise(sigma))

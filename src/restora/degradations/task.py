@@ -1,0 +1,68 @@
+"""A degradation that has a name: options, and the operator and the noise that they stand for.
+
+A task is a dataclass. Its options, made by `restora.options.option`, are its options on the command line; it
+says which operator and noise they mean, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from restora import options
+from restora.degradations.base import Degradation
+from restora.noise import Noise
+from restora.operators import Operator
+from restora.operators.base import Shape
+from restora.options import option
+
+SIGMA = "standard deviation of the added Gaussian noise, full scale = 1"
+
+
+def sigma(default: Any = 0.0) -> Any:
+    """The noise of a task, by keyword."""
+    return option(default, SIGMA, 0, 1, kw_only=True)
+
+
+@dataclass(eq=False)
+class Task(Degradation):
+    """Base of the degradations that have a name."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Task:
+        # A dataclass does not call nn.Module.__init__, and no field can be set before it has run.
+        self = super().__new__(cls)
+        torch.nn.Module.__init__(self)
+        return self
+
+    def __post_init__(self) -> None:
+        options.check(self)
+        self.operator, self.noise = self.parts()
+
+    def parts(self) -> tuple[Operator, Noise]:
+        """The operator and the noise that the options stand for."""
+        raise NotImplementedError
+
+    @classmethod
+    def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> Task:
+        """One for `count` images (C, H, W) with options drawn at random, as the training of a network that
+        serves all of them takes them; by default one with the default options."""
+        return cls()
+
+    @classmethod
+    def of_file(cls, path: Path) -> dict[str, Any]:
+        """The options that the file of an observation itself tells, in place of what is set; usually none."""
+        return {}
+
+
+def uniform(low: float, high: float, generator: torch.Generator) -> float:
+    """A number between `low` and `high`."""
+    return low + (high - low) * torch.rand((), generator=generator).item()
+
+
+def one_of(values: Sequence[Any], generator: torch.Generator) -> Any:
+    """One of the values, each as likely."""
+    return values[int(torch.randint(len(values), (), generator=generator))]

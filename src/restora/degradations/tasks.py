@@ -1,0 +1,190 @@
+"""The tasks: each a name, options, and the operator and the noise that they stand for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from restora.degradations.task import SIGMA, Task, one_of, sigma, uniform
+from restora.noise import BlockRounding, GaussianNoise, ImpulseNoise, Noise, PoissonNoise, Rounding
+from restora.noise.rounding import Distance
+from restora.operators import (
+    Convolution,
+    Identity,
+    Luma,
+    Maximum,
+    Operator,
+    Reduction,
+    codec,
+    convolution,
+)
+from restora.operators.base import Shape
+from restora.operators.resize import Kernel
+from restora.options import option
+from restora.pictures.jpeg import jpeg_header
+
+
+@dataclass(eq=False)
+class Grayscale(Task):
+    """RGB (B, 3, H, W) -> grey (B, 1, H, W). ShapeError for an image without three channels."""
+
+    grey: Literal["luma", "value"] = option(
+        "luma", "grey of a colour: BT.601 luma, or the largest channel (V of HSV)"
+    )
+    sigma: float = sigma()
+
+    def parts(self) -> tuple[Operator, Noise]:
+        return Luma() if self.grey == "luma" else Maximum(), GaussianNoise(self.sigma)
+
+    @classmethod
+    def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> Grayscale:
+        return cls(one_of(("luma", "luma", "luma", "value"), generator))
+
+
+@dataclass(eq=False)
+class Downsample(Task):
+    """Reduced by `scale`: (B, C, H, W) -> (B, C, H/scale, W/scale). ShapeError unless both divide."""
+
+    scale: int = option(4, "how many times smaller each side is", 1, 1024)
+    kernel: Kernel = option("box", "weights of the mean: box, bicubic (without aliases) or gaussian")
+    sigma: float = sigma()
+
+    def parts(self) -> tuple[Operator, Noise]:
+        return Reduction(self.scale, self.kernel), GaussianNoise(self.sigma)
+
+    @classmethod
+    def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> Downsample:
+        fitting = [scale for scale in (2, 3, 4, 8) if not any(side % scale for side in image_shape[1:])]
+        return cls(
+            one_of(fitting or [1], generator), one_of(("box", "box", "bicubic", "gaussian"), generator)
+        )
+
+
+@dataclass(eq=False)
+class AdditiveNoise(Task):
+    """White Gaussian noise of standard deviation `sigma` on every value; "auto" finds it in each image."""
+
+    sigma: float | Literal["auto"] = option(0.1, f"{SIGMA}; auto: as found in each picture", 0, 1)
+
+    def parts(self) -> tuple[Operator, Noise]:
+        return Identity(), GaussianNoise(self.sigma)
+
+    @classmethod
+    def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> AdditiveNoise:
+        return cls(10 ** uniform(-1.7, -0.4, generator))
+
+
+@dataclass(eq=False)
+class Quantize(Task):
+    """Nearest of `levels` equal steps in [0, 1], per channel; `sigma` is noise before the rounding."""
+
+    levels: int = option(5, "number of levels a channel, from 0 to 1", 2, 65536)
+    distance: Distance = option("cell", "misfit: distance to the level's cell, or to the level (Yeh et al.)")
+    sigma: float = sigma()
+
+    def parts(self) -> tuple[Operator, Noise]:
+        return Identity(), Rounding(self.levels, self.distance, self.sigma)
+
+    @classmethod
+    def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> Quantize:
+        return cls(one_of(range(2, 17), generator))
+
+
+@dataclass(eq=False)
+class Blur(Task):
+    """Convolution of every channel with a kernel of sum 1. ShapeError for a kernel larger than the image."""
+
+    kernel: Literal["gaussian", "motion"] = option(
+        "gaussian", "gaussian (see width) or motion (see length and angle)"
+    )
+    width: float = option(1.6, "standard deviation of the gaussian, in pixels", 0.1, 100)
+    length: float = option(9.0, "length of the motion, in pixels", 1, 1000)
+    angle: float = option(0.0, "direction of the motion, in degrees anticlockwise from horizontal", -360, 360)
+    boundary: convolution.Boundary = option(
+        "reflect", "what lies beyond the border: the image mirrored, or repeated"
+    )
+    sigma: float = sigma(0.01)
+
+    def parts(self) -> tuple[Operator, Noise]:
+        gaussian = self.kernel == "gaussian"
+        taps = convolution.gaussian(self.width) if gaussian else convolution.motion(self.length, self.angle)
+        return Convolution(taps.float(), self.boundary), GaussianNoise(self.sigma)
+
+    @classmethod
+    def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> Blur:
+        side, sigma = min(image_shape[1:]), 10 ** uniform(-2.5, -1, generator)
+        if uniform(0, 1, generator) < 0.5:
+            return cls(width=uniform(0.5, min(3.0, side / 12), generator), sigma=sigma)
+        length, angle = uniform(1, min(15.0, side / 3), generator), uniform(-90, 90, generator)
+        return cls("motion", length=length, angle=angle, sigma=sigma)
+
+
+@dataclass(eq=False)
+class Poisson(Task):
+    """Photon noise, and Gaussian noise of standard deviation `sigma` from reading the sensor out."""
+
+    peak: float = option(30.0, "photons that a white value counts", 1, 1e6)
+    sigma: float = sigma()
+
+    def parts(self) -> tuple[Operator, Noise]:
+        return Identity(), PoissonNoise(self.peak, self.sigma)
+
+    @classmethod
+    def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> Poisson:
+        return cls(10 ** uniform(0.7, 3, generator), sigma=uniform(0, 0.05, generator))
+
+
+@dataclass(eq=False)
+class Impulse(Task):
+    """A `share` of the pixels becomes 0 or 1 in all channels; where the image itself is, it counts as hit."""
+
+    share: float = option(0.1, "share of the pixels that are hit", 0, 0.99)
+    sigma: float = sigma()
+
+    def parts(self) -> tuple[Operator, Noise]:
+        return Identity(), ImpulseNoise(self.share, self.sigma)
+
+
+@dataclass(eq=False)
+class JPEG(Task):
+    """Compressed by JPEG and decoded. `tables`: those of a file, (1 or B, 2, 8, 8) of luma and chroma, whole
+    numbers; none for those of `quality`. See `restora.noise.BlockRounding`."""
+
+    quality: int = option(10, "libjpeg's, from 1, worst, to 100", 1, 100)
+    subsampling: codec.Subsampling = option(
+        "4:2:0", "pixels that share a chroma value: 4:2:0 2x2, 4:2:2 1x2, 4:4:4 one"
+    )
+    tables: Tensor = field(
+        default_factory=lambda: torch.empty(0, 2, codec.BLOCK, codec.BLOCK),
+        repr=False,
+        metadata={
+            "help": "the file's own, in place of those of the quality",
+            "per_image": True,
+            "from_file": True,
+        },
+    )
+    sigma: float = sigma()
+
+    def parts(self) -> tuple[Operator, Noise]:
+        return Identity(), BlockRounding(self.quality, self.subsampling, self.sigma, self.tables)
+
+    @classmethod
+    def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> JPEG:
+        quality = round(5 * 19 ** uniform(0, 1, generator))
+        return cls(quality, one_of(("4:2:0", "4:2:0", "4:4:4"), generator))
+
+    @classmethod
+    def of_file(cls, path: Path) -> dict[str, Any]:
+        """The tables and the subsampling of a JPEG file; of another file nothing."""
+        header = jpeg_header(path)
+        if header is None:
+            return {}
+        tables, subsampling = header
+        return {
+            "tables": torch.tensor(tables).float().view(1, 2, codec.BLOCK, codec.BLOCK),
+            "subsampling": subsampling,
+        }

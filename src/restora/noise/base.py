@@ -1,0 +1,158 @@
+"""Noise: what chance does to an observation once the operator has acted.
+
+    y ~ p(y | u)
+
+Noise knows nothing of the operator. It says how y is drawn, how well u explains y, and what y tells of a u
+that was known to be about m:
+
+    fidelity    d(y, u), what a fit minimises
+    prox        argmin_v gamma/2 d(y, v)^2 + 1/2 |v - u|^2, value by value
+    posterior   E[u | y] for u ~ N(m, v), value by value;   draw: a draw of it
+    gaussian    the linear Gaussian observation that stands for y about m: features F u
+                and Gaussian noise on them
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from torch import Tensor, nn
+
+from restora import options
+from restora.operators.base import Operator, as_tensor
+from restora.random import Generators, Window
+
+if TYPE_CHECKING:
+    from restora.noise.gaussian import GaussianNoise
+
+
+class StandIn(NamedTuple):
+    """F, Gaussian noise on F u, and the observation z of them: z = F u + e."""
+
+    features: Operator
+    noise: GaussianNoise
+    observation: Tensor
+
+
+@dataclass(eq=False)
+class Noise(nn.Module):
+    """Base of all noise: a dataclass whose tensors move with it; the defaults suit a squared distance.
+
+    level: the standard deviation on average, full scale 1; 0 where nothing is known to be lost.
+    linear: whether y is u and Gaussian noise that does not depend on u.
+    blind: whether the observation has to say what the noise is, by `given`.
+    quadratic: whether `fidelity` is the squared distance.
+    separable: whether `posterior` is exact for values of u that are independent of each other.
+    steady: whether the noise of `gaussian` is the same about every point.
+    shared: whether all images of a batch have the same noise.
+    grain: pixels a side of an observation that are rounded together; it can be cut only between them.
+    """
+
+    def __new__(cls, *args: object, **kwargs: object) -> Noise:
+        # A dataclass does not call nn.Module.__init__, and no field can be set before it has run.
+        self = super().__new__(cls)
+        nn.Module.__init__(self)
+        return self
+
+    def __post_init__(self) -> None:
+        options.check(self, skip=self._tensors())
+
+    def _tensors(self) -> list[str]:
+        """The fields that are tensors. A default of the class keeps them from being buffers."""
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return [name for name, v in values.items() if isinstance(v, Tensor) and v.ndim]
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        super()._apply(fn, recurse)
+        for name in self._tensors():
+            setattr(self, name, fn(getattr(self, name)))
+        return self
+
+    @property
+    def level(self) -> float:
+        return 0.0
+
+    @property
+    def linear(self) -> bool:
+        return False
+
+    @property
+    def blind(self) -> bool:
+        return False
+
+    @property
+    def quadratic(self) -> bool:
+        return True
+
+    @property
+    def separable(self) -> bool:
+        return True
+
+    @property
+    def steady(self) -> bool:
+        return True
+
+    @property
+    def shared(self) -> bool:
+        return True
+
+    @property
+    def grain(self) -> int:
+        return 1
+
+    def simulate(self, u: Tensor, generator: Generators = None) -> Tensor:
+        """An observation y of u (B, ...). Generators as in `random.randn`."""
+        raise NotImplementedError
+
+    def fidelity(self, u: Tensor, y: Tensor, p: float = 2, weight: Tensor | None = None) -> Tensor:
+        """d(y, u) = sum_i weight_i |u - y|_i^p, per image: (B,). Differentiable in u."""
+        return weighted_sum(u - y, p, weight)
+
+    def prox(self, u: Tensor, y: Tensor, gamma: float | Tensor) -> Tensor:
+        """argmin_v gamma/2 d(y, v)^2 + 1/2 |v - u|^2. `gamma`: in [0, inf], broadcastable to u."""
+        return u + (y - u) / (1 + 1 / as_tensor(gamma, u))
+
+    def posterior(self, m: Tensor, v: float | Tensor, y: Tensor) -> Tensor:
+        """E[u | y] for u ~ N(m, v), value by value; v >= 0 broadcasts to m, and where it is 0 u is m."""
+        raise NotImplementedError
+
+    def draw(self, m: Tensor, v: float | Tensor, y: Tensor, generator: Generators = None) -> Tensor:
+        """A draw of u given y for u ~ N(m, v), value by value."""
+        raise NotImplementedError
+
+    def gaussian(self, m: Tensor, y: Tensor) -> StandIn:
+        """The linear Gaussian observation of u that stands for y where u is about m."""
+        raise NotImplementedError
+
+    def project(self, u: Tensor, y: Tensor) -> Tensor:
+        """The value closest to u that explains y without any error; u itself where every value can."""
+        return u
+
+    def white(self, y: Tensor) -> Tensor | None:
+        """The standard deviation, (B,), where the noise is about the same everywhere and white; else None."""
+        return None
+
+    def unclipped(self, y: Tensor, u: Tensor) -> Tensor:
+        """y, and where a file cut it at 0 or 1 what it was before, on average, if u is about the truth."""
+        return y
+
+    def given(self, y: Tensor) -> tuple[Noise, Tensor | None]:
+        """What the noise is once y (B, ...) is known, and which values of y tell something: 1 or 0,
+        (B, 1, ...), None for all. A RestoraError where y does not tell."""
+        return self, None
+
+    def take(self, index: Tensor) -> Noise:
+        """The noise of the images `index` (N,) of the batch; an index may come several times."""
+        return self
+
+    def window(self, window: Window, size: tuple[int, int]) -> Noise:
+        """The noise in a window of observations of (H, W) `size`."""
+        return self
+
+
+def weighted_sum(residual: Tensor, p: float, weight: Tensor | None) -> Tensor:
+    """sum_i weight_i |residual_i|^p over all but the first axis: (B,)."""
+    loss = residual.square() if p == 2 else residual.abs() if p == 1 else residual.abs() ** p
+    return (loss if weight is None else weight * loss).flatten(1).sum(1)

@@ -1,0 +1,140 @@
+"""Gaussian noise: y = u + e,  e ~ N(0, N).
+
+N is one variance, one an image, one a value (a map), a covariance of the channels, or a spectrum: the
+covariance of the channels at each frequency of the cosine transform.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from restora.errors import OptionError, ShapeError
+from restora.gaussian.covariance import Covariance, Diagonal, Isotropic, Stationary, root
+from restora.noise.base import Noise, StandIn
+from restora.noise.level import estimate_sigma
+from restora.noise.truncated import unclipped
+from restora.operators.base import as_tensor
+from restora.operators.identity import Identity
+from restora.options import option
+from restora.random import Generators, Window, randn
+
+Sigma = float | Literal["auto"]
+LEAST = 1e-6  # of the standard deviations of a map, which have to be positive
+
+
+@dataclass(eq=False)
+class GaussianNoise(Noise):
+    """Gaussian noise of standard deviation `sigma`, or of a `covariance`.
+
+    Args:
+        sigma: a number; "auto" to find it in each observation; a tensor (B,), one an image; or a map,
+            (B or 1, ...) like y, infinite where a value of y tells nothing.
+        covariance: (C, C) of the channels, or a spectrum (C, C, H, W): the covariance of the channels at each
+            frequency of the cosine transform of y. It takes the place of sigma.
+    """
+
+    sigma: Sigma | Tensor = option(0.0, "standard deviation of the added Gaussian noise, full scale = 1", 0)
+    covariance: Tensor | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.sigma, Tensor) and self.sigma.ndim and not bool((self.sigma >= 0).all()):
+            raise OptionError("sigma: expected standard deviations of at least 0, got negative ones or NaN")
+        if isinstance(self.covariance, Tensor) and self.covariance.ndim not in (2, 4):
+            shape = tuple(self.covariance.shape)
+            raise ShapeError(f"covariance: expected (C, C) or (C, C, H, W), got {shape}")
+        self._stationary: Stationary | None = None
+        super().__post_init__()
+
+    @property
+    def level(self) -> float:
+        if self.blind:
+            return 0.0
+        return float(torch.as_tensor(self.N.variance).mean().sqrt())
+
+    @property
+    def linear(self) -> bool:
+        return not self.blind
+
+    @property
+    def blind(self) -> bool:
+        return isinstance(self.sigma, str)
+
+    @property
+    def shared(self) -> bool:
+        return not isinstance(self.sigma, Tensor) or len(self.sigma) == 1
+
+    @property
+    def N(self) -> Covariance:
+        """The covariance of the noise, an operator on observations."""
+        if self.covariance is not None:
+            if self._stationary is None or self._stationary.spread.device != self.covariance.device:
+                matrices = self.covariance if self.covariance.ndim == 4 else self.covariance[..., None, None]
+                self._stationary = Stationary(root(matrices))
+            return self._stationary
+        if isinstance(self.sigma, Tensor):
+            many = self.sigma.ndim > 1
+            return Diagonal(self.sigma.clamp(min=LEAST).square()) if many else Isotropic(self.sigma.square())
+        if isinstance(self.sigma, str):
+            raise OptionError(
+                "sigma: 'auto' is found in an observation; expected a number to make noise with"
+            )
+        return Isotropic(self.sigma**2)
+
+    def simulate(self, u: Tensor, generator: Generators = None) -> Tensor:
+        if self.covariance is None and self.sigma == 0.0:
+            return u
+        return u + self.N.draw(u, generator)
+
+    def posterior(self, m: Tensor, v: float | Tensor, y: Tensor) -> Tensor:
+        v = as_tensor(v, m)
+        return m + (v / (v + self._variances(m))).nan_to_num(0.0) * (y - m)
+
+    def draw(self, m: Tensor, v: float | Tensor, y: Tensor, generator: Generators = None) -> Tensor:
+        v, noise = as_tensor(v, m), self._variances(m)
+        left = (v * (1 - v / (v + noise))).nan_to_num(0.0).sqrt()
+        return self.posterior(m, v, y) + left * randn(m.shape, generator, like=m)
+
+    def gaussian(self, m: Tensor, y: Tensor) -> StandIn:
+        return StandIn(Identity(), self, y)
+
+    def white(self, y: Tensor) -> Tensor | None:
+        if self.covariance is not None or (isinstance(self.sigma, Tensor) and self.sigma.ndim > 1):
+            return None
+        return as_tensor(self.sigma, y).expand(len(y))  # type: ignore[arg-type]
+
+    def unclipped(self, y: Tensor, u: Tensor) -> Tensor:
+        """E[u + e | u + e < 0], or > 1, where y is 0 or 1, in images that are nowhere beyond."""
+        sigma = self.white(y)
+        if sigma is None or not bool((sigma > 0).all()):
+            return y
+        return unclipped(y, u, sigma.view(-1, *[1] * (y.ndim - 1)))
+
+    def given(self, y: Tensor) -> tuple[Noise, Tensor | None]:
+        """With the level that `estimate_sigma` finds in each image, where it is "auto"."""
+        return (GaussianNoise(estimate_sigma(y).clamp(max=1)), None) if self.blind else (self, None)
+
+    def take(self, index: Tensor) -> Noise:
+        if self.shared:
+            return self
+        assert isinstance(self.sigma, Tensor)
+        return replace(self, sigma=self.sigma[index.to(self.sigma.device)])
+
+    def window(self, window: Window, size: tuple[int, int]) -> Noise:
+        if self.covariance is not None and self.covariance.ndim == 4:
+            found = Stationary(root(self.covariance)).sized(window)
+            return replace(self, covariance=found.spectrum)
+        if isinstance(self.sigma, Tensor) and self.sigma.ndim > 1 and tuple(self.sigma.shape[-2:]) == size:
+            return replace(self, sigma=window.of(self.sigma))
+        return self
+
+    def _variances(self, like: Tensor) -> Tensor:
+        """Of each value, whatever ties them."""
+        N = self.N
+        if isinstance(N, Stationary):
+            values = N.spectrum.diagonal(dim1=0, dim2=1).mean((0, 1))
+            return as_tensor(values, like).view(-1, 1, 1)
+        return N.values if isinstance(N, Diagonal) else N.of(like) if isinstance(N, Isotropic) else N(like)

@@ -1,0 +1,48 @@
+"""Operators: what happens to an image before it is seen. A new one: one file here, one line below."""
+
+from restora.operators.base import Jacobian, Operator
+from restora.operators.coefficients import Coefficients
+from restora.operators.composition import Compose, compose
+from restora.operators.convolution import Convolution
+from restora.operators.function import Function
+from restora.operators.gain import Gain
+from restora.operators.identity import Identity
+from restora.operators.luma import Luma, Maximum
+from restora.operators.masking import Masking
+from restora.operators.matrix import Matrix
+from restora.operators.reduction import Reduction
+from restora.operators.stack import Stack
+from restora.registry import Registry
+
+operators: Registry[type[Operator]] = Registry("operator")
+operators.register("identity", Identity)
+operators.register("mask", Masking)
+operators.register("luma", Luma)
+operators.register("maximum", Maximum)
+operators.register("reduction", Reduction)
+operators.register("convolution", Convolution)
+operators.register("gain", Gain)
+operators.register("coefficients", Coefficients)
+operators.register("matrix", Matrix)
+operators.register("function", Function)
+operators.register("compose", Compose)
+operators.register("stack", Stack)
+
+__all__ = [
+    "Coefficients",
+    "Compose",
+    "Convolution",
+    "Function",
+    "Gain",
+    "Identity",
+    "Jacobian",
+    "Luma",
+    "Masking",
+    "Matrix",
+    "Maximum",
+    "Operator",
+    "Reduction",
+    "Stack",
+    "compose",
+    "operators",
+]

@@ -1,0 +1,261 @@
+"""An operator: what happens to an image before it is seen, free of noise.
+
+    u = A x
+
+Images x are (B, C, H, W), nominally in [0, 1]; u is (B, ...). A subclass writes `forward`, and what else of A
+has a formula; the rest follows from `forward` by automatic differentiation and conjugate gradients:
+
+    adjoint          A^T u, the vector-Jacobian product
+    pseudo_inverse   A^+ u, the image of least norm among those that minimise |A x - u|
+    prox             argmin_x gamma/2 |A x - u|^2 + 1/2 |x - z|^2 = z + A^T (A A^T + I/gamma)^-1 (u - A z)
+    tangent          A x ~ A x_0 + J (x - x_0), J the Jacobian at x_0: A itself if it is linear
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor, nn
+
+from restora import options
+from restora.errors import PairingError
+from restora.gaussian.conjugate_gradient import conjugate_gradient
+from restora.random import Window
+
+Shape = tuple[int, ...]
+Map = Callable[[Tensor], Tensor]
+DAGGER = 300  # conjugate gradients of a pseudo-inverse
+NEWTON = 8  # tangents of an operator that is not linear, of each prox
+GREY = 0.5
+
+
+@dataclass(eq=False)
+class Operator(nn.Module):
+    """Base of all operators: a dataclass whose tensors are buffers. Any float dtype and device.
+
+    linear: whether A is linear; if it is not, solvers see its tangents.
+    gram: the diagonal of A A^T, broadcastable to u; None where A A^T is not diagonal, or not known.
+    diagonal: d, where A x = d x value by value, broadcastable to x; else None.
+    mask: m of 0 and 1, (B or 1, 1, H, W), where A x = m x; else None.
+    kernel: the kernel of a convolution, (h, w); else None.
+    shared: whether all images of a batch have the same A.
+    grain: pixels a side that are seen together; an image can be cut only between them.
+    """
+
+    def __new__(cls, *args: object, **kwargs: object) -> Operator:
+        # A dataclass does not call nn.Module.__init__, and no field can be set before it has run.
+        self = super().__new__(cls)
+        nn.Module.__init__(self)
+        return self
+
+    def __post_init__(self) -> None:
+        options.check(self)
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if isinstance(value, Tensor):
+                delattr(self, entry.name)
+                self.register_buffer(entry.name, value)
+
+    @property
+    def linear(self) -> bool:
+        return True
+
+    @property
+    def gram(self) -> Tensor | float | None:
+        return None
+
+    @property
+    def diagonal(self) -> Tensor | float | None:
+        return None
+
+    @property
+    def mask(self) -> Tensor | None:
+        return None
+
+    @property
+    def kernel(self) -> Tensor | None:
+        return None
+
+    @property
+    def shared(self) -> bool:
+        return True
+
+    @property
+    def grain(self) -> int:
+        return 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A x, (B, ...)."""
+        raise NotImplementedError
+
+    def adjoint(self, u: Tensor) -> Tensor:
+        """A^T u, (B, C, H, W); where A is not linear, that of its tangent about grey."""
+        return Jacobian(self, self._grey(u)).adjoint(u)
+
+    def pseudo_inverse(self, u: Tensor) -> Tensor:
+        """The image of least norm among those that minimise |A x - u|.
+
+        Where it takes conjugate gradients, 300 steps of them: what A all but loses is left at 0.
+        """
+        if not self.linear:
+            return self.prox(self._grey(u), u, torch.inf)
+        if self.gram is not None:
+            return self.adjoint(divide(u, as_tensor(self.gram, u)))
+        return conjugate_gradient(lambda x: self.adjoint(self(x)), self.adjoint(u), iterations=DAGGER)
+
+    def prox(self, z: Tensor, u: Tensor, gamma: float | Tensor) -> Tensor:
+        """argmin_x gamma/2 |A x - u|^2 + 1/2 |x - z|^2. `gamma`: in [0, inf], a number or (B, 1, 1, 1).
+
+        Where A is not linear, by Newton's method on its tangents (Gauss and Newton).
+        """
+        if not self.linear:
+            x = z
+            for _ in range(NEWTON):
+                tangent, offset = self.tangent(x)
+                x = tangent.prox(z, u - offset, gamma)
+            return x
+        data, prior = shares(gamma, z)
+        residual = u - self(z)
+        if self.gram is not None:
+            data, prior = _like(data, u), _like(prior, u)
+            return z + self.adjoint(divide(data * residual, data * as_tensor(self.gram, z) + prior))
+        if bool((prior == 0).all()):
+            return z + self.pseudo_inverse(residual)
+        normal = lambda d: data * self.adjoint(self(d)) + prior * d  # noqa: E731
+        return z + conjugate_gradient(normal, data * self.adjoint(residual))
+
+    def tangent(self, x: Tensor) -> tuple[Operator, Tensor]:
+        """J, linear, and the offset A x_0 - J x_0, for x_0 = x: A x ~ offset + J x."""
+        if self.linear:
+            return self, x.new_zeros(())
+        jacobian = Jacobian(self, x)
+        return jacobian, self(x) - jacobian(x)
+
+    def take(self, index: Tensor) -> Operator:
+        """A for the images `index` (N,) of the batch; an index may come several times."""
+        return self
+
+    def window(self, window: Window, y: Tensor, size: tuple[int, int]) -> tuple[Operator, Tensor]:
+        """A, and observations y of images of (H, W) `size`, for a window of them.
+
+        By default for an A that sees each pixel by itself, or with those about it, so that a window differs
+        only near its border. PairingError where an image cannot be cut.
+        """
+        if tuple(y.shape[-2:]) != size:
+            raise uncut(self)
+        return self, window.of(y)
+
+    def spectrum(self, spectrum: Tensor) -> Tensor | None:
+        """The spectrum (C', C', h, w) of A x, for stationary x of `spectrum` (C, C, H, W); or one for each
+        image, (B, C', C', h, w). It need not be exact: the closer, the faster is the posterior mean. None
+        where it is not known."""
+        return None
+
+    def preconditioner(self, spectrum: Tensor, gain: Tensor | None, noise: float) -> Map | None:
+        """About (G A C A^T G + noise I)^-1, for stationary x of `spectrum` and G = diag(gain); None for the
+        one that follows from `spectrum`."""
+        return None
+
+    def restrict(self, y: Tensor) -> Tensor:
+        """Observations y without what does not count, such as the values in a hole."""
+        return y
+
+    def observed_shape(self, image_shape: Shape) -> Shape:
+        """The shape of u for an image of shape (C, H, W). ShapeError where there is none."""
+        return tuple(image_shape)
+
+    def image_shape(self, observed_shape: Shape, channels: int = 3) -> Shape:
+        """The (C, H, W) of the image behind u; `channels` counts where A does not keep them."""
+        return tuple(observed_shape)
+
+    def __matmul__(self, first: Operator) -> Operator:
+        """A after `first`."""
+        from restora.operators.composition import compose
+
+        return compose(first, self)
+
+    def _grey(self, u: Tensor) -> Tensor:
+        return u.new_full((len(u), *self.image_shape(tuple(u.shape[1:]))), GREY)
+
+
+class Jacobian(Operator):
+    """J of `operator` about images x (B, C, H, W), by automatic differentiation; one for each image."""
+
+    def __init__(self, operator: Operator, x: Tensor):
+        self.operator, self.x = operator, x.detach()
+        self._graph: tuple[Tensor, Tensor] | None = None
+
+    @property
+    def shared(self) -> bool:
+        return False
+
+    def forward(self, x: Tensor) -> Tensor:
+        """J x: the derivative of J^T w with respect to w, which is the same for all w."""
+        start, u = self._trace()
+        with torch.enable_grad():
+            w = torch.zeros_like(u, requires_grad=True)
+            (pulled,) = torch.autograd.grad(u, start, w, create_graph=True)
+            (found,) = torch.autograd.grad(pulled, w, x, retain_graph=True)
+        return found.detach()
+
+    def adjoint(self, u: Tensor) -> Tensor:
+        start, traced = self._trace()
+        (found,) = torch.autograd.grad(traced, start, u, retain_graph=True)
+        return found
+
+    def take(self, index: Tensor) -> Jacobian:
+        return Jacobian(self.operator.take(index), self.x[index.to(self.x.device)])
+
+    def spectrum(self, spectrum: Tensor) -> Tensor | None:
+        """Where u is like x: as if J were a multiple of I, of the same mean square."""
+        if self.observed_shape(tuple(self.x.shape[1:])) != tuple(self.x.shape[1:]):
+            return None
+        probe = torch.randn(self.x.shape[1:], generator=torch.Generator().manual_seed(0)).to(self.x)
+        power = self(probe.expand_as(self.x)).square().flatten(1).mean(1)
+        return power.view(-1, 1, 1, 1, 1) * spectrum
+
+    def restrict(self, y: Tensor) -> Tensor:
+        return self.operator.restrict(y)
+
+    def observed_shape(self, image_shape: Shape) -> Shape:
+        return self.operator.observed_shape(image_shape)
+
+    def image_shape(self, observed_shape: Shape, channels: int = 3) -> Shape:
+        return tuple(self.x.shape[1:])
+
+    def _trace(self) -> tuple[Tensor, Tensor]:
+        if self._graph is None:
+            with torch.inference_mode(False), torch.enable_grad():
+                start = self.x.clone().requires_grad_()
+                self._graph = start, self.operator(start)
+        return self._graph
+
+
+def as_tensor(value: float | Tensor, like: Tensor) -> Tensor:
+    return torch.as_tensor(value, dtype=like.dtype, device=like.device)
+
+
+def shares(gamma: float | Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+    """gamma/(1 + gamma) and 1/(1 + gamma): the weights of data and prior, finite for gamma in [0, inf]."""
+    gamma = as_tensor(gamma, like)
+    return 1 / (1 + 1 / gamma), 1 / (1 + gamma)
+
+
+def divide(numerator: Tensor, denominator: Tensor) -> Tensor:
+    """numerator / denominator, and 0 where the denominator is 0 (the pseudo-inverse of a diagonal)."""
+    positive = denominator > 0
+    return torch.where(positive, numerator / torch.where(positive, denominator, 1), 0)
+
+
+def _like(value: Tensor, u: Tensor) -> Tensor:
+    """One number an image, (B, 1, 1, 1), shaped to broadcast with u (B, ...)."""
+    return value if value.ndim == 0 else value.view(-1, *[1] * (u.ndim - 1))
+
+
+def uncut(operator: Operator) -> PairingError:
+    return PairingError(
+        f"{type(operator).__name__} cannot be cut into pieces, as a large image has to be; expected an "
+        "image that fits into one: raise the size of pieces (tile), or crop the image"
+    )
