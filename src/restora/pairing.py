@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from restora.degradations import Degradation
-from restora.degradations.base import Shape
 from restora.degradations.named import task_name
 from restora.errors import PairingError, ShapeError
+from restora.operators.base import Shape
 from restora.priors import FlowPrior, Prior, load_prior, store
 from restora.solvers import Solver, solvers
 
@@ -71,8 +71,8 @@ def behind(degradation: Degradation, observed: Shape, prior: Prior | None) -> Sh
     """
     if len(observed) == 3 and (prior is None or prior.any_size):
         channels = observed[0] if prior is None else prior.image_shape[0]
-        shape = degradation.image_shape(observed, channels)
-        degradation.observed_shape(shape)
+        shape = degradation.operator.image_shape(observed, channels)
+        degradation.operator.observed_shape(shape)
         if prior is None or shape[0] == channels:
             return shape
     if prior is None:
@@ -83,7 +83,7 @@ def behind(degradation: Degradation, observed: Shape, prior: Prior | None) -> Sh
             f"{prior.image_shape[0]} channels; {task_name(degradation)} needs a prior of as many channels as "
             "the picture has"
         )
-    expected = tuple(degradation.observed_shape(prior.image_shape))
+    expected = tuple(degradation.operator.observed_shape(prior.image_shape))
     if observed == expected:
         return prior.image_shape
     height, width = prior.image_shape[1:]

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from restora import random
 from restora.degradations import Degradation
-from restora.degradations.base import Shape
 from restora.device import pick
 from restora.errors import OptionError, PairingError, ResultError
+from restora.operators.base import Shape
 from restora.pairing import Named, behind, name_of, pair
 from restora.priors import Prior
 from restora.runs import tiles
@@ -106,7 +106,7 @@ class Plan:
             degradation = degradation.given(y)
             self.check(degradation)
         if not isinstance(seeds, int) and len(seeds) != len(y):
-            raise OptionError(f"seed: expected one number, or {len(y)}, one an image; got {len(seeds)}")
+            raise OptionError(f"expected one number, or {len(y)}, one an image; got {len(seeds)}", "seed")
         streams = random.generators(seeds, len(y), "restore")
         there, model = y.to(self.device), on(degradation, self.device)
         history, last = [], None
@@ -130,7 +130,7 @@ class Plan:
         )
 
     def _steps(
-        self, y: Tensor, degradation: Degradation, streams: Sequence[torch.Generator], shape: Shape
+        self, y: Tensor, degradation: Degradation, streams: Sequence[random.Stream], shape: Shape
     ) -> Iterator[Step]:
         prior = self.prior
         if prior is not None and prior.any_size and max(shape[1:]) > self.tile:
@@ -187,6 +187,9 @@ def finish(run: Generator[Step, None, T]) -> T:
 def on(module: Module, device: torch.device) -> Module:
     """The module on that device: itself where it is there, else a copy."""
     there = torch.empty(0, device=device).device  # cuda is cuda:0
-    if all(tensor.device == there for tensor in (*module.parameters(), *module.buffers())):
-        return module
-    return copy.deepcopy(module).to(there)
+    parts = (
+        (*part._parameters.values(), *part._buffers.values(), *vars(part).values())
+        for part in module.modules()
+    )
+    tensors = (value for part in parts for value in part if isinstance(value, Tensor))
+    return module if all(x.device == there for x in tensors) else copy.deepcopy(module).to(there)

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from torch import Tensor
 
 from restora.degradations import Degradation
-from restora.degradations.base import Shape
+from restora.operators.base import Shape
 from restora.errors import RestoraError
 from restora.pairing import Named
 from restora.plan import Plan, Restoration, Seeds, decide, finish
@@ -83,6 +83,6 @@ def _plan(
 def _behind(y: Tensor, degradation: Degradation) -> Shape | None:
     """The shape (C, H, W) of the images behind y, in colour where y does not say; None where y is wrong."""
     try:
-        return degradation.image_shape(tuple(y.shape[1:]))
+        return degradation.operator.image_shape(tuple(y.shape[1:]))
     except (RestoraError, IndexError, ValueError):
         return None

@@ -393,9 +393,9 @@ BAD = [
     (["--tasks", "superres:scale=3,superres:scale=5"], "; or add --multiple 15, which cuts all images"),
     (["--tasks", "colorize", "--channels", "1"], "task 'colorize' does not fit these images: "),
     (["--tasks", "denoise:scale=3"], "scale=3: expected NAME=VALUE with an option of denoise: sigma"),
-    (["--tasks", "denoise:sigma=3"], "task 'denoise:sigma=3': sigma: expected a number from 0 to 1"),
-    (["--tasks", "superres:kernel=cubic"], "task 'superres:kernel=cubic': kernel: expected 'box' or 'bi"),
-    (["--tasks", "inpaint:hole=nowhere"], "task 'inpaint:hole=nowhere': hole: expected "),
+    (["--tasks", "denoise:sigma=3"], "sigma=3: expected a number from 0 to 1"),
+    (["--tasks", "superres:kernel=cubic"], "kernel=cubic: expected 'box' or 'bi"),
+    (["--tasks", "inpaint:hole=nowhere"], "hole=nowhere: expected "),
     (["--tasks", "dequantize:levels=3", "--protocol", "deck"], "levels: protocol deck has 5, got 3"),
     (
         ["--methods", "map@small", "--channels", "1"],

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from restora.pictures import image
-from restora.degradations import AdditiveNoise, Mask, Quantize, UnknownNoise, degradations, named
+from restora.degradations import AdditiveNoise, Mask, Quantize, degradations, named
 from restora.errors import MaskError, OptionError, RestoraError, ShapeError, UnknownNameError
 from restora.pictures.file import File
 from restora.plan import decide
@@ -105,8 +105,9 @@ def test_settings_of_another_hole() -> None:
 def test_noise_of_a_level_to_be_found() -> None:
     task = Task("denoise", {"sigma": "auto"})
     assert task.facts() == {"task": "denoise", "sigma": "auto"}
-    assert isinstance(task.degradation([{}]), UnknownNoise)
-    assert isinstance(task.example(), AdditiveNoise)
+    assert isinstance(task.degradation([{}]), AdditiveNoise)
+    assert task.degradation([{}]).blind
+    assert not task.example().blind
     for name in ("superres", "colorize", "impulse"):
         with pytest.raises(OptionError, match=f"'auto' is for denoise; task {name!r} expects a number"):
             Task(name, {"sigma": "auto"})

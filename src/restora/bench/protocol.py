@@ -160,9 +160,9 @@ def check_tasks(protocol: Protocol, tasks: Sequence[str], shapes: Sequence[tuple
             except OptionError as error:
                 raise OptionError(f"task {task!r}: {error}") from error
             try:
-                degradation.observed_shape(shape)
+                degradation.operator.observed_shape(shape)
             except ShapeError as error:
-                uneven = any(side % degradation.grain for side in shape[1:])
-                multiple = math.lcm(*(protocol.degradation(task, shape[1:]).grain for task in tasks))
+                uneven = any(side % degradation.operator.grain for side in shape[1:])
+                multiple = math.lcm(*(protocol.degradation(task, shape[1:]).operator.grain for task in tasks))
                 remedy = f"; or add --multiple {multiple}, which cuts all images" if uneven else ""
                 raise ShapeError(f"task {task!r} does not fit these images: {error}{remedy}") from error

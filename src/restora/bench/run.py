@@ -96,7 +96,7 @@ class Benchmark:
 
     def _cell(self, task: str, method: Method) -> Cell:
         sizes = [(shape[1], shape[2]) for shape in self.images.shapes]
-        plan, examples = method.plan, (self.degradation(task, size).example(size) for size in sizes)
+        plan, examples = method.plan, (named.seen(self.degradation(task, size), size) for size in sizes)
         if not all(plan.solver.handles(example, plan.prior) for example in examples):
             return Cell(task, method, self.images, None)
         settings = {"task": named.options(self.degradation(task, sizes[0])), **method.facts()}

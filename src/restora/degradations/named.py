@@ -10,11 +10,14 @@ from collections.abc import Mapping
 from dataclasses import Field, fields
 from typing import Any, get_type_hints
 
+import torch
 from torch import Tensor
 
-from restora.degradations import AdditiveNoise, Degradation, Mask, UnknownNoise, degradations
+from restora.degradations import Degradation, Mask, Task, degradations
 from restora.degradations.holes import Hole
 from restora.errors import OptionError
+from restora.options import parse as read
+from restora.options import words as choices
 
 AUTO = "auto"
 HOLE_OPTIONS = tuple(entry.name for entry in fields(Hole))
@@ -23,16 +26,11 @@ HOLE_OPTIONS = tuple(entry.name for entry in fields(Hole))
 def build(task: str, size: tuple[int, ...], options: Mapping[str, Any] | None = None) -> Degradation:
     """The task with these options, else its defaults, for images of (height, width) `size`.
 
-    `sigma` may be "auto" where the noise is all there is: found in each picture. A `mask` among the options
-    is one's own, in place of a hole. OptionError for a value that cannot be.
+    A `mask` among the options is one's own, in place of a hole. OptionError for a value that cannot be.
     """
     cls, given = degradations.get(task), dict(options or {})
-    if given.get("sigma") == AUTO:
-        if not issubclass(cls, AdditiveNoise):
-            raise OptionError(
-                f"sigma: {AUTO!r} is for denoise; task {task!r} expects a number, full scale = 1"
-            )
-        return UnknownNoise()
+    if given.get("sigma") == AUTO and AUTO not in choices(option_fields(cls)["sigma"][1]):
+        raise OptionError(f"{AUTO!r} is for denoise; task {task!r} expects a number, full scale = 1", "sigma")
     if not issubclass(cls, Mask):
         return cls(**given)
     hole = Hole.of(given)
@@ -44,6 +42,13 @@ def words(text: str) -> tuple[str, dict[str, Any]]:
     """TASK or TASK:NAME=VALUE:... as the name and the options. UnknownNameError, OptionError."""
     task, *given = text.split(":")
     return task, parse(task, ",".join(given))
+
+
+def seen(degradation: Degradation, size: tuple[int, ...]) -> Degradation:
+    """What solvers see in its place, for some observation of images of (height, width) `size`."""
+    if not degradation.blind:
+        return degradation
+    return degradation.given(torch.full((1, *degradation.operator.observed_shape((3, *size))), 0.5))
 
 
 def options(degradation: Degradation) -> dict[str, Any]:
@@ -66,17 +71,17 @@ def option_fields(cls: type[Degradation]) -> dict[str, tuple[Field[Any], Any]]:
 
 def parse(task: str, text: str) -> dict[str, Any]:
     """NAME=VALUE,... as options of the task; OptionError for one that it does not have."""
-    known = {name: hint for name, (_, hint) in option_fields(degradations.get(task)).items()}
-    plain = {name: hint for name, hint in known.items() if hint is not Tensor}
+    known = option_fields(degradations.get(task))
+    plain = {name: entry for name, entry in known.items() if entry[1] is not Tensor}
     found: dict[str, Any] = {}
     for word in filter(None, text.split(",")):
         name, equals, value = word.partition("=")
         if not equals or name not in plain:
             raise OptionError(f"{word}: expected NAME=VALUE with an option of {task}: {', '.join(plain)}")
         try:
-            found[name] = plain[name](value) if plain[name] in (int, float) else value
-        except ValueError:
-            raise OptionError(f"{word}: expected a number") from None
+            found[name] = read(value, *plain[name])
+        except OptionError as error:
+            raise OptionError(error.args[0], word) from None
     return found
 
 
@@ -100,5 +105,6 @@ def describe(degradation: Degradation) -> str:
 
 
 def _fields(degradation: Degradation) -> dict[str, Any]:
-    values = {entry.name: getattr(degradation, entry.name) for entry in fields(degradation)}
+    entries = fields(degradation) if isinstance(degradation, Task) else ()
+    values = {entry.name: getattr(degradation, entry.name) for entry in entries}
     return {name: value for name, value in values.items() if not isinstance(value, Tensor)}

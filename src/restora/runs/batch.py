@@ -12,9 +12,9 @@ from torch import Tensor
 
 from restora import random
 from restora.degradations import Degradation
-from restora.degradations.base import Shape
 from restora.errors import ImageError, MaskError, RestoraError, ResultError, ShapeError
 from restora.figure import std_map
+from restora.operators.base import Shape
 from restora.pictures import colour, image
 from restora.plan import Plan, Restoration
 from restora.priors import Prior
@@ -60,10 +60,10 @@ def degrade(items: Sequence[Item], task: Task) -> Iterator[Item]:
 def _clean(pixels: Tensor, degradation: Degradation) -> Tensor:
     """The pixels (C, H, W), grey repeated where the degradation is of colours; or a ShapeError."""
     try:
-        degradation.observed_shape(tuple(pixels.shape))
+        degradation.operator.observed_shape(tuple(pixels.shape))
     except ShapeError:
         pixels = colour.convert(pixels, 3) if len(pixels) == 1 else pixels
-        degradation.observed_shape(tuple(pixels.shape))
+        degradation.operator.observed_shape(tuple(pixels.shape))
     return pixels
 
 
@@ -148,15 +148,17 @@ def _channels(picture: image.Picture, degradation: Degradation, prior: Prior | N
     """How many an observation has: what the prior's images give, else its own, or 1 for colour that
     must be grey; ShapeError for what cannot be made so."""
     if prior is not None and not prior.any_size:
-        return degradation.observed_shape(prior.image_shape)[0]
+        return degradation.operator.observed_shape(prior.image_shape)[0]
     own = len(picture.pixels)
     try:
-        _, height, width = degradation.image_shape((own, *picture.size))
+        _, height, width = degradation.operator.image_shape((own, *picture.size))
     except ShapeError:
         if len(picture.pixels) != 3:
             raise
         return 1
-    return own if prior is None else degradation.observed_shape((prior.image_shape[0], height, width))[0]
+    if prior is None:
+        return own
+    return degradation.operator.observed_shape((prior.image_shape[0], height, width))[0]
 
 
 def _fields(item: Item, picture: image.Picture, task: Task, prior: Prior | None) -> dict[str, Any]:

@@ -13,8 +13,8 @@ import numpy
 import torch
 
 from restora.errors import OutputError
-from restora.runs.items import MANIFEST, Item, make_folder
 from restora.pictures.atomic import atomic
+from restora.runs.items import MANIFEST, Item, make_folder
 
 
 class Manifest:

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from restora.degradations import Degradation, Mask, degradations, named
-from restora.degradations.base import Shape
 from restora.degradations.holes import HOLES, Hole
 from restora.errors import MaskError, OptionError, RestoraError, ShapeError
+from restora.operators.base import Shape
 from restora.pictures import decoding, image
 from restora.pictures.file import File
 from restora.plan import Plan
@@ -74,7 +74,7 @@ class Task:
     def _behind(self, size: tuple[int, int]) -> Shape | None:
         for channels in (3, 1):
             with contextlib.suppress(RestoraError):
-                return self.example(size).image_shape((channels, *size))
+                return self.example(size).operator.image_shape((channels, *size))
         return None
 
     def check(self, plan: Plan, images: Shape | None = None) -> None:
@@ -87,14 +87,14 @@ class Task:
         example = self.example(prior.image_shape[1:])
         plan.check(example)
         try:
-            example.observed_shape(prior.image_shape)
+            example.operator.observed_shape(prior.image_shape)
         except ShapeError as error:
             raise ShapeError(f"task {self.name!r} does not fit prior {prior.name!r}: {error}") from error
 
     def example(self, size: tuple[int, ...] = USUAL) -> Degradation:
         """What solvers see, for images of (height, width) `size`, with stand-ins for the masks of files."""
         pictures = self._named(size) if self.hole else self._stand_ins(size)
-        return self.degradation([pictures]).example(size)
+        return named.seen(self.degradation([pictures]), size)
 
     def pictures(
         self, path: Path, size: tuple[int, int], partners: Mapping[str, File] | None = None

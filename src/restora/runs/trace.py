@@ -34,8 +34,8 @@ class Trace:
         """A step of the items, whose observations y are (B, C, H, W)."""
         if items is not self.items:
             self.items = items
-            observed = _bytes(y)
-            self.frames |= {item.path: (item, picture, []) for item, picture in zip(items, observed, strict=True)}
+            pairs = zip(items, _bytes(y), strict=True)
+            self.frames |= {item.path: (item, observed, []) for item, observed in pairs}
         stride = max(1, step.total // FRAMES)
         if step.i % stride == 0 or step.i == 1 or step.samples is not None:
             for item, frame in zip(items, _bytes(step.x), strict=True):

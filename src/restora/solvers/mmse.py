@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
-from restora.errors import PairingError
+from restora.errors import OptionError, PairingError
 from restora.options import Auto, option
 from restora.priors.base import Prior
 from restora.priors.flow import SCALE, FlowPrior
@@ -78,8 +78,9 @@ class MMSE(Solver):
         given = {name: value for name, (value, usual) in values.items() if value != usual}
         for name in sorted(given.keys() - {entry.name for entry in fields(Flower)}):
             raise OptionError(
-                f"{name}: method 'mmse' leaves samples and their spread to 'flower', which has no such "
-                "setting; leave it out, or ask for one restoration alone"
+                "method 'mmse' leaves samples and their spread to 'flower', which has no such setting; leave "
+                "it out, or ask for one restoration alone",
+                name,
             )
         return Flower(**given)
 
