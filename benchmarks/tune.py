@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -22,6 +22,7 @@ from torch import Tensor
 from restora import metrics
 from restora.bench.protocol import Clean
 from restora.degradations import Degradation
+from restora.options import options, parse
 from restora.plan import decide
 from restora.priors import Prior
 from restora.random import generators
@@ -69,9 +70,9 @@ def main() -> None:
         if not solver.handles(degradation, prior):
             continue
         model = prior.sized(*shape[1:]) if prior else None
-        whole = {item.name for item in fields(solver) if item.type == "int"}
+        known = {entry.name: (entry, hint) for entry, hint in options(type(solver))}
         for values in itertools.product(*axes.values()):
-            settings = {k: int(v) if k in whole else float(v) for k, v in zip(axes, values, strict=True)}
+            settings = {k: parse(v, *known[k]) for k, v in zip(axes, values, strict=True)}
             found = line(replace(solver, **settings), model, y, degradation, truth, args.batch)
             print(f"{task:24} {method:10} {found}  {settings}", flush=True)
 

@@ -61,9 +61,13 @@ class OptionError(RestoraError):
         super().__init__(problem)
         self.name = name
 
+    @property
+    def problem(self) -> str:
+        """The text without the name."""
+        return super().__str__()
+
     def __str__(self) -> str:
-        problem = super().__str__()
-        return f"{self.name}: {problem}" if self.name else problem
+        return f"{self.name}: {self.problem}" if self.name else self.problem
 
 
 class DataError(RestoraError):

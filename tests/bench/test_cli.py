@@ -340,7 +340,7 @@ def test_one_table_of_several_priors(bench: Command, tmp_path: Path, small: Path
     facts = content["methods"]
     assert (facts["map@small"]["prior"], facts["map@other"]["prior"]) == ("small", "other")
     assert facts["map@small"]["prior sha256"] != facts["map@other"]["prior sha256"]
-    assert facts["map@small"]["settings"]["iterations"] == -1
+    assert facts["map@small"]["settings"]["iterations"] == "auto"
 
 
 @pytest.mark.usefixtures("no_figures")
@@ -403,7 +403,7 @@ BAD = [
     ),
     (["--multiple", "0"], "--multiple must be at least 1, got 0"),
     (["--multiple", "10"], "a.png is 10x10, cut to multiples of 10; expected images of at least 11x11"),
-    (["--channels", "17"], "--channels must be from 1 to 16, got 17"),
+    (["--channels", "17"], "--channels: expected a whole number from 1 to 16, got 17"),
     (["--output", "file"], "file is a file; expected a folder for the results"),
     (["--output", "file/out"], "file/out: this folder cannot be made"),
 ]

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from restora.cli.options import add_input, add_solver, add_task, make_solver, make_task, solver_settings
+from restora.cli.options import add_input, add_solver, add_task, make_solver, make_task
 from restora.cli.report import progress, summary
 from restora.errors import OptionError
 from restora.plan import decide
@@ -41,7 +41,7 @@ EXAMPLES = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "restora restore INPUT... -o DIR --task TASK [options of the task] [options]"
-    parser.epilog = f"{solver_settings()}\n\n{EXAMPLES}"
+    parser.epilog = EXAMPLES
     add = parser.add_argument
     add_input(parser, "observations: files, folders or globs")
     add_solver(parser)

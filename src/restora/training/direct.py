@@ -48,7 +48,10 @@ class DirectConfig(NetworkConfig):
             raise OptionError(f"expected one of {', '.join(degradations.names())}, got none", "task")
         if self.crop:
             raise OptionError("expected False, since a direct network has one size, got True", "crop")
-        degradation = named.build(self.task, self.shape[1:], named.parse(self.task, self.options))
+        try:
+            degradation = named.build(self.task, self.shape[1:], named.parse(self.task, self.options))
+        except OptionError as error:
+            raise OptionError(str(error), "options") from error
         degradation.observed_shape(self.shape)
         if degradation.blind:
             raise OptionError(
