@@ -22,26 +22,21 @@ from restora.cli.options import make_solver
 from restora.degradations import Mask
 from restora.errors import RestoraError
 from restora.pictures.atomic import atomic
-from restora.priors import Prior
+from restora.plan import Plan, decide
 from restora.random import generators
-from restora.restoration import check_task, choose
 from restora.runs.items import make_folder
-from restora.solvers import Solver
 
 
-def measure(
-    images: Images, task: str, solver: Solver, prior: Prior | None, runs: int, batch: int
-) -> Calibration:
+def measure(images: Images, task: str, plan: Plan, runs: int, batch: int) -> Calibration:
     protocol, found = Clean(), Calibration()
     for rows in images.batches(batch):
         truth, seeds = images.stack(rows), images.seeds(rows, 0)
         degradation = protocol.degradation(task, (truth.shape[2], truth.shape[3]))
         missing = 1 - degradation.mask if isinstance(degradation, Mask) else None
         y = protocol.observe(degradation, truth, generators(seeds, len(rows)))
-        sized = prior and prior.sized(truth.shape[2], truth.shape[3])
-        *_, last = solver.steps(y, degradation, sized, generators(seeds, len(rows), "restore"))
+        *_, last = plan.run(y, degradation, seeds)
         assert last.samples is not None
-        found.add(last.samples[:, -runs:], truth, missing)
+        found.add(last.samples[:, -runs:].cpu(), truth, missing)
     return found
 
 
@@ -59,17 +54,21 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8, metavar="N", help="images restored together")
     args = parser.parse_args()
     images = read_images(args.data, args.limit)
-    name, _, prior = choose(args.method, args.prior)
-    solver = make_solver(name, args.settings)
-    solver = solver.for_samples(args.runs + 1) if args.as_set else solver.for_uncertainty(args.runs)
+    plan = decide(
+        args.method,
+        args.prior,
+        samples=args.runs + 1 if args.as_set else args.runs,
+        uncertainty=not args.as_set,
+        make=lambda name: make_solver(name, args.settings),
+    )
     tasks, found = args.tasks.split(","), {}
     check_tasks(Clean(), tasks, images.shapes)
     for task in tasks:
-        check_task(name, solver, Clean().degradation(task, images.shapes[0][1:]), prior)
+        plan.check(Clean().degradation(task, images.shapes[0][1:]))
     make_folder(args.output)
     for task in tasks:
         start = time.perf_counter()
-        found[task] = measure(images, task, solver, prior, args.runs, args.batch)
+        found[task] = measure(images, task, plan, args.runs, args.batch)
         print(f"{task}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
         for suffix, text in (("md", to_markdown(found)), ("csv", to_csv(found))):
             with atomic(args.output / f"calibration.{suffix}") as part:

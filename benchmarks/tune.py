@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -22,9 +22,10 @@ from torch import Tensor
 from restora import metrics
 from restora.bench.protocol import Clean
 from restora.degradations import Degradation
+from restora.options import options, parse
+from restora.plan import decide
 from restora.priors import Prior
 from restora.random import generators
-from restora.restoration import choose
 from restora.solvers import Solver
 from restora.training.data import centres, load, load_whole
 
@@ -64,13 +65,14 @@ def main() -> None:
     for task, method in itertools.product(args.tasks, args.methods):
         degradation = CLEAN.degradation(task, shape[1:])
         y = CLEAN.observe(degradation, truth, generators(0, len(truth)))
-        _, solver, prior = choose(method, args.prior, shape)
+        plan = decide(method, args.prior, device="cpu", images=shape)
+        solver, prior = plan.solver, plan.prior
         if not solver.handles(degradation, prior):
             continue
         model = prior.sized(*shape[1:]) if prior else None
-        whole = {item.name for item in fields(solver) if item.type == "int"}
+        known = {entry.name: (entry, hint) for entry, hint in options(type(solver))}
         for values in itertools.product(*axes.values()):
-            settings = {k: int(v) if k in whole else float(v) for k, v in zip(axes, values, strict=True)}
+            settings = {k: parse(v, *known[k]) for k, v in zip(axes, values, strict=True)}
             found = line(replace(solver, **settings), model, y, degradation, truth, args.batch)
             print(f"{task:24} {method:10} {found}  {settings}", flush=True)
 

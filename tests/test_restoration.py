@@ -12,10 +12,12 @@ import torch
 from torch import Tensor, nn
 
 import restora
-from restora import Degradation, Downsample, GANPrior, Grayscale, Mask, Restoration, restoration
+from restora import Degradation, Downsample, GANPrior, Grayscale, Mask, Restoration, pairing
 from restora.errors import OptionError, PairingError, ShapeError, UnknownNameError
+from restora.pairing import describe
+from restora.plan import Plan, decide
 from restora.priors import FlowPrior, GaussianPrior, Prior, load_prior, store
-from restora.restoration import choose, describe, stream
+from restora.restoration import stream
 from restora.solvers import LatentMAP, Solver, Step, solvers
 
 SOLVER = LatentMAP(iterations=4, restarts=3)
@@ -146,24 +148,26 @@ class OtherPrior(Prior):
 
 
 def test_method_by_name(prior: GANPrior) -> None:
-    assert choose("auto", prior) == ("map", LatentMAP(), prior)
-    assert choose("map", prior) == ("map", LatentMAP(), prior)
-    name, solver, shipped = choose("map")
-    assert (name, solver, shipped.name) == ("map", LatentMAP(), GANPrior.shipped[0])
+    expected = Plan("map", LatentMAP(), prior, torch.device("cpu"))
+    assert decide("auto", prior, device="cpu") == expected
+    assert decide("map", prior, device="cpu") == expected
+    shipped = decide("map", device="cpu")
+    assert shipped.prior is not None
+    assert (shipped.method, shipped.solver, shipped.prior.name) == ("map", LatentMAP(), GANPrior.shipped[0])
     with pytest.raises(UnknownNameError, match="unknown method 'mpa'"):
-        choose("mpa", prior)
+        decide("mpa", prior)
 
 
 def test_the_prior_that_ships_for_the_size(monkeypatch: pytest.MonkeyPatch) -> None:
     small, large = tiny_flow(8), tiny_flow(16)
     monkeypatch.setattr(FlowPrior, "shipped", ("missing", "small", "large"))
     monkeypatch.setattr(store, "names", lambda: ["large", "small"])
-    monkeypatch.setattr(restoration, "load_prior", {"small": small, "large": large}.__getitem__)
-    assert choose("auto")[2] is small
-    assert choose("auto", shape=(3, 16, 16))[2] is large
-    assert choose("flower", shape=(3, 16, 16))[2] is large
-    assert choose("auto", shape=(3, 5, 5))[2] is small  # none fits: the first, whose size the error names
-    assert choose("auto", large, (3, 8, 8))[2] is large
+    monkeypatch.setattr(pairing, "load_prior", {"small": small, "large": large}.__getitem__)
+    assert decide(device="cpu").prior is small
+    assert decide(device="cpu", images=(3, 16, 16)).prior is large
+    assert decide("flower", device="cpu", images=(3, 16, 16)).prior is large
+    assert decide(device="cpu", images=(3, 5, 5)).prior is small  # none fits: its size is named in the error
+    assert decide("auto", large, device="cpu", images=(3, 8, 8)).prior is large
     y = torch.rand(1, 1, 16, 16)
     assert restora.restore(y, Grayscale()).image.shape == (1, 3, 16, 16)
 
@@ -181,9 +185,9 @@ class Nothing(nn.Module):
 
 def test_wrong_pairing() -> None:
     with pytest.raises(PairingError, match="solver 'map' needs a GANPrior; 'unnamed' is a OtherPrior"):
-        choose("map", OtherPrior())
+        decide("map", OtherPrior())
     with pytest.raises(PairingError, match="no method is known for a OtherPrior"):
-        choose("auto", OtherPrior())
+        decide("auto", OtherPrior())
 
 
 def test_observation_of_the_wrong_shape_says_what_is_needed(prior: Prior) -> None:

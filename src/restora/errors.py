@@ -39,6 +39,10 @@ class PairingError(RestoraError):
     """A solver that cannot work with the prior or the degradation it was given."""
 
 
+class ResultError(RestoraError):
+    """A restoration that is no image: with NaN or infinite values."""
+
+
 class PackageError(RestoraError):
     """A method whose optional package is not installed."""
 
@@ -57,9 +61,13 @@ class OptionError(RestoraError):
         super().__init__(problem)
         self.name = name
 
+    @property
+    def problem(self) -> str:
+        """The text without the name."""
+        return super().__str__()
+
     def __str__(self) -> str:
-        problem = super().__str__()
-        return f"{self.name}: {problem}" if self.name else problem
+        return f"{self.name}: {self.problem}" if self.name else self.problem
 
 
 class DataError(RestoraError):

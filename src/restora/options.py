@@ -51,6 +51,8 @@ def check(instance: Any, skip: Sequence[str] = ()) -> None:
     NumPy numbers and tensors of one value become Python numbers; a whole number is fit for a float.
     """
     for entry, hint in options(type(instance)):
+        if entry.name in skip:
+            continue
         value = plain(getattr(instance, entry.name))
         object.__setattr__(instance, entry.name, _checked(entry, hint, value))
 
@@ -100,10 +102,20 @@ def describe(entry: Field[Any], hint: Any) -> str:
     alternatives = [repr(word) for word in words(hint)]
     kind = number(hint)
     if kind is not None:
-        alternatives.insert(0, f"{'a whole number' if kind is int else 'a number'}{_range(entry)}")
+        noun = "a whole number" if kind is int else "a number"
+        alternatives.insert(0, f"{noun} {span(entry)}".rstrip())
     if hint is bool:
         alternatives = ["True or False"]
     return " or ".join(alternatives) or "text"
+
+
+def span(entry: Field[Any]) -> str:
+    """The range of a number: 'of at least 1', 'from 0 to 1', 'above 0 and below 1', or nothing."""
+    low, high, above, below = _bounds(entry)
+    if math.isfinite(low) and math.isfinite(high):
+        return f"from {low:g} to {high:g}"
+    limits = {"of at least": low, "above": above, "of at most": high, "below": below}
+    return " and ".join(f"{text} {value:g}" for text, value in limits.items() if math.isfinite(value))
 
 
 @functools.cache
@@ -115,16 +127,6 @@ def _options(cls: type) -> tuple[tuple[Field[Any], Any], ...]:
 
 def _parts(hint: Any) -> tuple[Any, ...]:
     return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-
-
-def _range(entry: Field[Any]) -> str:
-    bounds = entry.metadata
-    if bounds["low"] > -math.inf and bounds["high"] < math.inf:
-        return f" from {bounds['low']:g} to {bounds['high']:g}"
-    limits = {"of at least": bounds["low"], "above": bounds["above"]}
-    limits |= {"of at most": bounds["high"], "below": bounds["below"]}
-    found = [f"{words} {value:g}" for words, value in limits.items() if math.isfinite(value)]
-    return f" {' and '.join(found)}" if found else ""
 
 
 def _checked(entry: Field[Any], hint: Any, value: Any) -> Any:
@@ -140,9 +142,14 @@ def _checked(entry: Field[Any], hint: Any, value: Any) -> Any:
 
 
 def _in_range(entry: Field[Any], value: float) -> bool:
-    bounds = entry.metadata
-    closed = bounds["low"] <= value <= bounds["high"] and abs(value) < TOO_LARGE
-    return closed and bounds["above"] < value < bounds["below"]
+    low, high, above, below = _bounds(entry)
+    return low <= value <= high and above < value < below and abs(value) < TOO_LARGE
+
+
+def _bounds(entry: Field[Any]) -> tuple[float, float, float, float]:
+    """low, high, above, below."""
+    limits = {"low": -math.inf, "high": math.inf, "above": -math.inf, "below": math.inf, **entry.metadata}
+    return limits["low"], limits["high"], limits["above"], limits["below"]
 
 
 def _is_text(hint: Any, value: str) -> bool:
@@ -150,7 +157,7 @@ def _is_text(hint: Any, value: str) -> bool:
 
 
 def _complaint(entry: Field[Any], hint: Any, value: Any) -> str:
-    meaning, came = entry.metadata["help"].partition(";")[0], " ".join(repr(value).split())
+    meaning, came = entry.metadata.get("help", "").partition(";")[0], " ".join(repr(value).split())
     if len(came) > 60:
         came = f"{came[:60]}..."
     if isinstance(value, int | float) and TOO_LARGE <= abs(value) < math.inf:

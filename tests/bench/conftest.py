@@ -51,6 +51,15 @@ class Moody(Copy):
 
 
 @dataclass(frozen=True)
+class Root(Copy):
+    """As Copy, but a dark picture has no root."""
+
+    def steps(self, y: Tensor, *rest: Any) -> Iterator[Step]:
+        x = y - 0.1 * (y.flatten(1).mean(1) < 0.1).view(-1, 1, 1, 1)
+        yield Step(1, 1, x.sqrt(), torch.zeros(len(y)))
+
+
+@dataclass(frozen=True)
 class Random(Copy):
     """Noise of the image's own stream: what a solver with random starts does."""
 
@@ -79,7 +88,7 @@ class Brightness(perceptual.Column):
 @pytest.fixture(autouse=True)
 def small_registries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only tiny solvers, and no perceptual column, whatever is installed."""
-    for name, cls in {"copy": Copy, "moody": Moody, "random": Random}.items():
+    for name, cls in {"copy": Copy, "moody": Moody, "root": Root, "random": Random}.items():
         monkeypatch.setitem(solvers._entries, name, cls)
     monkeypatch.setattr(perceptual, "columns", Registry("perceptual column"))
 

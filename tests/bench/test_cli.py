@@ -18,11 +18,12 @@ from typing import Any
 import pytest
 import torch
 
-from restora import metrics, restore
+from restora import metrics
 from restora.bench import protocol, run
 from restora.degradations import Mask
 from restora.networks.dcgan import Discriminator, Generator
 from restora.pictures import colour, image
+from restora.plan import Plan
 from restora.priors import GANPrior, store
 from restora.random import generators, seed_of
 
@@ -198,15 +199,15 @@ def test_interrupted_run_goes_on_and_gives_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     words = (*words, "--methods", "random,copy", "--tasks", "denoise,superres", "--batch-size", "4")
-    real, calls = run.restore, []
+    real, calls = Plan.run, []
 
-    def interrupt(*args: Any, **options: Any) -> Any:
-        calls.append(len(args[0]))
+    def interrupt(plan: Plan, y: torch.Tensor, *rest: Any) -> Any:
+        calls.append(len(y))
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return real(*args, **options)
+        return real(plan, y, *rest)
 
-    monkeypatch.setattr(run, "restore", interrupt)
+    monkeypatch.setattr(Plan, "run", interrupt)
     stopped = bench(*words)
     assert (stopped.code, stopped.out) == (130, "")
     assert stopped.err.endswith("restora: interrupted; what was finished is kept\n")
@@ -307,15 +308,12 @@ def test_a_method_that_fails_on_every_image(bench: Command, data: Path, tmp_path
 
 
 @pytest.mark.usefixtures("no_figures")
-def test_a_result_that_is_no_number(bench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def nan(*args: Any, **options: Any) -> Any:
-        found = restore(*args, **options)
-        found.image[1] = torch.nan
-        return found
-
-    monkeypatch.setattr(run, "restore", nan)
-    done = bench("--methods", "copy", "--tasks", "denoise")
-    assert failures(done) == ["denoise, copy: b: the result has NaN or infinite values"]
+def test_a_result_that_is_no_number(bench: Command, data: Path) -> None:
+    image.write(data / "b.png", torch.zeros(3, 16, 16))
+    (failure,) = failures(bench("--methods", "root", "--tasks", "dequantize"))
+    assert failure.startswith(
+        "dequantize, root: b: method 'root': the result has NaN or infinite values; try"
+    )
 
 
 def test_equal_images_have_infinite_psnr(bench: Command, data: Path, tmp_path: Path) -> None:
@@ -342,7 +340,7 @@ def test_one_table_of_several_priors(bench: Command, tmp_path: Path, small: Path
     facts = content["methods"]
     assert (facts["map@small"]["prior"], facts["map@other"]["prior"]) == ("small", "other")
     assert facts["map@small"]["prior sha256"] != facts["map@other"]["prior sha256"]
-    assert facts["map@small"]["settings"]["iterations"] == -1
+    assert facts["map@small"]["settings"]["iterations"] == "auto"
 
 
 @pytest.mark.usefixtures("no_figures")
@@ -395,9 +393,9 @@ BAD = [
     (["--tasks", "superres:scale=3,superres:scale=5"], "; or add --multiple 15, which cuts all images"),
     (["--tasks", "colorize", "--channels", "1"], "task 'colorize' does not fit these images: "),
     (["--tasks", "denoise:scale=3"], "scale=3: expected NAME=VALUE with an option of denoise: sigma"),
-    (["--tasks", "denoise:sigma=3"], "task 'denoise:sigma=3': sigma: expected a number from 0 to 1"),
-    (["--tasks", "superres:kernel=cubic"], "task 'superres:kernel=cubic': kernel: expected 'box' or 'bi"),
-    (["--tasks", "inpaint:hole=nowhere"], "task 'inpaint:hole=nowhere': hole: expected "),
+    (["--tasks", "denoise:sigma=3"], "sigma=3: expected a number from 0 to 1"),
+    (["--tasks", "superres:kernel=cubic"], "kernel=cubic: expected 'box' or 'bi"),
+    (["--tasks", "inpaint:hole=nowhere"], "hole=nowhere: expected "),
     (["--tasks", "dequantize:levels=3", "--protocol", "deck"], "levels: protocol deck has 5, got 3"),
     (
         ["--methods", "map@small", "--channels", "1"],
@@ -405,7 +403,7 @@ BAD = [
     ),
     (["--multiple", "0"], "--multiple must be at least 1, got 0"),
     (["--multiple", "10"], "a.png is 10x10, cut to multiples of 10; expected images of at least 11x11"),
-    (["--channels", "17"], "--channels must be from 1 to 16, got 17"),
+    (["--channels", "17"], "--channels: expected a whole number from 1 to 16, got 17"),
     (["--output", "file"], "file is a file; expected a folder for the results"),
     (["--output", "file/out"], "file/out: this folder cannot be made"),
 ]
@@ -456,11 +454,12 @@ def test_time_left_is_that_of_each_method(bench: Command, monkeypatch: pytest.Mo
     """copy takes 10 s a batch of 2, moody 100 s: by a clock that the test moves."""
     clock = [0.0]
 
-    def slow(y: torch.Tensor, degradation: Any, method: Any, **options: Any) -> Any:
-        clock[0] += {"Copy": 10.0, "Moody": 100.0}[type(method).__name__]
-        return restore(y, degradation, method=method, **options)
+    def slow(plan: Plan, *rest: Any) -> Any:
+        clock[0] += {"copy": 10.0, "moody": 100.0}[plan.method]
+        return real(plan, *rest)
 
-    monkeypatch.setattr(run, "restore", slow)
+    real = Plan.run
+    monkeypatch.setattr(Plan, "run", slow)
     monkeypatch.setattr(run.time, "monotonic", lambda: clock[0])
     words = ("--methods", "copy,moody", "--tasks", "denoise,superres,inpaint", "--batch-size", 2)
     lines = bench(*words).err.splitlines()

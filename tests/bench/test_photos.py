@@ -13,10 +13,11 @@ import pytest
 import torch
 
 from restora import metrics
-from restora.bench import perceptual, run
+from restora.bench import perceptual
 from restora.degradations import AdditiveNoise, Downsample
 from restora.pictures import image
 from restora.pictures.colour import to_uint8
+from restora.plan import Plan
 from restora.random import generators, seed_of
 from restora.runs import batch
 
@@ -71,15 +72,15 @@ def test_each_image_has_the_values_that_it_has_among_its_like(
 def test_a_run_of_several_sizes_goes_on_where_it_stopped(
     mixed: Path, bench: Command, restora: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = run.restore, []
+    real, calls = Plan.run, []
 
-    def interrupt(*args: Any, **options: Any) -> Any:
+    def interrupt(*args: Any) -> Any:
         calls.append(args)
         if len(calls) == 6:
             raise KeyboardInterrupt
-        return real(*args, **options)
+        return real(*args)
 
-    monkeypatch.setattr(run, "restore", interrupt)
+    monkeypatch.setattr(Plan, "run", interrupt)
     assert bench(*WORDS).code == 130
     assert bench(*WORDS).code == 0
     assert len(calls) == 6 + 12 - 5  # three batches a cell

@@ -9,7 +9,7 @@ import torch
 
 from restora import metrics
 from restora.bench.protocol import TASKS, Clean, Deck, check_tasks, own_range, protocols
-from restora.degradations import Mask, Quantize, degradations
+from restora.degradations import Mask, Quantize, degradations, named
 from restora.errors import ShapeError, UnknownNameError
 from restora.random import generators
 from restora.restoration import restore
@@ -152,9 +152,9 @@ def test_deck_shows_the_observation_itself() -> None:
 
 
 def test_facts_say_how_a_task_was_set() -> None:
-    facts = Clean().facts("inpaint", (16, 16))
-    assert facts == {"sigma": 0.0, "hole": "center"}
-    assert Clean().facts("superres", (16, 16))["scale"] == 4
+    facts = lambda task: named.options(Clean().degradation(task, (16, 16)))  # noqa: E731
+    assert facts("inpaint") == {"sigma": 0.0, "hole": "center"}
+    assert facts("superres:kernel=bicubic") == {"sigma": 0.0, "scale": 4, "kernel": "bicubic"}
 
 
 def test_names() -> None:

@@ -23,6 +23,7 @@ from PIL import Image, ImageOps
 from restora.errors import ImageError, MaskError, OutputError, RestoraError
 from restora.pictures import colour, decoding, image
 from restora.pictures.atomic import atomic
+from restora.pictures.file import File
 
 RANDOM = np.random.default_rng(1)
 DEEP = RANDOM.integers(0, 65536, (5, 7, 3), dtype=np.uint16)
@@ -454,7 +455,7 @@ def test_what_is_written_is_read(tmp_path_factory, array):
     found = image.read(path)
     assert found.bits == bits
     assert torch.equal(found.pixels, tensor(array))
-    assert image.channels(path) == (array.shape[2] if path.suffix == ".tif" else None)
+    assert File(path).head.channels == (array.shape[2] if path.suffix == ".tif" else None)
 
 
 def test_a_png_of_two_channels_is_not_written(tmp_path):

@@ -146,5 +146,5 @@ def test_degradations_by_name() -> None:
     for task, text in {"denoise": "scale=2", "superres": "scale", "inpaint": "mask=a.png"}.items():
         with pytest.raises(OptionError, match=f"{text}: expected NAME=VALUE with an option of {task}"):
             named.parse(task, text)
-    with pytest.raises(OptionError, match="levels=few: expected a number"):
+    with pytest.raises(OptionError, match="levels=few: expected a whole number"):
         named.parse("dequantize", "levels=few")

@@ -19,6 +19,7 @@ from restora.pictures import colour
 from restora.runs.batch import degrade, restore
 from restora.degradations import Downsample
 from restora.runs.items import Item, collect
+from restora.plan import decide
 from restora.priors import GANPrior, load_prior
 from restora.solvers import LatentMAP
 from restora.runs.task import Task
@@ -36,7 +37,8 @@ def prior(tiny: Path) -> GANPrior:
 
 def run(source: Path, out: Path, task: Task, prior: GANPrior, **options: int) -> dict[str, Item]:
     items = collect([source], out, 0, samples=options.get("samples", 1))
-    for _ in restore(items, task, prior, SOLVER, device="cpu", **options):
+    plan = decide(SOLVER, prior, samples=options.pop("samples", 1), device="cpu")
+    for _ in restore(items, task, plan, **options):
         pass
     return {item.path.name: item for item in items}
 
@@ -86,7 +88,7 @@ def test_results_of_different_files_and_samples_differ(clean: Path, tmp_path: Pa
 
 def test_batches_are_given_back_one_by_one(clean: Path, tmp_path: Path, prior: GANPrior) -> None:
     items = collect([clean], tmp_path / "out", 0)
-    chunks = restore(items, DENOISE, prior, SOLVER, batch_size=2, device="cpu")
+    chunks = restore(items, DENOISE, decide(SOLVER, prior, device="cpu"), batch_size=2)
     assert [item.path.stem for item in next(chunks)] == ["a", "b"]
     assert [item.status for item in items] == ["done", "done", "waiting", "waiting", "waiting"]
     assert [len(chunk) for chunk in chunks] == [2, 1]
@@ -98,7 +100,7 @@ def test_a_batch_has_no_more_pixels_than_it_may(
     run(clean, tmp_path / "all", DENOISE, prior)
     monkeypatch.setattr(batch, "MAX_PIXELS", 2 * 8 * 8 + 1)
     items = collect([clean], tmp_path / "few", 0)
-    chunks = list(restore(items, DENOISE, prior, SOLVER, device="cpu"))
+    chunks = list(restore(items, DENOISE, decide(SOLVER, prior, device="cpu")))
     assert [[item.path.stem for item in chunk] for chunk in chunks] == [["a", "b"], ["c", "d"], ["e"]]
     for name in "abcde":
         few, all_ = (colour.to_uint8(pixels(tmp_path / x / f"{name}.png")).int() for x in ("few", "all"))
@@ -113,7 +115,9 @@ def test_pixels_of_a_batch_are_those_of_the_restorations(
     (tmp_path / "in" / "aa.png").write_bytes(b"not an image")
     monkeypatch.setattr(batch, "MAX_PIXELS", 4 * (36 + 18))
     items = collect([tmp_path / "in"], tmp_path / "out", 0)
-    chunks = [[x.path.stem for x in c] for c in restore(items, Task("superres", {"scale": 2}), None, "tv")]
+    chunks = [
+        [x.path.stem for x in c] for c in restore(items, Task("superres", {"scale": 2}), decide("tv"))
+    ]
     assert chunks == [["a", "aa", "b"], ["c"], ["d"], ["e"]]
     assert [item.status for item in items] == ["done", "failed", "done", "done", "done", "done"]
 

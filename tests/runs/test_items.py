@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from restora.errors import ImageError, OutputError
-from restora.runs.items import Item, collect, digest, make_folder, sample_paths
+from restora.pictures.file import File, digest
 from restora.random import seed_of
+from restora.runs.items import Item, collect, make_folder, sample_paths
 
 
 def touch(*paths: Path) -> None:
@@ -119,7 +120,7 @@ def test_result_over_an_input(tmp_path: Path) -> None:
             [tmp_path / "a.png"],
             tmp_path / "masks",
             0,
-            partners=lambda path: {"mask": tmp_path / "masks" / path.name},
+            partners=lambda path: {"mask": File(tmp_path / "masks" / path.name)},
         )
 
 
@@ -131,12 +132,13 @@ def test_jpeg_beside_its_result(tmp_path: Path) -> None:
 def test_digests_follow_the_picture_and_its_mask(tmp_path: Path) -> None:
     picture, mask = tmp_path / "a.png", tmp_path / "mask.png"
     touch(picture, mask)
-    (item,) = collect([picture], tmp_path / "out", 0, partners=lambda path: {"mask": mask})
-    before = item.digests()
+    digests = lambda: collect([picture], tmp_path / "out", 0, partners=partners)[0].digests()  # noqa: E731
+    partners = lambda path: {"mask": File(mask)}  # noqa: E731
+    before = digests()
     assert before == {"sha256": digest(picture), "mask sha256": digest(mask)}
     mask.write_bytes(b"y")
-    assert item.digests()["sha256"] == before["sha256"]
-    assert item.digests()["mask sha256"] != before["mask sha256"]
+    assert digests()["sha256"] == before["sha256"]
+    assert digests()["mask sha256"] != before["mask sha256"]
 
 
 def test_digest_is_sha256_and_empty_for_a_missing_file(tmp_path: Path) -> None:

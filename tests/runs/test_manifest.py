@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from restora.errors import OutputError
+from restora.pictures.file import File
 from restora.runs.items import Item, collect
 from restora.runs.manifest import Manifest
 
@@ -28,14 +29,14 @@ def inputs(tmp_path: Path) -> Path:
 
 def plan(source: Path, out: Path, settings: dict[str, Any] = SETTINGS, **options: Any) -> list[Item]:
     overwrite = options.pop("overwrite", False)
-    return Manifest(out, settings, overwrite).plan(collect([source], out, 0, **options))
+    return Manifest(out, settings, overwrite).todo(collect([source], out, 0, **options))
 
 
 def finish(source: Path, out: Path, **options: Any) -> None:
     """A run that writes every output and records it."""
     items = collect([source], out, 0, **options)
     manifest = Manifest(out, SETTINGS)
-    for item in manifest.plan(items):
+    for item in manifest.todo(items):
         for path in item.outputs:
             path.write_text(f"result of {item.path}")
         item.done(outputs=[path.name for path in item.outputs])
@@ -49,7 +50,7 @@ def stems(items: list[Item]) -> list[str]:
 def test_second_run_keeps_what_is_done(inputs: Path, tmp_path: Path) -> None:
     finish(inputs, tmp_path / "out")
     items = collect([inputs], tmp_path / "out", 0)
-    assert Manifest(tmp_path / "out", SETTINGS).plan(items) == []
+    assert Manifest(tmp_path / "out", SETTINGS).todo(items) == []
     assert [item.status for item in items] == ["kept"] * 3
 
 
@@ -63,7 +64,7 @@ def test_changed_input_and_missing_output_are_done_again(inputs: Path, tmp_path:
 def test_changed_mask_is_done_again(inputs: Path, tmp_path: Path) -> None:
     mask = tmp_path / "mask.png"
     mask.write_text("one")
-    options = {"partners": lambda path: {"mask": mask}}
+    options = {"partners": lambda path: {"mask": File(mask)}}
     finish(inputs, tmp_path / "out", **options)
     assert plan(inputs, tmp_path / "out", **options) == []
     mask.write_text("two")
@@ -144,7 +145,7 @@ def test_manifest_that_cannot_be_written_does_not_stop_the_run(
     inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     manifest = Manifest(tmp_path / "out", SETTINGS)
-    items = manifest.plan(collect([inputs], tmp_path / "out", 0))
+    items = manifest.todo(collect([inputs], tmp_path / "out", 0))
     before = manifest.path.read_text()
 
     def full(*paths: object) -> None:

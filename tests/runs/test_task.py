@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from restora.pictures import image
-from restora.degradations import AdditiveNoise, Mask, Quantize, UnknownNoise, degradations, named
+from restora.degradations import AdditiveNoise, Mask, Quantize, degradations, named
 from restora.errors import MaskError, OptionError, RestoraError, ShapeError, UnknownNameError
-from restora.priors import load_prior
+from restora.pictures.file import File
+from restora.plan import decide
 from restora.runs.task import Task
 
 MASK = torch.zeros(1, 8, 8)
@@ -58,7 +59,7 @@ def test_each_picture_has_its_mask_of_a_folder(tmp_path: Path) -> None:
     degradation = task.degradation(pictures)
     assert isinstance(degradation, Mask)
     assert torch.equal(degradation.mask, 1 - torch.stack([MASK, MASK.mT]))
-    assert task.partners(Path("in/a.jpg")) == {"mask": tmp_path / "masks" / "a.png"}
+    assert task.partners(Path("in/a.jpg"))["mask"].path == tmp_path / "masks" / "a.png"
 
 
 def test_hole_is_half_of_each_side() -> None:
@@ -104,8 +105,9 @@ def test_settings_of_another_hole() -> None:
 def test_noise_of_a_level_to_be_found() -> None:
     task = Task("denoise", {"sigma": "auto"})
     assert task.facts() == {"task": "denoise", "sigma": "auto"}
-    assert isinstance(task.degradation([{}]), UnknownNoise)
-    assert isinstance(task.example(), AdditiveNoise)
+    assert isinstance(task.degradation([{}]), AdditiveNoise)
+    assert task.degradation([{}]).blind
+    assert not task.example().blind
     for name in ("superres", "colorize", "impulse"):
         with pytest.raises(OptionError, match=f"'auto' is for denoise; task {name!r} expects a number"):
             Task(name, {"sigma": "auto"})
@@ -157,12 +159,12 @@ def test_the_images_behind_files(tmp_path: Path) -> None:
     image.write(colour, torch.rand(3, 8, 12))
     image.write(other, torch.rand(3, 8, 8))
     (tmp_path / "broken.png").write_text("no picture")
-    assert Task("superres", {"scale": 4}).images([colour]) == (3, 32, 48)
-    assert Task("colorize", {}).images([grey, tmp_path / "broken.png"]) == (3, 8, 12)
-    assert Task("denoise", {}).images([colour, other]) == (3, 0, 0)  # no prior of one size will do
-    assert Task("inpaint", {}, hole="center").images([colour]) == (3, 8, 12)
-    assert Task("deblur", {"width": 9.0}).images([colour]) == (3, 0, 0)  # smaller than the kernel
-    assert Task("denoise", {}).images([tmp_path / "broken.png", tmp_path / "missing.png"]) is None
+    assert Task("superres", {"scale": 4}).images([File(colour)]) == (3, 32, 48)
+    assert Task("colorize", {}).images([File(grey), File(tmp_path / "broken.png")]) == (3, 8, 12)
+    assert Task("denoise", {}).images([File(colour), File(other)]) == (3, 0, 0)  # no prior of one size will do
+    assert Task("inpaint", {}, hole="center").images([File(colour)]) == (3, 8, 12)
+    assert Task("deblur", {"width": 9.0}).images([File(colour)]) == (3, 0, 0)  # smaller than the kernel
+    assert Task("denoise", {}).images([File(tmp_path / "broken.png"), File(tmp_path / "missing.png")]) is None
 
 
 def test_one_mask_for_all_where_they_are_the_same() -> None:
@@ -178,11 +180,11 @@ def test_unknown_task() -> None:
 
 
 def test_options_that_do_not_fit_the_prior(tiny: Path) -> None:
-    prior = load_prior(tiny)
+    plan = decide(prior=tiny, device="cpu")
     with pytest.raises(
         ShapeError, match=r"task 'superres' does not fit prior 'tiny': .*divide by 3, got 8x8"
     ):
-        Task("superres", {"scale": 3}).check(prior)
+        Task("superres", {"scale": 3}).check(plan)
     for name in set(degradations.names()) - {"inpaint", "deblur"}:
-        Task(name, {}).check(prior)
-    Task("inpaint", {}, hole="center").check(prior)
+        Task(name, {}).check(plan)
+    Task("inpaint", {}, hole="center").check(plan)

@@ -119,10 +119,12 @@ def test_settings(method: type[ADMM]) -> None:
     assert method().settled(degradation).weight == method.best[Downsample]["weight"]
     assert method().settled(Half()).weight == method.best[Degradation]["weight"]
     for name in ("weight", "penalty", "iterations"):
-        with pytest.raises(OptionError, match=f"^{name} must be positive"):
+        with pytest.raises(
+            OptionError, match=rf"^{name}: expected .* or 'auto' .*, got 0; the default is 'auto'"
+        ):
             method(**{name: 0})
     for name in ("stride", "sparsity"):
-        with pytest.raises(OptionError, match=f"^{name} must be"):
+        with pytest.raises(OptionError, match=f"^{name}: expected a whole number of at least 1"):
             Sparse(**{name: 0})
 
 

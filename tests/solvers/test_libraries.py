@@ -158,5 +158,5 @@ def test_without_the_package(name: str, package: str, monkeypatch: pytest.Monkey
     ],
 )
 def test_settings_that_make_no_sense(cls: type[Solver], name: str, value: object) -> None:
-    with pytest.raises(OptionError, match=f"^{name} must be"):
+    with pytest.raises(OptionError, match=f"^{name}: expected .*, got {value!r}"):
         cls(**{name: value})

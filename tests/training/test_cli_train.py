@@ -157,12 +157,18 @@ def test_resume_with_other_settings(faces: Path, tmp_path: Path, train: Command)
     [
         (["faces"], "one of the arguments --minutes --images is required"),
         (["faces", "--minutes", "1", "--images", "4"], "not allowed with argument"),
-        (["faces", "--images", "0"], "a budget must be a positive number, got 0"),
-        (["faces", "--minutes", "nan"], "a budget must be a positive number, got nan"),
+        (["faces", "--images", "0"], "--images: expected a positive number, got 0"),
+        (["faces", "--minutes", "nan"], "--minutes: expected a positive number, got nan"),
         (["faces", "--images", "4", "--resume"], "nothing to --resume"),
-        (["faces", "--images", "4", "--shift", "-1"], "--shift must be at least 0, got -1"),
-        (["faces", "--images", "4", "--rate-generator", "nan"], "--rate-generator must be from 0 to 1"),
-        (["faces", "--minutes", "-1"], "a budget must be a positive number, got -1"),
+        (
+            ["faces", "--images", "4", "--shift", "-1"],
+            "--shift: expected a whole number of at least 0 (images are moved",
+        ),
+        (
+            ["faces", "--images", "4", "--rate-generator", "nan"],
+            "--rate-generator: expected a number from 0 to 1 (learning rate), got nan",
+        ),
+        (["faces", "--minutes", "-1"], "--minutes: expected a positive number, got -1.0"),
         (["nowhere", "--images", "4"], "nowhere: does not exist; expected a folder of images or a zip"),
         (["empty", "--images", "4"], "no image in empty; expected .png"),
         (["one.zip", "--images", "4"], "one.zip: is neither a folder nor a zip"),
@@ -189,9 +195,12 @@ def test_bad_input(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--size", "12"], "--size must be a power of two of at least 8, got 12"),
-        (["--channels", "17"], "--channels must be from 1 to 16, got 17"),
-        (["--batch", "0"], "--batch must be at least 1, got 0"),
+        (["--size", "12"], "--size: expected a power of two, such as 32 or 64, got 12"),
+        (["--channels", "17"], "--channels: expected a whole number from 1 to 16"),
+        (
+            ["--batch", "0"],
+            "--batch: expected a whole number of at least 1 (images a step), got 0; the default is 64",
+        ),
     ],
 )
 def test_bad_settings(words: list[str], message: str, faces: Path, tmp_path: Path, restora: Command) -> None:

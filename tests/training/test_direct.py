@@ -140,25 +140,25 @@ def test_a_run_from_a_flow_prior(tmp_path: Path) -> None:
     y = observe(own, images()[:2] / 255, None)
     torch.testing.assert_close(own.restore(y), trainer.prior.restore(y), rtol=0, atol=1e-2)
     DirectTrainer(DirectConfig(**settings | {"init": str(tmp_path / "direct"), "task": "denoise"}), images())
-    for other, text in {"width": "made with other --width", "size": "expected a preconditioned flow"}.items():
+    for other, text in {"width": "a prior of this width", "size": "expected a preconditioned flow"}.items():
         with pytest.raises(OptionError, match=text):
             DirectTrainer(DirectConfig(**settings | {other: 16}), images())
 
 
 def test_bad_settings() -> None:
     for other, text in {
-        "": "--task is needed: one of inpaint",
+        "": "task: expected one of inpaint.*, got none",
         "denoize": "unknown task 'denoize'. Did you mean 'denoise'",
     }.items():
         with pytest.raises(RestoraError, match=text):
             DirectConfig(**SETTINGS | {"task": other})
-    with pytest.raises(OptionError, match="sigma: expected a number from 0 to 1"):
+    with pytest.raises(OptionError, match="options: sigma: expected a number from 0 to 1"):
         DirectConfig(**SETTINGS | {"options": "sigma=2"})
     with pytest.raises(RestoraError, match="scale: expected an image whose sides divide by 3"):
         DirectConfig(**SETTINGS | {"task": "superres", "options": "scale=3"})
-    with pytest.raises(OptionError, match="--task impulse: a direct network is for one degradation"):
+    with pytest.raises(OptionError, match="task: a direct network is for one degradation"):
         DirectConfig(**SETTINGS | {"task": "impulse"})
-    with pytest.raises(OptionError, match="--width must be an even number"):
+    with pytest.raises(OptionError, match="width: expected an even number, got 5"):
         DirectConfig(**SETTINGS | {"width": 5})
 
 
@@ -167,7 +167,7 @@ def test_the_command(tmp_path: Path, restora: Command) -> None:
         image.write(tmp_path / ("train" if i < 12 else "held") / f"{i}.png", pixels / 255)
     words = ("train", "direct", tmp_path / "train", "-o", tmp_path / "run", "--validation", tmp_path / "held")
     words = (*words, "--size", 8, "--width", 4, "--batch", 4, "--device", "cpu", "--json")
-    assert "--task is needed" in restora(*words, "--images", 8).error()
+    assert "--task: expected one of inpaint" in restora(*words, "--images", 8).error()
     words = (*words, "--task", "denoise", "--options", "sigma=0.2")
     assert restora(*words, "--images", 8).code == 0
     run = restora(*words, "--images", 16, "--resume")

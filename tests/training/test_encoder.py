@@ -103,5 +103,5 @@ def test_it_is_stored_with_its_gan(config: EncoderConfig, tmp_path: Path) -> Non
 
 
 def test_only_a_gan_can_have_one() -> None:
-    with pytest.raises(OptionError, match="--prior faces64-gaussian: expected a GAN, got a GaussianPrior"):
+    with pytest.raises(OptionError, match="prior: expected a GAN, got faces64-gaussian, a GaussianPrior"):
         EncoderConfig(prior="faces64-gaussian")

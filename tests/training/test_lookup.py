@@ -60,5 +60,5 @@ def test_a_resumed_table_is_the_table_itself(config: LookupConfig, tmp_path: Pat
 
 
 def test_only_a_gan_has_latents() -> None:
-    with pytest.raises(OptionError, match="expected a GAN, got a GaussianPrior"):
+    with pytest.raises(OptionError, match="expected a GAN, got faces64-gaussian, a GaussianPrior"):
         LookupConfig(prior="faces64-gaussian")

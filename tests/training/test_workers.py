@@ -93,8 +93,8 @@ def test_what_cannot_be_shared() -> None:
     assert launch(1, CPU, 7) == (ALONE, CPU)
     for devices, device, batch, message in (
         (0, "cpu", 8, "at least 1, got 0"),
-        (2, "cpu", 9, "multiple of --devices 2 to be shared, got 9"),
-        (2, "cuda:0", 8, "say --device cuda, not cuda:0"),
+        (2, "cpu", 9, "batch: expected a multiple of the 2 devices that share it, got 9"),
+        (2, "cuda:0", 8, "device: several devices are the first ones; expected cuda, got cuda:0"),
         (64, "cuda", 64, "torch sees"),
     ):
         with pytest.raises(OptionError, match=message):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +16,10 @@ from torch import Tensor
 from restora import metrics
 from restora.degradations import Degradation, Mask, Quantize, named
 from restora.errors import OptionError, ShapeError
+from restora.noise import Noise, Rounding, StandIn
+from restora.operators import Identity, Operator
 from restora.pictures.colour import rounded
+from restora.random import Stream
 from restora.registry import Registry
 
 TASKS = ("inpaint", "colorize", "superres", "denoise", "dequantize")
@@ -48,10 +50,10 @@ class Protocol:
     def degradation(self, task: str, size: tuple[int, int]) -> Degradation:
         """For images of (height, width) `size`. What is not given is as published, the default, and for
         inpainting the central hole. UnknownNameError, or OptionError for an option that cannot be."""
-        name, options = parse(task)
+        name, options = named.words(task)
         return named.build(name, size, options)
 
-    def observe(self, degradation: Degradation, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    def observe(self, degradation: Degradation, x: Tensor, generators: Sequence[Stream]) -> Tensor:
         """A(x) and its noise, one generator an image; floats, neither rounded nor clipped."""
         return degradation(x, generators)
 
@@ -68,10 +70,6 @@ class Protocol:
         hole = metrics.peak_ratio(a, b, 1 - degradation.mask) if isinstance(degradation, Mask) else None
         return Scores(metrics.peak_ratio(a, b), metrics.similarity(a, b), hole)
 
-    def facts(self, task: str, size: tuple[int, int]) -> dict[str, object]:
-        """The settings of a task, for the record."""
-        return named.options(self.degradation(task, size))
-
 
 class Clean(Protocol):
     """Observations are clipped and rounded to the bits of the files, as are restorations for PSNR and SSIM;
@@ -79,7 +77,7 @@ class Clean(Protocol):
 
     name = "clean"
 
-    def observe(self, degradation: Degradation, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    def observe(self, degradation: Degradation, x: Tensor, generators: Sequence[Stream]) -> Tensor:
         return rounded(super().observe(degradation, x, generators), self.bits)
 
 
@@ -101,7 +99,7 @@ class Deck(Protocol):
             return degradation
         if degradation.levels != Quantize.levels:
             raise OptionError(f"levels: protocol deck has {Quantize.levels}, got {degradation.levels}")
-        return _Floor(**named.options(degradation))
+        return _Deck(**named.options(degradation))
 
     def prepare(self, x: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
         return own_range(x), own_range(truth)
@@ -119,46 +117,41 @@ def own_range(x: Tensor) -> Tensor:
     return scaled.view_as(x)
 
 
-class _Floor(Quantize):
-    """The quantiser of Yeh et al.: the lower end of cells of 55 / 255, half a step below their middle."""
+class _Floor(Rounding):
+    """To the lower end of cells of 55 / 255, half a step below their middle."""
 
     step = 55 / 255
 
-    def A(self, x: Tensor) -> Tensor:
-        return self._index(x) * self.step
+    def snap(self, u: Tensor) -> Tensor:
+        return self._index(u) * self.step
 
     def cell(self, y: Tensor) -> tuple[Tensor, Tensor]:
         index = self._index(y)
         return index * self.step, ((index + 1) * self.step).clamp(max=1)
 
-    def tangent(self, x: Tensor, y: Tensor) -> tuple[Degradation, Tensor]:
-        return super().tangent(x, y)[0], self._middle(y)
-
-    def model_variance(self, x: Tensor, y: Tensor) -> Tensor:
-        return super().model_variance(x, self._middle(y))
+    def gaussian(self, m: Tensor, y: Tensor) -> StandIn:
+        low, high = self.cell(y)
+        return super().gaussian(m, y)._replace(observation=(low + high) / 2)
 
     @property
-    def rounding_variance(self) -> float:
+    def rounding(self) -> float:
         return self.step**2 / 12
 
-    def _index(self, x: Tensor) -> Tensor:
+    def _index(self, u: Tensor) -> Tensor:
         # A value of an 8-bit file that lies on a step must not fall below it by the rounding of floats.
-        return (x / self.step + 1e-5).floor().clamp(0, self.levels - 1)
+        return (u / self.step + 1e-5).floor().clamp(0, self.levels - 1)
 
-    def _middle(self, y: Tensor) -> Tensor:
-        low, high = self.cell(y)
-        return (low + high) / 2
+
+class _Deck(Quantize):
+    """The quantiser of Yeh et al."""
+
+    def parts(self) -> tuple[Operator, Noise]:
+        return Identity(), _Floor(self.levels, self.distance, self.sigma)
 
 
 protocols: Registry[type[Protocol]] = Registry("protocol")
 protocols.register("clean", Clean)
 protocols.register("deck", Deck)
-
-
-def parse(task: str) -> tuple[str, dict[str, Any]]:
-    """superres:scale=2:kernel=bicubic -> the name and the options. UnknownNameError, OptionError."""
-    name, *words = task.split(":")
-    return name, named.parse(name, ",".join(words))
 
 
 def check_tasks(protocol: Protocol, tasks: Sequence[str], shapes: Sequence[tuple[int, int, int]]) -> None:
@@ -171,9 +164,9 @@ def check_tasks(protocol: Protocol, tasks: Sequence[str], shapes: Sequence[tuple
             except OptionError as error:
                 raise OptionError(f"task {task!r}: {error}") from error
             try:
-                degradation.observed_shape(shape)
+                degradation.operator.observed_shape(shape)
             except ShapeError as error:
-                uneven = any(side % degradation.grain for side in shape[1:])
-                multiple = math.lcm(*(protocol.degradation(task, shape[1:]).grain for task in tasks))
+                uneven = any(side % degradation.operator.grain for side in shape[1:])
+                multiple = math.lcm(*(protocol.degradation(task, shape[1:]).operator.grain for task in tasks))
                 remedy = f"; or add --multiple {multiple}, which cuts all images" if uneven else ""
                 raise ShapeError(f"task {task!r} does not fit these images: {error}{remedy}") from error

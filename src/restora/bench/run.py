@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from restora.bench.data import Images
@@ -15,9 +15,9 @@ from restora.bench.memory import peak_memory
 from restora.bench.method import Method
 from restora.bench.protocol import Protocol
 from restora.bench.store import CellFile, Store, number
-from restora.degradations import Degradation
+from restora.degradations import Degradation, named
+from restora.plan import finish
 from restora.random import generators
-from restora.restoration import restore
 
 
 @dataclass
@@ -67,10 +67,10 @@ class Benchmark:
         store: Store,
         seed: int = 0,
         batch_size: int = 64,
-        device: torch.device | None = None,
     ):
         self.images, self.protocol, self.store, self.seed = images, protocol, store, seed
-        self.batches, self.device = images.batches(batch_size), device or torch.device("cpu")
+        self.batches = images.batches(batch_size)
+        self.degradation = lru_cache(maxsize=4)(protocol.degradation)  # batches of one size follow each other
         self.cells = [self._cell(task, method) for task in tasks for method in methods]
 
     def run(self) -> Iterator[tuple[Cell, int, float]]:
@@ -90,16 +90,16 @@ class Benchmark:
     def observe(self, task: str, rows: Sequence[int]) -> tuple[Tensor, Degradation]:
         """The observations of some images of one size, the same for every method, and what made them."""
         truth = self.images.stack(rows)
-        degradation = self.protocol.degradation(task, (truth.shape[2], truth.shape[3]))
+        degradation = self.degradation(task, (truth.shape[2], truth.shape[3]))
         noise = generators(self.images.seeds(rows, self.seed), len(rows))
         return self.protocol.observe(degradation, truth, noise), degradation
 
     def _cell(self, task: str, method: Method) -> Cell:
         sizes = [(shape[1], shape[2]) for shape in self.images.shapes]
-        degradations = (self.protocol.degradation(task, size).example(size) for size in sizes)
-        if not all(method.solver.handles(degradation, method.prior) for degradation in degradations):
+        plan, examples = method.plan, (named.seen(self.degradation(task, size), size) for size in sizes)
+        if not all(plan.solver.handles(example, plan.prior) for example in examples):
             return Cell(task, method, self.images, None)
-        settings = {"task": self.protocol.facts(task, sizes[0]), **method.facts()}
+        settings = {"task": named.options(self.degradation(task, sizes[0])), **method.facts()}
         file = self.store.cell(task, method.label, settings)
         file.keep([[self.images.names[i] for i in rows] for rows in self.batches])
         todo = [place for place in range(len(self.batches)) if not _is_done(file.batches.get(place))]
@@ -118,30 +118,25 @@ class Benchmark:
 
     def _restore_batch(self, cell: Cell, rows: Sequence[int]) -> list[_Found]:
         (y, degradation), seeds = self.observe(cell.task, rows), self.images.seeds(rows, self.seed)
-        method = cell.method
-        device = str(self.device)
-        with peak_memory(self.device) as peak:
+        plan = cell.method.plan
+        with peak_memory(plan.device) as peak:
             start = time.monotonic()
-            result = restore(
-                y, degradation, method=method.solver, prior=method.prior, seed=seeds, device=device
-            )
-            x, residual = result.image.cpu(), result.residual.cpu()
+            result = finish(plan.run(y, degradation, seeds))
             seconds = (time.monotonic() - start) / len(rows)
-        if method.name == "observed":
+        x, residual = result.image, result.residual
+        if plan.method == "observed":
             x = self.protocol.unrestored(degradation, y, x)
         return [_Found(x[k : k + 1], residual[k].item(), seconds, peak.bytes) for k in range(len(rows))]
 
     def _row(self, cell: Cell, i: int, found: _Found | Exception) -> dict[str, Any]:
         """Score image i, and keep its picture."""
         name = self.images.names[i]
-        if isinstance(found, _Found) and not found.image.isfinite().all():
-            found = ArithmeticError("the result has NaN or infinite values")
         if isinstance(found, Exception):
             text = " ".join(str(found).split()) or type(found).__name__
             return {"name": name, "error": text}
         assert cell.file is not None
         truth = self.images.truth[i]
-        degradation = self.protocol.degradation(cell.task, (truth.shape[1], truth.shape[2]))
+        degradation = self.degradation(cell.task, (truth.shape[1], truth.shape[2]))
         scores = self.protocol.score(degradation, found.image, truth[None])
         cell.file.write_picture(name, found.image[0], self.protocol.bits)
         values = {"psnr": scores.psnr, "ssim": scores.ssim, "hole_psnr": scores.hole_psnr}

@@ -13,6 +13,7 @@ from restora import metrics
 from restora.bench.perceptual import Column
 from restora.bench.run import Benchmark, Cell
 from restora.bench.store import number
+from restora.degradations import named
 
 DASH = "—"
 PER_IMAGE = ("psnr", "hole_psnr", "ssim", "seconds", "residual")
@@ -54,7 +55,7 @@ def results(
     """All there is: settings, versions, machine, and every value of every cell."""
     methods = {s.cell.method.label: s.cell.method.facts() for s in summaries}
     size = benchmark.images.shapes[0][1:]
-    tasks = {s.cell.task: benchmark.protocol.facts(s.cell.task, size) for s in summaries}
+    tasks = {s.cell.task: named.options(benchmark.degradation(s.cell.task, size)) for s in summaries}
     return {
         **benchmark.store.settings,
         "tasks": tasks,

@@ -1,7 +1,8 @@
-"""The command line: `restora demo | degrade | restore | bench | train | priors`."""
+"""The command line: `restora demo | degrade | restore | bench | train | methods | priors`."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -9,11 +10,12 @@ from collections.abc import Sequence
 import torch
 
 from restora import __version__
-from restora.cli import bench, degrade, demo, priors, restore, train
+from restora.cli import bench, degrade, demo, methods, priors, restore, train
+from restora.cli.options import spoken
 from restora.cli.parser import Parser
 from restora.errors import OptionError, RestoraError
 
-COMMANDS = (demo, degrade, restore, bench, train, priors)
+COMMANDS = (demo, degrade, restore, bench, train, methods, priors)
 
 
 def build_parser() -> Parser:
@@ -43,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
+    args = argparse.Namespace()
     try:
         args, extra = build_parser().parse_known_args(argv)
         if extra:
@@ -51,7 +54,7 @@ def _run(argv: Sequence[str] | None) -> int:
     except SystemExit as stop:  # --help and --version
         return int(stop.code or 0)
     except RestoraError as error:
-        print(f"restora: error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"restora: error: {spoken(error, args)}", file=sys.stderr)
         return 2
     except torch.OutOfMemoryError as error:
         reason = str(error).partition(". ")[0]

@@ -19,16 +19,15 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from restora.bench import figure, perceptual, table
+from restora.bench import figure, method, perceptual, table
 from restora.bench.data import read_images
 from restora.bench.environment import environment
-from restora.bench.method import LEFT_OUT, all_usable, named
-from restora.bench.protocol import TASKS, check_tasks, parse, protocols
+from restora.bench.protocol import TASKS, check_tasks, protocols
 from restora.bench.run import Benchmark, Cell
 from restora.bench.store import Store
 from restora.cli.options import add_limit, max_pixels
 from restora.cli.report import tell
-from restora.degradations import degradations
+from restora.degradations import degradations, named
 from restora.device import pick
 from restora.errors import OptionError
 from restora.solvers import solvers
@@ -49,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "restora bench DATA... [-o DIR] [options]"
     parser.epilog = EXAMPLES
     add = parser.add_argument
-    all_methods = f"(all but {', '.join(LEFT_OUT)}, of {', '.join(solvers.names())})"
+    all_methods = f"(all but {', '.join(method.LEFT_OUT)}, of {', '.join(solvers.names())})"
     shown = ", ".join(perceptual.columns.names())
     add("data", nargs="+", type=Path, metavar="DATA", help="folders or zips of clean pictures")
     add(
@@ -85,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     usual = [task for task in TASKS if args.channels == 3 or task != "colorize"]
     tasks = list(dict.fromkeys(_names(args.tasks, "--tasks") or usual))
     for task in tasks:
-        parse(task)
+        named.words(task)
     wanted = _names(args.methods, "--methods")
     for text in wanted or []:
         solvers.get(text.partition("@")[0])
@@ -93,7 +92,8 @@ def run(args: argparse.Namespace) -> int:
     images = read_images(args.data, args.limit, args.output, *wanted_shape, max_pixels(args))
     protocol = protocols.get(args.protocol)(images.bits)
     check_tasks(protocol, tasks, images.shapes)
-    methods, left_out = (named(wanted, images.shapes), []) if wanted else all_usable(images.shapes)
+    on = images.shapes, args.device
+    methods, left_out = (method.named(wanted, *on), []) if wanted else method.all_usable(*on)
     columns: dict[str, type[perceptual.Column]] = {}
     if args.perceptual != "none":
         columns, without = perceptual.choose(_names(args.perceptual, "--perceptual"), images.truth)
@@ -112,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
         **environment(device),
     }
     store = Store(args.output, settings, args.overwrite)
-    benchmark = Benchmark(images, protocol, tasks, methods, store, args.seed, args.batch_size, device)
+    benchmark = Benchmark(images, protocol, tasks, methods, store, args.seed, args.batch_size)
     for line in (*left_out, *images.errors):
         tell(f"left out: {line}")
     _fill(benchmark, perceptual.Perceptual(columns, images.truth, images.names))

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     items = files.collect(args.inputs, args.output, args.seed, partners=task.partners)
     settings = {"command": "degrade", **task.facts(), "seed": args.seed}
     manifest = Manifest(args.output, settings, args.overwrite)
-    todo = manifest.plan(items)
+    todo = manifest.todo(items)
     finished = []
     try:
         with progress() as bar:

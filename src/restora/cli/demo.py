@@ -14,12 +14,12 @@ from torch import Tensor
 from restora import metrics, random
 from restora.align import astronaut
 from restora.cli.report import progress
-from restora.degradations import Degradation, Mask, degradations
+from restora.degradations import named
 from restora.errors import PairingError
 from restora.figure import Panel, contact_sheet
 from restora.pictures.colour import rounded
+from restora.plan import decide, finish
 from restora.priors import Prior, load_prior
-from restora.restoration import restore
 from restora.runs.items import make_folder
 
 TASKS = ("inpaint", "colorize", "superres", "denoise", "dequantize")
@@ -47,27 +47,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     make_folder(args.output)
     priors = [_prior(name) for name in args.prior]
+    names = [prior.name for prior in priors]
+    plans = [decide(prior=prior) for prior in priors]
+    draws = decide(prior=plans[0].prior, samples=1 + DRAWS)
     truth = astronaut(priors[0].image_shape[1])[None]
     rows: list[tuple[str, list[Panel]]] = []
     table: list[dict[str, str | float]] = []
     with progress() as bar:
         line = bar.add_task("demo", total=len(TASKS))
         for task in TASKS:
-            degradation = make_degradation(task, truth)
+            degradation = named.build(task, truth.shape[-2:])
             y = rounded(degradation(truth, random.generators(args.seed, 1)))
             panels = [Panel(y[0], "")]
-            for prior in priors:
-                result = restore(y, degradation, prior=prior, seed=args.seed)
+            for name, plan in zip(names, plans, strict=True):
+                result = finish(plan.run(y, degradation, args.seed))
                 panels.append(panel(result.image[0], truth))
-                facts: dict[str, str | float] = {"task": task, "prior": prior.name, "method": result.method}
+                facts: dict[str, str | float] = {"task": task, "prior": name, "method": result.method}
                 scores = score(result.image, truth)
                 table.append({**facts, **scores, "seconds": round(result.seconds, 2)})
-            draws = restore(y, degradation, prior=priors[0], samples=1 + DRAWS, seed=args.seed).samples[0, 1:]
-            panels += [panel(x, truth) for x in draws]
+            drawn = finish(draws.run(y, degradation, args.seed))
+            panels += [panel(x, truth) for x in drawn.samples[0, 1:]]
             rows.append((task, [*panels, Panel(truth[0], "")]))
             bar.advance(line)
     path = args.output / "demo.png"
-    names = [prior.name for prior in priors]
     contact_sheet(path, rows, ("observed", *names, *["a sample"] * DRAWS, "truth"))
     _tell(table, path, args.json)
     return 0
@@ -81,12 +83,6 @@ def _prior(name: str) -> Prior:
             f"the demo needs priors of square colour images; {prior.name!r} makes {prior.image_shape}"
         )
     return prior
-
-
-def make_degradation(task: str, truth: Tensor) -> Degradation:
-    """The published setting of a task: the defaults, and for inpainting the central hole."""
-    cls = degradations.get(task)
-    return cls.center((truth.shape[-2], truth.shape[-1])) if issubclass(cls, Mask) else cls()
 
 
 def score(x: Tensor, truth: Tensor) -> dict[str, float]:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import argparse
 import difflib
 import math
-import textwrap
-import typing
 from collections import Counter
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from restora.degradations import degradations
-from restora.degradations.named import option_fields
-from restora.errors import OptionError
+from restora.degradations.named import AUTO, option_fields
+from restora.errors import OptionError, RestoraError
+from restora.options import number, options, parse, show, span, words
 from restora.pictures.decoding import MAX_PIXELS
-from restora.runs.task import AUTO, Task
+from restora.runs.task import Task
 from restora.solvers import Solver, solvers
 
 MASK_HELP = "a picture, white where pixels are missing; or a folder with one of the same name for each input"
 AUTO_HELP = "; auto, of denoise: as found in each picture"
+T = TypeVar("T")
 Owners = dict[str, tuple[Field[Any], Any]]
 
 
@@ -46,44 +46,40 @@ def max_pixels(args: argparse.Namespace) -> int:
 
 def add_task(parser: argparse.ArgumentParser) -> None:
     """One option for each field of each registered degradation, in a group for each task."""
-    options = _task_options()
+    table = _task_options()
     for task in degradations.names():
-        names = [name for name, owners in options.items() if list(owners) == [task]]
+        names = [name for name, owners in table.items() if list(owners) == [task]]
         if names:
             group = parser.add_argument_group(f"options of --task {task}")
             for name in names:
-                _add_option(group, name, options[name])
+                _add_option(group, name, table[name])
     group = parser.add_argument_group("options of several tasks")
-    for name, owners in options.items():
+    for name, owners in table.items():
         if len(owners) > 1:
             _add_option(group, name, owners)
 
 
 def _task_options() -> dict[str, Owners]:
     """name of an option -> the tasks that have it, and their fields with the types."""
-    options: dict[str, Owners] = {}
+    table: dict[str, Owners] = {}
     for task, cls in degradations:
         for name, entry in option_fields(cls).items():
-            options.setdefault(name, {})[task] = entry
-    return options
+            table.setdefault(name, {})[task] = entry
+    return table
 
 
 def _add_option(group: argparse._ArgumentGroup, name: str, owners: Owners) -> None:
     item = next(iter(owners.values()))[0]
-    picture = item.metadata.get("per_image")
-    hints = [hint for _, hint in owners.values()]
-    kind = value_type(Path if picture else hints[0])
-    if name == "sigma":
-        kind["type"] = _level
-    if "choices" in kind:  # those of another task are refused when the task is made
-        kind["choices"] = tuple(dict.fromkeys(word for hint in hints for word in typing.get_args(hint)))
-    text = MASK_HELP if picture else _help(owners)
-    group.add_argument(_flag(name), **kind, help=text + AUTO_HELP if name == "sigma" else text)
+    if item.metadata.get("per_image"):
+        group.add_argument(flag(name), type=Path, metavar="FILE|DIR", help=MASK_HELP)
+        return
+    text = _help(owners) + (AUTO_HELP if name == "sigma" else "")
+    group.add_argument(flag(name), metavar=metavar(*(hint for _, hint in owners.values())), help=text)
 
 
 def _help(owners: Owners) -> str:
-    """What the option means and its default: once, or task by task where they differ."""
-    meanings = {item.metadata.get("help", "") for item, _ in owners.values()}
+    """What the option means, its range and its default: once, or task by task where they differ."""
+    meanings = {meaning(*entry) for entry in owners.values()}
     if len(meanings) > 1:
         return "; ".join(f"[{task}] {_help({task: entry})}" for task, entry in owners.items())
     known = {task: item.default for task, (item, _) in owners.items() if item.name != "hole"}  # or a mask
@@ -95,43 +91,69 @@ def _help(owners: Owners) -> str:
     return f"{meanings.pop()} ({'; '.join([usual, *others])})"
 
 
-def show(value: object) -> str:
-    """A default as people would type it."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def add_settings(parser: argparse.ArgumentParser, config: type) -> None:
+    """One option for each setting of a training."""
+    group = parser.add_argument_group("settings")
+    for entry, hint in options(config):
+        default = entry.default
+        text = meaning(entry, hint) + (f" ({show(default)})" if default != "" else "")
+        if hint is bool:
+            switch = argparse.BooleanOptionalAction
+            group.add_argument(flag(entry.name), action=switch, default=default, help=text)
+        else:
+            group.add_argument(flag(entry.name), metavar=metavar(hint), default=default, help=text)
 
 
-def _level(text: str) -> float | str:
-    """A level of noise: a number, or the word that has it found."""
-    return text if text == AUTO else float(text)
+def make_settings(args: argparse.Namespace, config: type[T]) -> T:
+    """The settings of a training that the options of `add_settings` describe."""
+    return config(
+        **{entry.name: _value(getattr(args, entry.name), entry, hint) for entry, hint in options(config)}
+    )
 
 
-_level.__name__ = "float"  # what argparse calls it in its messages
+def _value(given: Any, entry: Field[Any], hint: Any) -> Any:
+    """What was given for an option: a text that is to be read, or a default or a path."""
+    return parse(given, entry, hint) if isinstance(given, str) else given
 
 
-def _flag(name: str) -> str:
+def meaning(entry: Field[Any], hint: Any) -> str:
+    """The help of an option, with the range of a number."""
+    text, limits = entry.metadata.get("help", ""), span(entry).removeprefix("of ")
+    return f"{text}; {limits}" if number(hint) and limits else text
+
+
+def metavar(*hints: Any) -> str:
+    """What stands in the help for the value of an option, which has one of these types: X|auto."""
+    kinds = ["N" if number(hint) is int else "X" for hint in hints if number(hint)]
+    return "|".join(dict.fromkeys([*kinds, *(word for hint in hints for word in words(hint))])) or "TEXT"
+
+
+def flag(name: str) -> str:
+    """The option of the command line that gives this argument."""
     return f"--{name.replace('_', '-')}"
 
 
-def value_type(hint: Any) -> dict[str, Any]:
-    """argparse's keywords for a field's annotation."""
-    if typing.get_origin(hint) is typing.Literal:
-        return {"choices": typing.get_args(hint)}
-    if hint is Path:
-        return {"type": Path, "metavar": "FILE|DIR"}
-    return {"type": hint, "metavar": {int: "N", float: "X"}.get(hint, "TEXT")}
+def spoken(error: RestoraError, args: argparse.Namespace) -> str:
+    """The text of an error in one line, which speaks of the options of a command, not of arguments."""
+    text, name = str(error), getattr(error, "name", None)
+    if name is not None and name in vars(args):
+        off = f", --no-{flag(name)[2:]}" if isinstance(getattr(args, name), bool) else ""
+        text = f"{flag(name)}{off}{text.removeprefix(name)}"
+    return " ".join(text.split())
 
 
 def make_task(args: argparse.Namespace) -> Task:
     """The Task that the options describe. An option of another task is an error, never ignored."""
     own = option_fields(degradations.get(args.task))
-    options = _task_options()
-    given = {name: getattr(args, name) for name in options if getattr(args, name) is not None}
-    for name in given:
+    table, given = _task_options(), {}
+    for name in table:
+        text = getattr(args, name)
+        if text is None:
+            continue
         if name not in own:
-            raise OptionError(
-                f"{_flag(name)} is an option of {', '.join(options[name])}; "
-                f"task {args.task!r} has no such option"
-            )
+            owners = ", ".join(table[name])
+            raise OptionError(f"{flag(name)} is an option of {owners}; task {args.task!r} has no such option")
+        given[name] = text if (name, text) == ("sigma", AUTO) else _value(text, *own[name])
     return Task(args.task, given, given.pop("hole", None), max_pixels(args))
 
 
@@ -144,53 +166,28 @@ def add_solver(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE",
         dest="settings",
-        help="a setting of the method, as often as needed; see below",
+        help="set an option of the method; repeat for several. 'restora methods NAME' lists them",
     )
-
-
-def solver_settings() -> str:
-    """The settings of every method, as a paragraph for --help."""
-    paragraphs = []
-    for method, cls in solvers:
-        hints = typing.get_type_hints(cls)
-        lines = [_setting_line(item, hints[item.name]) for item in fields(cls)]
-        paragraphs.append("\n".join([f"settings of --method {method}, and their defaults:", *lines]))
-    return "\n\n".join(paragraphs)
-
-
-def _setting_line(item: Field[Any], hint: Any) -> str:
-    values = f"{', '.join(typing.get_args(hint))}: " if typing.get_origin(hint) is typing.Literal else ""
-    text = f"  --set {f'{item.name}={show(item.default)}':<20}{values}{item.metadata.get('help', '')}"
-    return textwrap.fill(text, 100, subsequent_indent=" " * 28)
 
 
 def make_solver(name: str, settings: list[str]) -> Solver:
     """The solver called `name` with NAME=VALUE settings. Raises OptionError for one it does not have."""
     cls = solvers.get(name)
-    hints, known = typing.get_type_hints(cls), [item.name for item in fields(cls)]
-    values: dict[str, Any] = {}
+    known = {entry.name: (entry, hint) for entry, hint in options(cls)}
+    given: dict[str, str] = {}
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f" Did you mean {near[0]!r}?" if near and key not in known else ""
             raise OptionError(
-                f"--set {setting}: expected NAME=VALUE with a setting of {name!r}: {', '.join(known)}.{hint}"
+                f"--set {setting}: expected NAME=VALUE with a setting of {name!r}: "
+                f"{', '.join(known) or 'it has none'}.{hint}"
             )
-        values[key] = _parse(text, hints[key], setting)
-    return cls(**values)
-
-
-def _parse(text: str, hint: Any, setting: str) -> Any:
-    if typing.get_origin(hint) is typing.Literal:
-        if text in typing.get_args(hint):
-            return text
-        raise OptionError(f"--set {setting}: expected one of {', '.join(typing.get_args(hint))}")
+        given[key] = text
     try:
-        value = hint(text)
-    except ValueError:
-        noun = {int: "a whole number", float: "a number"}.get(hint, f"a {hint.__name__}")
-        raise OptionError(f"--set {setting}: expected {noun}") from None
-    if isinstance(value, float) and not math.isfinite(value):
-        raise OptionError(f"--set {setting}: expected a finite number")
-    return value
+        return cls(**{key: parse(text, *known[key]) for key, text in given.items()})
+    except OptionError as error:
+        if error.name not in given:
+            raise
+        raise OptionError(error.problem, f"--set {error.name}={given[error.name]}") from None

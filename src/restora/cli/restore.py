@@ -16,12 +16,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from restora.cli.options import add_input, add_solver, add_task, make_solver, make_task, solver_settings
+from torch import Tensor
+
+from restora.cli.options import add_input, add_solver, add_task, make_solver, make_task
 from restora.cli.report import progress, summary
-from restora.device import pick
 from restora.errors import OptionError
-from restora.priors import FlowPrior, Prior, store
-from restora.restoration import check_task, choose
+from restora.plan import decide
+from restora.priors import FlowPrior, store
 from restora.runs import batch
 from restora.runs import items as files
 from restora.runs.items import Item
@@ -40,7 +41,7 @@ EXAMPLES = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "restora restore INPUT... -o DIR --task TASK [options of the task] [options]"
-    parser.epilog = f"{solver_settings()}\n\n{EXAMPLES}"
+    parser.epilog = EXAMPLES
     add = parser.add_argument
     add_input(parser, "observations: files, folders or globs")
     add_solver(parser)
@@ -67,42 +68,39 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, name) < least:
             flag = f"--{name.replace('_', '-')}"
             raise OptionError(f"{flag} must be at least {least}, got {getattr(args, name)}")
-    task, device = make_task(args), str(pick(args.device))
+    task = make_task(args)
     wanted = {"samples": args.samples, "trace": args.trace, "uncertainty": args.uncertainty}
     items = files.collect(args.inputs, args.output, args.seed, **wanted, partners=task.partners)
-    method, _, prior = choose(args.method, args.prior, task.images([item.path for item in items]))
-    solver = make_solver(method, args.settings).for_samples(args.samples)
-    if args.uncertainty:
-        solver = solver.for_uncertainty(args.samples)
-    check_task(method, solver, task.example(prior.image_shape[1:]) if prior else task.example(), prior)
-    if prior is not None:
-        task.check(prior)
+    images = task.images(item.file for item in items)
+    plan = decide(
+        args.method,
+        args.prior,
+        samples=args.samples,
+        uncertainty=args.uncertainty,
+        device=args.device,
+        tile=args.tile,
+        images=images,
+        make=lambda name: make_solver(name, args.settings),
+    )
+    task.check(plan, images)
     settings = {
         "command": "restore",
         **task.facts(),
-        "method": method,
-        "method settings": vars(solver),
-        **_prior_facts(prior, args.prior),
+        "method": plan.method,
+        "method settings": plan.settings,
+        **store.facts(plan.prior, args.prior),
         "samples": args.samples,
         "seed": args.seed,
-        "device": device,
-        **({"tile": args.tile} if prior is not None and prior.any_size else {}),
+        "device": str(plan.device),
+        **({"tile": args.tile} if plan.prior is not None and plan.prior.any_size else {}),
     }
     manifest = Manifest(args.output, settings, args.overwrite)
-    todo = manifest.plan(items)
-    options = {"samples": args.samples, "batch_size": args.batch_size, "device": device, "tile": args.tile}
-    with _Watch(f"{method}: {task.name}", len(todo), args.trace) as watch:
-        for chunk in batch.restore(todo, task, prior, solver, **options, watch=watch.step):
+    todo = manifest.todo(items)
+    with _Watch(f"{plan.method}: {task.name}", len(todo), args.trace) as watch:
+        for chunk in batch.restore(todo, task, plan, batch_size=args.batch_size, watch=watch.step):
             watch.finished(chunk)
             manifest.record(chunk)
     return summary(items, manifest, args.json)
-
-
-def _prior_facts(prior: Prior | None, given: str | None) -> dict[str, str]:
-    if prior is None:
-        return {}
-    weights = store.folder(given or prior.name) / store.WEIGHTS
-    return {"prior": prior.name, "prior sha256": files.digest(weights)}
 
 
 class _Watch:
@@ -119,10 +117,10 @@ class _Watch:
     def __exit__(self, *error: object) -> None:
         self.bar.stop()
 
-    def step(self, items: Sequence[Item], step: Step) -> None:
+    def step(self, items: Sequence[Item], y: Tensor, step: Step) -> None:
         self.bar.update(self.line, completed=self.count + len(items) * step.i / step.total)
         if self.trace:
-            self.trace.watch(items, step)
+            self.trace.watch(items, y, step)
 
     def finished(self, items: Sequence[Item]) -> None:
         self.count += len(items)

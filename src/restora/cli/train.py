@@ -10,9 +10,8 @@ import argparse
 import json
 import signal
 import sys
-import typing
 from collections.abc import Generator, Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from restora import __version__
-from restora.cli.options import show, value_type
+from restora.cli.options import add_settings, make_settings
 from restora.device import pick
 from restora.runs.items import make_folder
 from restora.training import loop, trainings
@@ -54,24 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 help="GPUs, or processes on the CPU, to share (1)",
             )
         kind.add_argument("--json", action="store_true", help="print the facts of the run at its end")
-        _add_settings(kind, training.Config)
-
-
-def _add_settings(parser: argparse.ArgumentParser, config: Any) -> None:
-    hints = typing.get_type_hints(config)
-    group = parser.add_argument_group("settings")
-    for item in fields(config):
-        text = f"{item.metadata.get('help', '')} ({show(item.default)})"
-        option = f"--{item.name.replace('_', '-')}"
-        if hints[item.name] is bool:
-            group.add_argument(option, action=argparse.BooleanOptionalAction, default=item.default, help=text)
-        else:
-            group.add_argument(option, **value_type(hints[item.name]), default=item.default, help=text)
+        add_settings(kind, training.Config)
 
 
 def run(args: argparse.Namespace) -> int:
     training = trainings.get(args.kind)
-    config = training.Config(**{item.name: getattr(args, item.name) for item in fields(training.Config)})
+    config = make_settings(args, training.Config)
     budget = loop.Budget(args.minutes, args.images) if training.needs_budget else None
     make_folder(args.output)
     loop.check_folder(args.output, args.resume)

@@ -7,6 +7,7 @@ import io
 import threading
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
@@ -77,7 +78,7 @@ def _of_picture(data: bytes, name: str, found: tiff.Channels | None, max_pixels:
     return _upright(array, orientation(picture))
 
 
-def open_head(source: Path | str | io.BytesIO) -> Image.Image:
+def open_head(source: Path | str | BinaryIO) -> Image.Image:
     """As Pillow's open, of any size: who decodes the pixels has a limit of his own."""
     with _LOCK:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None

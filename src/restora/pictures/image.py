@@ -16,7 +16,6 @@ What is done with each kind of file:
 
 from __future__ import annotations
 
-import contextlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +25,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from restora.errors import ImageError, MaskError, OutputError
+from restora.errors import MaskError, OutputError
 from restora.pictures import tiff
 from restora.pictures.atomic import atomic
 from restora.pictures.colour import convert, to_integers, to_uint8
-from restora.pictures.decoding import MAX_PIXELS, SUFFIXES, check_size, decode, open_head, orientation
+from restora.pictures.decoding import MAX_PIXELS, SUFFIXES, decode
+from restora.pictures.file import File, contents
 
+Source = Path | str | bytes | File
 TIFF_SUFFIXES = (".tif", ".tiff")
 
 
@@ -50,7 +51,7 @@ class Picture:
 
 
 def read(
-    source: Path | str | bytes,
+    source: Source,
     channels: int | None = None,
     name: str | None = None,
     max_pixels: float = MAX_PIXELS,
@@ -60,35 +61,32 @@ def read(
     Raises ImageError, in one line, for a file that is missing, not an image, truncated, has more than
     `max_pixels` pixels, by its head alone, has non-finite values, or other channels than wanted.
     """
-    name = name or (str(source) if not isinstance(source, bytes) else "image")
-    if not isinstance(source, bytes) and (told := size(source)):
-        check_size(told[::-1], name, max_pixels)
-    try:
-        data = source if isinstance(source, bytes) else Path(source).read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"{name}: cannot be read ({reason})") from error
+    name = name or _name(source, "image")
+    if isinstance(source, File):
+        data = source.read(name, max_pixels)
+    else:
+        data = source if isinstance(source, bytes) else contents(Path(source), name, max_pixels)[0]
     array, bits = decode(data, name, max_pixels)
     pixels = torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
     return Picture(convert(pixels, channels, name), bits)
 
 
+def _name(source: Source, other: str) -> str:
+    """What messages call it: its path, or `other` for bytes."""
+    return other if isinstance(source, bytes) else str(source.path if isinstance(source, File) else source)
+
+
 def size(path: Path | str) -> tuple[int, int] | None:
     """(height, width) of the upright picture, from its file's head; None where it cannot be read."""
-    try:
-        with open_head(path) as picture:
-            width, height = picture.size
-            return (width, height) if orientation(picture) in (5, 6, 7, 8) else (height, width)
-    except (OSError, ValueError, SyntaxError):
-        return None
+    return File(Path(path)).head.size
 
 
-def read_mask(source: Path | str | bytes, name: str | None = None, max_pixels: float = MAX_PIXELS) -> Tensor:
+def read_mask(source: Source, name: str | None = None, max_pixels: float = MAX_PIXELS) -> Tensor:
     """A mask file, white where the pixel is MISSING -> tensor (1, H, W), 1 where it was OBSERVED.
 
     This is the only place where the two conventions meet. A mask with nothing left to see raises.
     """
-    name = name or (str(source) if not isinstance(source, bytes) else "mask")
+    name = name or _name(source, "mask")
     observed = (read(source, 1, name, max_pixels).pixels < 0.5).float()
     if not observed.any():
         raise MaskError(
@@ -146,15 +144,6 @@ def _encode_deep(image: Tensor, suffix: str) -> bytes:
 def result_suffix(channels: int) -> str:
     """Of a result with so many channels: .png, or .tif for those that a PNG cannot have."""
     return ".png" if channels in (1, 3) else TIFF_SUFFIXES[0]
-
-
-def channels(path: Path) -> int | None:
-    """How many channels a file has, where it is a TIFF that says so; None for all others."""
-    with contextlib.suppress(OSError), open(path, "rb") as file:
-        found = tiff.find(file)
-        if found and found.is_special:
-            return found.colours
-    return None
 
 
 def to_pil(image: Tensor) -> Image.Image:

@@ -4,34 +4,32 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PIL import JpegImagePlugin
-
 from restora.errors import ImageError
-from restora.pictures.decoding import open_head, orientation
+from restora.pictures.file import File
 
 SAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 
 
-def jpeg_header(path: Path) -> tuple[list[list[int]], str] | None:
+def jpeg_header(source: Path | File) -> tuple[list[list[int]], str] | None:
     """The tables of luma and chroma, 64 numbers each in rows, and the chroma subsampling of a JPEG file; None
     for a file of another format. Grey has one table, given twice, and 4:4:4.
 
     ImageError for what `degradations.JPEG` has no words for: other subsampling, CMYK, a picture that is
     turned after it is decoded.
     """
-    try:
-        with open_head(path) as file:
-            if not isinstance(file, JpegImagePlugin.JpegImageFile):
-                return None
-            mode, tables, turned = file.mode, file.quantization, orientation(file) != 1
-            kind = SAMPLINGS.get(JpegImagePlugin.get_sampling(file))
-    except (OSError, SyntaxError) as error:
-        raise ImageError(f"{path}: cannot be read ({error})") from error
-    kind = "4:4:4" if mode == "L" else kind
-    if kind is None or turned or mode not in ("L", "RGB"):
-        what = "turned by its EXIF orientation" if turned else f"{mode} of unusual chroma subsampling"
-        raise ImageError(
-            f"{path}: its blocks cannot be found, because it is {what}; expected an upright JPEG, grey or of "
-            f"{', '.join(SAMPLINGS.values())}. Turn it losslessly with 'jpegtran', or use another task"
+    file = source if isinstance(source, File) else File(source)
+    found = file.head.jpeg
+    if found is None:
+        return None
+    kind = "4:4:4" if found.mode == "L" else SAMPLINGS.get(found.sampling)
+    if kind is None or found.turned or found.mode not in ("L", "RGB"):
+        what = (
+            "turned by its EXIF orientation"
+            if found.turned
+            else f"{found.mode} of unusual chroma subsampling"
         )
-    return [list(tables[0]), list(tables.get(1, tables[0]))], kind
+        raise ImageError(
+            f"{file.path}: its blocks cannot be found, because it is {what}; expected an upright JPEG, grey "
+            f"or of {', '.join(SAMPLINGS.values())}. Turn it losslessly with 'jpegtran', or use another task"
+        )
+    return [list(table) for table in found.tables], kind

@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 
 from restora.errors import UnknownNameError, WeightsError
 from restora.pictures.atomic import atomic
+from restora.pictures.file import digest
 from restora.priors.base import Prior
 
 WEIGHTS = "prior.safetensors"
@@ -41,6 +42,13 @@ def folder(name: str | Path) -> Path:
     if path.is_dir():
         raise WeightsError(f"{path}: no {WEIGHTS} in this folder; expected one written by 'restora train'")
     raise UnknownNameError("prior", str(name), names())
+
+
+def facts(prior: Prior | None, source: str | Path | None = None) -> dict[str, str]:
+    """What settings and tables say of a prior that was loaded from `source`, else by its own name."""
+    if prior is None:
+        return {}
+    return {"prior": prior.name, "prior sha256": digest(folder(source or prior.name) / WEIGHTS)}
 
 
 def load(name: str | Path) -> Prior:

@@ -11,19 +11,19 @@ import torch
 from torch import Tensor
 
 from restora import random
-from restora.pictures import image
-from restora.pictures import colour
 from restora.degradations import Degradation
-from restora.errors import ImageError, MaskError, RestoraError, ShapeError
+from restora.errors import ImageError, MaskError, RestoraError, ResultError, ShapeError
 from restora.figure import std_map
-from restora.runs.items import Item
+from restora.operators.base import Shape
+from restora.pictures import colour, image
+from restora.plan import Plan, Restoration
 from restora.priors import Prior
-from restora.restoration import Restoration, check_shapes, stream
-from restora.solvers import Solver, Step
+from restora.runs.items import Item
 from restora.runs.task import Task
-from restora.runs.tiles import TILE
+from restora.solvers import Step
 
-Watch = Callable[[Sequence[Item], Step], None]
+Watch = Callable[[Sequence[Item], Tensor, Step], None]
+Known = dict[tuple[Any, ...], tuple[int, Shape]]
 MAX_PIXELS = 2**20  # of all images of a batch
 
 
@@ -46,8 +46,8 @@ def degrade(items: Sequence[Item], task: Task) -> Iterator[Item]:
     """Write the observation of each clean picture; yields the item when it is done or has failed."""
     for item in items:
         try:
-            picture = image.read(item.path, max_pixels=task.max_pixels)
-            degradation = task.degradation([task.pictures(item.path, picture.size)])
+            picture = image.read(item.file, max_pixels=task.max_pixels)
+            degradation = task.degradation([task.pictures(item.path, picture.size, item.partners)])
             x = _clean(picture.pixels, degradation)
             y = degradation(x[None], random.generators([item.seed], 1))
             image.write(item.pictures[0], y[0], picture.bits)
@@ -60,29 +60,20 @@ def degrade(items: Sequence[Item], task: Task) -> Iterator[Item]:
 def _clean(pixels: Tensor, degradation: Degradation) -> Tensor:
     """The pixels (C, H, W), grey repeated where the degradation is of colours; or a ShapeError."""
     try:
-        degradation.observed_shape(tuple(pixels.shape))
+        degradation.operator.observed_shape(tuple(pixels.shape))
     except ShapeError:
         pixels = colour.convert(pixels, 3) if len(pixels) == 1 else pixels
-        degradation.observed_shape(tuple(pixels.shape))
+        degradation.operator.observed_shape(tuple(pixels.shape))
     return pixels
 
 
 def restore(
-    items: Sequence[Item],
-    task: Task,
-    prior: Prior | None,
-    method: str | Solver,
-    *,
-    samples: int = 1,
-    batch_size: int = 64,
-    device: str = "auto",
-    tile: int = TILE,
-    watch: Watch | None = None,
+    items: Sequence[Item], task: Task, plan: Plan, *, batch_size: int = 64, watch: Watch | None = None
 ) -> Iterator[list[Item]]:
     """Restore the items, up to `batch_size` images and MAX_PIXELS together; yields each batch when its
-    results are written. `watch` sees every step."""
-    work = partial(_restore_batch, task, prior, method, samples, device, tile, watch)
-    for chunk, loaded in _chunks(items, task, prior, batch_size):
+    results are written. `watch` sees every step of the items, and their observations."""
+    work = partial(_restore_batch, task, plan, watch)
+    for chunk, loaded in _chunks(items, task, plan, batch_size):
         for alike in [[x] for x in loaded] if task.auto else _alike(loaded):
             _try_batch(alike, work)
         yield chunk
@@ -92,7 +83,7 @@ def _try_batch(loaded: list[Loaded], work: Callable[[list[Loaded]], None]) -> No
     """Where a picture is to blame, the others are done without it."""
     try:
         work(loaded)
-    except (ImageError, MaskError, ShapeError) as error:
+    except (ImageError, MaskError, ShapeError, ResultError) as error:
         if len(loaded) == 1:
             loaded[0].item.fail(error)
             return
@@ -101,13 +92,14 @@ def _try_batch(loaded: list[Loaded], work: Callable[[list[Loaded]], None]) -> No
 
 
 def _chunks(
-    items: Sequence[Item], task: Task, prior: Prior | None, most: int
+    items: Sequence[Item], task: Task, plan: Plan, most: int
 ) -> Iterator[tuple[list[Item], list[Loaded]]]:
     """The items in their order, and those of them that could be read; held are those of a batch, and one."""
     chunk: list[Item] = []
     loaded: list[Loaded] = []
+    known: Known = {}
     for item in items:
-        x = _load(item, task, prior)
+        x = _load(item, task, plan, known)
         pixels = sum(other.pixels for other in loaded) + (x.pixels if x else 0)
         if len(chunk) == most or (loaded and pixels > MAX_PIXELS):
             yield chunk, loaded
@@ -122,21 +114,31 @@ def _alike(loaded: Sequence[Loaded]) -> Iterable[list[Loaded]]:
     """Pictures may differ in size, and in what their files say of them; those of a batch cannot."""
     groups: dict[tuple[Any, ...], list[Loaded]] = {}
     for x in loaded:
-        plain = {name: None if isinstance(v, Tensor) else v for name, v in x.fields.items()}
-        groups.setdefault((*x.picture.pixels.shape, *plain.items()), []).append(x)
+        groups.setdefault(_kind(x.picture, x.fields), []).append(x)
     return groups.values()
 
 
-def _load(item: Item, task: Task, prior: Prior | None) -> Loaded | None:
-    """Read an observation; None, with the item failed, where it cannot be used."""
+def _kind(picture: image.Picture, fields: dict[str, Any]) -> tuple[Any, ...]:
+    """What pictures that may be restored together have in common."""
+    plain = {name: None if isinstance(value, Tensor) else value for name, value in fields.items()}
+    return (*picture.pixels.shape, *plain.items())
+
+
+def _load(item: Item, task: Task, plan: Plan, known: Known) -> Loaded | None:
+    """Read an observation; None, with the item failed, where it cannot be used. `known`: how many channels
+    observations of a kind must have, and the shape of their images."""
     try:
-        picture = image.read(item.path, max_pixels=task.max_pixels)
-        fields = _fields(item, picture, task, prior)
-        degradation = task.degradation([fields])
-        channels = _channels(picture, degradation, prior)
-        picture = image.Picture(colour.convert(picture.pixels, channels, str(item.path)), picture.bits)
-        *_, height, width = check_shapes(picture.pixels[None], degradation, prior)
-        return Loaded(item, picture, fields, height * width)
+        picture = image.read(item.file, max_pixels=task.max_pixels)
+        fields = _fields(item, picture, task, plan.prior)
+        kind = _kind(picture, fields)
+        if kind not in known:
+            degradation = task.degradation([fields])
+            channels = _channels(picture, degradation, plan.prior)
+            pixels = colour.convert(picture.pixels, channels, str(item.path))
+            known[kind] = channels, plan.fit(degradation, tuple(pixels.shape))
+        channels, (_, height, width) = known[kind]
+        pixels = colour.convert(picture.pixels, channels, str(item.path))
+        return Loaded(item, image.Picture(pixels, picture.bits), fields, height * width)
     except RestoraError as error:
         item.fail(error)
         return None
@@ -146,19 +148,22 @@ def _channels(picture: image.Picture, degradation: Degradation, prior: Prior | N
     """How many an observation has: what the prior's images give, else its own, or 1 for colour that
     must be grey; ShapeError for what cannot be made so."""
     if prior is not None and not prior.any_size:
-        return degradation.observed_shape(prior.image_shape)[0]
+        return degradation.operator.observed_shape(prior.image_shape)[0]
     own = len(picture.pixels)
     try:
-        _, height, width = degradation.image_shape((own, *picture.size))
+        _, height, width = degradation.operator.image_shape((own, *picture.size))
     except ShapeError:
         if len(picture.pixels) != 3:
             raise
         return 1
-    return own if prior is None else degradation.observed_shape((prior.image_shape[0], height, width))[0]
+    if prior is None:
+        return own
+    return degradation.operator.observed_shape((prior.image_shape[0], height, width))[0]
 
 
 def _fields(item: Item, picture: image.Picture, task: Task, prior: Prior | None) -> dict[str, Any]:
-    told, fields = task.cls.of_file(item.path), task.pictures(item.path, picture.size)
+    told: dict[str, Any] = task.cls.of_file(item.file)  # type: ignore[arg-type]
+    fields = task.pictures(item.path, picture.size, item.partners)
     if prior is None or prior.any_size:
         return fields | told
     height, width = prior.image_shape[1:]
@@ -170,30 +175,11 @@ def _fields(item: Item, picture: image.Picture, task: Task, prior: Prior | None)
     return fields | told
 
 
-def _restore_batch(
-    task: Task,
-    prior: Prior | None,
-    method: str | Solver,
-    samples: int,
-    device: str,
-    tile: int,
-    watch: Watch | None,
-    loaded: Sequence[Loaded],
-) -> None:
+def _restore_batch(task: Task, plan: Plan, watch: Watch | None, loaded: Sequence[Loaded]) -> None:
     y = torch.stack([x.picture.pixels for x in loaded])
     degradation = task.degradation([x.fields for x in loaded])
     items = [x.item for x in loaded]
-    seeds = [item.seed for item in items]
-    run = stream(
-        y,
-        degradation,
-        method=method,
-        prior=prior,
-        samples=samples,
-        seed=seeds,
-        device=device,
-        tile=tile,
-    )
+    run = plan.run(y, degradation, [item.seed for item in items])
     while True:
         try:
             step = next(run)
@@ -201,7 +187,7 @@ def _restore_batch(
             result: Restoration = stop.value
             break
         if watch is not None:
-            watch(items, step)
+            watch(items, y, step)
     for i, x in enumerate(loaded):
         _write(x, result, i, {"sigma": round(result.degradation.sigma, 4)} if task.auto else {})
 

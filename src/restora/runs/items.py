@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import glob
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from restora.pictures.decoding import SUFFIXES
 from restora.errors import ImageError, OutputError
-from restora.pictures.image import channels, result_suffix
+from restora.pictures.decoding import SUFFIXES
+from restora.pictures.file import File
+from restora.pictures.image import result_suffix
 from restora.random import seed_of
 
 MANIFEST = "restora.json"
@@ -23,7 +23,7 @@ class Item:
 
     pictures: STEM.png, STEM-2.png, ..., best first; .tif for channels that no PNG has. `trace`:
     STEM-trace.webp, if one is wanted; `maps`: STEM-std.png and STEM-std.tiff, if the standard deviation is.
-    partners: the other files that the result depends on, such as {"mask": ...}.
+    file: the file at `path`, and partners: the others that the result depends on, such as {"mask": ...}.
     """
 
     path: Path
@@ -31,9 +31,13 @@ class Item:
     pictures: list[Path]
     trace: Path | None = None
     maps: list[Path] = field(default_factory=list)
-    partners: dict[str, Path] = field(default_factory=dict)
+    partners: dict[str, File] = field(default_factory=dict)
     status: str = "waiting"
     facts: dict[str, Any] = field(default_factory=dict)
+    file: File = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self.file = File(self.path)
 
     @property
     def outputs(self) -> list[Path]:
@@ -48,8 +52,8 @@ class Item:
 
     def digests(self) -> dict[str, str]:
         """What tells whether the input has changed."""
-        partners = {f"{name} sha256": digest(path) for name, path in self.partners.items()}
-        return {"sha256": digest(self.path), **partners}
+        partners = {f"{name} sha256": file.digest for name, file in self.partners.items()}
+        return {"sha256": self.file.digest, **partners}
 
 
 def collect(
@@ -60,7 +64,7 @@ def collect(
     samples: int = 1,
     trace: bool = False,
     uncertainty: bool = False,
-    partners: Callable[[Path], dict[str, Path]] = lambda path: {},
+    partners: Callable[[Path], dict[str, File]] = lambda path: {},
 ) -> list[Item]:
     """An item for each of the files that files, folders and globs name, in that order.
 
@@ -74,13 +78,16 @@ def collect(
         Item(
             path,
             seed_of(path.stem, seed),
-            sample_paths(output / f"{path.stem}{result_suffix(channels(path) or 3)}", samples),
+            [],
             output / f"{path.stem}-trace.webp" if trace else None,
             [output / f"{path.stem}-std{suffix}" for suffix in (".png", ".tiff") if uncertainty],
             partners(path),
         )
         for path in paths
     ]
+    for item in items:
+        suffix = result_suffix(item.file.head.channels or 3)
+        item.pictures = sample_paths(output / f"{item.path.stem}{suffix}", samples)
     _check_outputs(items)
     return items
 
@@ -117,7 +124,7 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _check_outputs(items: Sequence[Item]) -> None:
-    sources = {path.resolve() for item in items for path in (item.path, *item.partners.values())}
+    sources = {file.path.resolve() for item in items for file in (item.file, *item.partners.values())}
     owner: dict[Path, Item] = {}
     for item in items:
         for target in item.outputs:
@@ -141,11 +148,3 @@ def make_folder(folder: Path) -> None:
         raise OutputError(f"{folder} is a file; expected a folder for the results") from None
     except OSError as error:
         raise OutputError(f"{folder}: this folder cannot be made ({error.strerror})") from error
-
-
-def digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""

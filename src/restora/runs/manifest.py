@@ -13,8 +13,8 @@ import numpy
 import torch
 
 from restora.errors import OutputError
-from restora.runs.items import MANIFEST, Item, make_folder
 from restora.pictures.atomic import atomic
+from restora.runs.items import MANIFEST, Item, make_folder
 
 
 class Manifest:
@@ -56,7 +56,7 @@ class Manifest:
             reason = getattr(error, "strerror", None) or "not as restora writes it"
         raise OutputError(f"{self.path}: cannot be read ({reason}); remove it or use another folder")
 
-    def plan(self, items: Sequence[Item]) -> list[Item]:
+    def todo(self, items: Sequence[Item]) -> list[Item]:
         """Mark what an earlier run finished as kept; enter and return what is left to do."""
         known = {Path(key).stem: key for key in self.files}
         for item in items:
@@ -87,7 +87,7 @@ class Manifest:
         for item in items:
             entry = {"status": item.status, "seed": item.seed, **item.facts}
             if item.status == "done":
-                entry |= {name: str(path) for name, path in item.partners.items()} | item.digests()
+                entry |= {name: str(file.path) for name, file in item.partners.items()} | item.digests()
             self.files[str(item.path)] = entry
         try:
             self._save()

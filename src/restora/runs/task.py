@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
-from dataclasses import Field, dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from restora.pictures import decoding
-from restora.pictures import image
-from restora.degradations import AdditiveNoise, Degradation, Mask, UnknownNoise, degradations
-from restora.degradations.base import Shape
+from restora.degradations import Degradation, Mask, NamedDegradation, degradations, named
 from restora.degradations.holes import HOLES, Hole
-from restora.degradations.named import HOLE_OPTIONS
 from restora.errors import MaskError, OptionError, RestoraError, ShapeError
-from restora.priors import Prior
+from restora.operators.base import Shape
+from restora.pictures import decoding, image
+from restora.pictures.file import File
+from restora.plan import Plan
 
-AUTO = "auto"
+USUAL = (64, 64)  # pixels a side, where no size is known
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,10 @@ class Task:
     options: dict[str, Any]
     hole: str | None = None
     max_pixels: int = decoding.MAX_PIXELS
+    _last: list[Any] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         takes_mask = issubclass(self.cls, Mask)
-        if self.auto and not issubclass(self.cls, AdditiveNoise):
-            raise OptionError(
-                f"sigma: 'auto' is for denoise; task {self.name!r} expects a number, full scale = 1"
-            )
         if self.hole and not takes_mask:
             raise OptionError(f"--hole is an option of inpaint; task {self.name!r} has no such option")
         if takes_mask and (self.hole is None) == ("mask" not in self.options):
@@ -54,70 +51,88 @@ class Task:
             )
         if takes_mask:
             self._hole()
-        for source in self._sources().values():
-            if not source.is_dir():
-                image.read_mask(source, max_pixels=self.max_pixels)
+        for name, file in self._for_all.items():
+            self._mask(name, file)
         self.degradation([self._stand_ins((1, 1))])
 
     @property
-    def cls(self) -> type[Degradation]:
+    def cls(self) -> type[NamedDegradation]:
         return degradations.get(self.name)
 
     @property
     def auto(self) -> bool:
         """Whether the level of the noise is to be found in each picture."""
-        return self.options.get("sigma") == AUTO
+        return self.options.get("sigma") == named.AUTO
 
-    def images(self, files: Sequence[Path]) -> Shape | None:
+    def images(self, files: Iterable[File]) -> Shape | None:
         """The shape (C, H, W) of the colour images behind the observations in `files`, as far as their heads
         tell; H = W = 0 where they differ or cannot be, None where none tells."""
-        sizes = {image.size(path) for path in files} - {None}
+        sizes = {file.head.size for file in files} - {None}
         found = {self._behind(size) for size in sizes if size} - {None}
         return next(iter(found)) if len(found) == 1 else (3, 0, 0) if sizes else None
 
     def _behind(self, size: tuple[int, int]) -> Shape | None:
         for channels in (3, 1):
             with contextlib.suppress(RestoraError):
-                return self.example(size).image_shape((channels, *size))
+                return self.example(size).operator.image_shape((channels, *size))
         return None
 
-    def check(self, prior: Prior) -> None:
-        """ShapeError if no observation of the prior's images, of one size, can be made with these options."""
-        if prior.any_size:
+    def check(self, plan: Plan, images: Shape | None = None) -> None:
+        """ShapeError if no observation of the prior's images, of one size, can be made with these options,
+        PairingError if the method has no answer to the task. `images`: those of the files, if it is known."""
+        prior = plan.prior
+        if prior is None or prior.any_size:
+            plan.check(self.example(images[1:] if images and all(images) else USUAL))
             return
+        example = self.example(prior.image_shape[1:])
+        plan.check(example)
         try:
-            self.example(prior.image_shape[1:]).observed_shape(prior.image_shape)
+            example.operator.observed_shape(prior.image_shape)
         except ShapeError as error:
             raise ShapeError(f"task {self.name!r} does not fit prior {prior.name!r}: {error}") from error
 
-    def example(self, size: tuple[int, ...] = (64, 64)) -> Degradation:
+    def example(self, size: tuple[int, ...] = USUAL) -> Degradation:
         """What solvers see, for images of (height, width) `size`, with stand-ins for the masks of files."""
         pictures = self._named(size) if self.hole else self._stand_ins(size)
-        return self.degradation([pictures]).example(size)
+        return named.seen(self.degradation([pictures]), size)
 
-    def pictures(self, path: Path, size: tuple[int, int]) -> dict[str, Tensor]:
-        """The per-image fields for the picture at `path`, of (height, width) `size`: {} but for masks."""
+    def pictures(
+        self, path: Path, size: tuple[int, int], partners: Mapping[str, File] | None = None
+    ) -> dict[str, Tensor]:
+        """The per-image fields for the picture at `path`, of (height, width) `size`: {} but for masks.
+        `partners`: the files that belong to it, if they have been looked up."""
         if self.hole:
             return self._named(size)
-        return {name: self._mask(file, path, size) for name, file in self.partners(path).items()}
+        files = self.partners(path) if partners is None else partners
+        masks = {name: self._mask(name, file, path) for name, file in files.items()}
+        for name, mask in masks.items():
+            if tuple(mask.shape[-2:]) != size:
+                raise MaskError(
+                    f"{files[name].path}: the mask is {mask.shape[-1]}x{mask.shape[-2]} but {path.name} is "
+                    f"{size[1]}x{size[0]}; expected the same size"
+                )
+        return masks
 
-    def partners(self, path: Path) -> dict[str, Path]:
+    def partners(self, path: Path) -> dict[str, File]:
         """The files that belong to the picture at `path`, by the field they are for."""
-        return {
-            name: _partner(source, path) if source.is_dir() else source
-            for name, source in self._sources().items()
-        }
+        own = {n: File(_partner(s, path)) for n, s in self._sources().items() if n not in self._for_all}
+        return own | self._for_all
 
     def degradation(self, pictures: Sequence[dict[str, Any]]) -> Degradation:
-        """That of a batch whose images have these per-image fields; what is no tensor, all alike."""
-        if self.auto:
-            return UnknownNoise()
-        own = {name: value for name, value in self.options.items() if name not in HOLE_OPTIONS}
+        """That of a batch whose images have these per-image fields; what is no tensor, all alike.
+
+        The last one is kept: the same fields give the same degradation.
+        """
         stacked = {
             name: _together([p[name] for p in pictures]) if isinstance(value, Tensor) else value
             for name, value in pictures[0].items()
         }
-        return self.cls(**{**own, **stacked})
+        for known, degradation in self._last:
+            if _same(known, stacked):
+                return degradation
+        degradation = named.build(self.name, USUAL, {**self._own(), **stacked})
+        self._last[:] = [(stacked, degradation)]
+        return degradation
 
     def facts(self) -> dict[str, Any]:
         """What the manifest says of this task: all its settings, also those left at their default."""
@@ -125,37 +140,65 @@ class Task:
         given = {k: str(v) if isinstance(v, Path) else v for k, v in self.options.items()}
         return {"task": self.name, **settings, **given, **(self._hole().options if self.hole else {})}
 
+    def _own(self) -> dict[str, Any]:
+        """The options that are the same for all pictures."""
+        hole = {"hole": self.hole} if self.hole else {}
+        return {**{k: v for k, v in self.options.items() if k not in self._sources()}, **hole}
+
     def _sources(self) -> dict[str, Path]:
         return {f.name: self.options[f.name] for f in self._picture_fields() if f.name in self.options}
 
+    @cached_property
+    def _for_all(self) -> dict[str, File]:
+        """The files that are for all pictures."""
+        return {name: File(source) for name, source in self._sources().items() if not source.is_dir()}
+
+    @cached_property
+    def _masks(self) -> dict[str, Tensor]:
+        """What those hold."""
+        return {}
+
     def _hole(self) -> Hole:
-        return Hole.of({**self.options, **({"hole": self.hole} if self.hole else {})})
+        return Hole.of(self._own())
 
     def _named(self, size: tuple[int, ...]) -> dict[str, Tensor]:
-        return {"mask": Mask.named(self._hole(), (size[0], size[1])).mask}
+        return {"mask": self._hole().mask((size[0], size[1]))}
 
     def _stand_ins(self, size: tuple[int, ...]) -> dict[str, Tensor]:
-        return {f.name: torch.ones(1, 1, *size) for f in self._picture_fields()}
+        return {f.name: _ones(size[0], size[1]) for f in self._picture_fields()}
 
     def _picture_fields(self) -> list[Field[Any]]:
         return [f for f in fields(self.cls) if _is_picture(f)]
 
-    def _mask(self, file: Path, path: Path, size: tuple[int, int]) -> Tensor:
-        if not file.exists():
-            raise MaskError(f"{path.name}: no mask for it in {file.parent}; expected {file}")
-        mask = image.read_mask(file, max_pixels=self.max_pixels)
-        if tuple(mask.shape[-2:]) != size:
-            raise MaskError(
-                f"{file}: the mask is {mask.shape[-1]}x{mask.shape[-2]} but {path.name} is "
-                f"{size[1]}x{size[0]}; expected the same size"
-            )
-        return mask[None]
+    def _mask(self, name: str, file: File, path: Path | None = None) -> Tensor:
+        if name in self._masks:
+            return self._masks[name]
+        if path is not None and not file.path.exists():
+            raise MaskError(f"{path.name}: no mask for it in {file.path.parent}; expected {file.path}")
+        mask = image.read_mask(file, max_pixels=self.max_pixels)[None]
+        if name in self._for_all:
+            self._masks[name] = mask
+        return mask
+
+
+@lru_cache(maxsize=4)
+def _ones(height: int, width: int) -> Tensor:
+    """A mask that hides nothing; not to be written to."""
+    return torch.ones(1, 1, height, width)
 
 
 def _together(values: Sequence[Tensor]) -> Tensor:
     """Those of a batch; one for all where they are the same, since solvers then look at A but once."""
-    same = all(torch.equal(value, values[0]) for value in values[1:])
+    same = all(value is values[0] or torch.equal(value, values[0]) for value in values[1:])
     return values[0] if same else torch.cat(list(values))
+
+
+def _same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Whether two degradations of one task have the same fields: tensors that are one object, other values
+    that are equal."""
+    return a.keys() == b.keys() and all(
+        a[k] is b[k] or (not isinstance(a[k], Tensor) and a[k] == b[k]) for k in a
+    )
 
 
 def _is_picture(entry: Field[Any]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,12 +10,11 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from restora.pictures import image
-from restora.pictures import colour
 from restora.errors import RestoraError
 from restora.figure import visible
-from restora.runs.items import Item
+from restora.pictures import colour, image
 from restora.pictures.atomic import atomic
+from restora.runs.items import Item
 from restora.solvers import Step
 
 FRAMES = 50
@@ -30,23 +28,25 @@ class Trace:
 
     def __init__(self) -> None:
         self.items: Sequence[Item] = ()  # those that are restored together; a batch may be several such
-        self.frames: dict[Path, tuple[Item, list[Tensor]]] = {}
+        self.frames: dict[Path, tuple[Item, Tensor, list[Tensor]]] = {}
 
-    def watch(self, items: Sequence[Item], step: Step) -> None:
+    def watch(self, items: Sequence[Item], y: Tensor, step: Step) -> None:
+        """A step of the items, whose observations y are (B, C, H, W)."""
         if items is not self.items:
             self.items = items
-            self.frames |= {item.path: (item, []) for item in items}
+            pairs = zip(items, _bytes(y), strict=True)
+            self.frames |= {item.path: (item, observed, []) for item, observed in pairs}
         stride = max(1, step.total // FRAMES)
         if step.i % stride == 0 or step.i == 1 or step.samples is not None:
-            for item, frame in zip(items, colour.to_uint8(visible(_reduced(step.x))).cpu(), strict=True):
-                self.frames[item.path][1].append(frame)
+            for item, frame in zip(items, _bytes(step.x), strict=True):
+                self.frames[item.path][2].append(frame)
 
     def write(self) -> None:
         """Write the animation of each item that was restored, and forget the frames."""
-        for item, frames in self.frames.values():
+        for item, observed, frames in self.frames.values():
             if item.status == "done" and item.trace:
                 try:
-                    _write(item, item.trace, frames)
+                    _write(item, item.trace, observed, frames)
                 except RestoraError as error:
                     item.fail(error)
         self.items, self.frames = (), {}
@@ -61,9 +61,13 @@ def _reduced(x: Tensor) -> Tensor:
     return F.interpolate(x, [max(1, side * SIDE // longest) for side in (height, width)], mode="area")
 
 
-def _write(item: Item, target: Path, frames: Sequence[Tensor]) -> None:
-    pixels = image.read(item.path, max_pixels=math.inf).pixels
-    observed = image.to_pil(visible(_reduced(pixels[None])[0])).convert("RGB")
+def _bytes(x: Tensor) -> Tensor:
+    """x (B, C, H, W) as it is shown."""
+    return colour.to_uint8(visible(_reduced(x))).cpu()
+
+
+def _write(item: Item, target: Path, y: Tensor, frames: Sequence[Tensor]) -> None:
+    observed = image.to_pil(y.float() / 255).convert("RGB")
     data = _animation([_beside(observed, frame) for frame in frames])
     with atomic(target) as part:
         part.write_bytes(data)

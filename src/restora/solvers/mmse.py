@@ -17,13 +17,13 @@ The network sees each estimate in another orientation, if its prior has several;
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar, NamedTuple
 
 from torch import Tensor
 
 from restora.degradations import Degradation, lmmse
-from restora.errors import PairingError
+from restora.errors import OptionError, PairingError
 from restora.options import Auto, option
 from restora.priors.base import Prior
 from restora.priors.flow import SCALE, FlowPrior
@@ -66,10 +66,22 @@ class MMSE(Solver[FlowPrior]):
 
     def for_samples(self, count: int) -> Solver:
         """Several restorations are draws, and Flower's."""
-        return Flower().for_samples(count) if count > 1 else self
+        return self._flower().for_samples(count) if count > 1 else self
 
     def for_uncertainty(self, count: int = 1) -> Solver:
-        return Flower().for_uncertainty(count)
+        return self._flower().for_uncertainty(count)
+
+    def _flower(self) -> Flower:
+        """Flower, with what is set here. OptionError for a setting that it does not have."""
+        values = {entry.name: (getattr(self, entry.name), entry.default) for entry in fields(self)}
+        given = {name: value for name, (value, usual) in values.items() if value != usual}
+        for name in sorted(given.keys() - {entry.name for entry in fields(Flower)}):
+            raise OptionError(
+                "method 'mmse' leaves samples and their spread to 'flower', which has no such setting; leave "
+                "it out, or ask for one restoration alone",
+                name,
+            )
+        return Flower(**given)
 
     def schedule(self, degradation: Degradation) -> Schedule:
         """What is set, and for the rest what suits the task."""

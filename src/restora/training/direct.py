@@ -48,7 +48,10 @@ class DirectConfig(NetworkConfig):
             raise OptionError(f"expected one of {', '.join(degradations.names())}, got none", "task")
         if self.crop:
             raise OptionError("expected False, since a direct network has one size, got True", "crop")
-        degradation = named.build(self.task, self.shape[1:], named.parse(self.task, self.options))
+        try:
+            degradation = named.build(self.task, self.shape[1:], named.parse(self.task, self.options))
+        except OptionError as error:
+            raise OptionError(str(error), "options") from error
         degradation.operator.observed_shape(self.shape)
         if degradation.blind:
             raise OptionError(
@@ -88,7 +91,9 @@ class DirectTrainer(NetworkTrainer):
             pair = torch.stack([self.gain(y) - x, prior.lift(y) - x]).square()
             errors.append(pair.flatten(2).mean(2))
         linear, lift = torch.cat(errors, 1).mean(1).sqrt().tolist()
-        return Units(linear, lift, level(Wiener(prior.gaussian.mean, prior.gaussian.covariance, SCALE), linear))
+        return Units(
+            linear, lift, level(Wiener(prior.gaussian.mean, prior.gaussian.covariance, SCALE), linear)
+        )
 
     def is_start(self, prior: Any) -> bool:
         return isinstance(prior, DirectPrior) or (isinstance(prior, FlowPrior) and prior.form == "residual")

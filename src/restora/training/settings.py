@@ -11,7 +11,7 @@ from restora.errors import OptionError
 from restora.pictures.tiff import MAX_CHANNELS
 
 CPU = torch.device("cpu")
-CHANNELS = f"3 for colour, 1 for grey, or what the images have, up to {MAX_CHANNELS}"
+CHANNELS = "3 for colour, 1 for grey, or what the images have"
 
 
 @dataclass(frozen=True)

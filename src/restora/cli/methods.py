@@ -1,0 +1,68 @@
+"""List the methods that restore, or show the settings of one.
+
+A setting is given as 'restora restore ... --method NAME --set SETTING=VALUE'.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import textwrap
+from dataclasses import Field
+from typing import Any
+
+from restora.cli.options import meaning, metavar
+from restora.options import describe, options, show
+from restora.solvers import Solver, solvers
+
+WIDTH, INDENT = 100, 24
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help="a method, to show its settings")
+    parser.add_argument("--json", action="store_true", help="print facts as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    chosen = {args.name: solvers.get(args.name)} if args.name else dict(solvers)
+    if args.json:
+        print(json.dumps({name: _facts(cls) for name, cls in chosen.items()}, indent=1))
+    elif args.name:
+        print(_page(args.name, chosen[args.name]))
+    else:
+        width = max(map(len, chosen))
+        for name, cls in chosen.items():
+            print(f"{name:{width}}  {_summary(cls)}")
+    return 0
+
+
+def _summary(cls: type[Solver]) -> str:
+    return (cls.__doc__ or "").partition("\n")[0]
+
+
+def _page(name: str, cls: type[Solver]) -> str:
+    """What a method is, what it needs, and its settings, with their defaults in parentheses."""
+    lines = [textwrap.fill(f"{name}: {_summary(cls)}", WIDTH)]
+    if cls.needs is not None:
+        lines.append(f"It needs a {cls.needs.__name__}.")
+    if cls.packages:
+        lines.append(f"It needs the package {', '.join(cls.packages)}: pip install 'restora[{cls.extra}]'.")
+    settings = [_setting(entry, hint) for entry, hint in options(cls)]
+    return "\n".join([*lines, "", *(settings or ["It has no settings."])])
+
+
+def _setting(entry: Field[Any], hint: Any) -> str:
+    head, default = f"  {entry.name}={metavar(hint)}", show(entry.default)
+    text = meaning(entry, hint) + (f" ({default})" if default else "")
+    lines = textwrap.wrap(text, WIDTH - INDENT)
+    if len(head) < INDENT - 1:
+        head += f"{' ' * (INDENT - len(head))}{lines.pop(0)}"
+    return "\n".join([head, *(" " * INDENT + line for line in lines)])
+
+
+def _facts(cls: type[Solver]) -> dict[str, Any]:
+    settings = {
+        entry.name: {"default": entry.default, "is": describe(entry, hint), "help": entry.metadata["help"]}
+        for entry, hint in options(cls)
+    }
+    return {"summary": _summary(cls), "needs": cls.needs and cls.needs.__name__, "settings": settings}

@@ -1,0 +1,101 @@
+"""What goes with what: the solver of a method, its prior, and the shapes of observations and images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from restora.degradations import Degradation
+from restora.degradations.named import task_name
+from restora.errors import PairingError, ShapeError
+from restora.operators.base import Shape
+from restora.priors import FlowPrior, Prior, load_prior, store
+from restora.solvers import Solver, solvers
+
+Named = str | Path | Prior | None
+
+
+def pair(
+    method: str | Solver, prior: Named, images: Shape | None, make: Callable[[str], Solver]
+) -> tuple[Solver, Prior | None]:
+    """The solver and its prior. PairingError where they do not fit each other."""
+    model = load_prior(prior) if isinstance(prior, str | Path) else prior
+    if method == "auto":
+        model = model or _shipped(method, FlowPrior, images)
+        method = auto(model)
+    named = isinstance(method, str)
+    solver = make(method) if isinstance(method, str) else method
+    name = name_of(solver)
+    if named and model is not None and solver.needs is None:
+        raise PairingError(f"method {name!r} uses no prior; leave the prior out, or try --method auto")
+    if model is None and solver.needs is not None:
+        model = _shipped(name, solver.needs, images)
+    solver.check(name, model)
+    return solver, model
+
+
+def auto(prior: Prior | None) -> str:
+    """The first method that is registered for this kind of prior."""
+    for name, cls in solvers:
+        if cls.needs is not None and isinstance(prior, cls.needs):
+            return name
+    raise PairingError(f"no method is known for a {type(prior).__name__}; give one with --method")
+
+
+def _shipped(method: str, kind: type[Prior], images: Shape | None) -> Prior:
+    """The first of this kind that ships for such images, else the first; PairingError where none does."""
+    first: Prior | None = None
+    for name in kind.shipped:
+        if name in store.names():
+            model = load_prior(name)
+            if images is None or model.fits(images):
+                return model
+            first = first or model
+    if first is None:
+        raise PairingError(
+            f"method {method!r} needs a {kind.__name__}, and none ships; train one and name it"
+        )
+    return first
+
+
+def name_of(solver: Solver) -> str:
+    """The name that the solver is registered by, or that of its class."""
+    return next((name for name, cls in solvers if cls is type(solver)), type(solver).__name__)
+
+
+def behind(degradation: Degradation, observed: Shape, prior: Prior | None) -> Shape:
+    """The shape (C, H, W) of the images behind observations of the shape `observed` each.
+
+    ShapeError unless `degradation` makes such observations of images of the prior's size; of any size without
+    a prior, or with one that takes any.
+    """
+    if len(observed) == 3 and (prior is None or prior.any_size):
+        channels = observed[0] if prior is None else prior.image_shape[0]
+        shape = degradation.operator.image_shape(observed, channels)
+        degradation.operator.observed_shape(shape)
+        if prior is None or shape[0] == channels:
+            return shape
+    if prior is None:
+        raise ShapeError(f"the observations are of shape {observed} each; expected (B, C, H, W)")
+    if prior.any_size and len(observed) == 3:
+        raise ShapeError(
+            f"the observation is {describe(observed)}, but prior {prior.name!r} makes images with "
+            f"{prior.image_shape[0]} channels; {task_name(degradation)} needs a prior of as many channels as "
+            "the picture has"
+        )
+    expected = tuple(degradation.operator.observed_shape(prior.image_shape))
+    if observed == expected:
+        return prior.image_shape
+    height, width = prior.image_shape[1:]
+    raise ShapeError(
+        f"the observation is {describe(observed)}, but prior {prior.name!r} makes {width}x{height} "
+        f"images, so {task_name(degradation)} needs {describe(expected)}. "
+        "Crop or scale it to that size"
+    )
+
+
+def describe(shape: Sequence[int]) -> str:
+    """(C, H, W) as people say it: 64x48 (width x height) with 3 channels."""
+    if len(shape) != 3:
+        return f"of shape {tuple(shape)}"
+    return f"{shape[2]}x{shape[1]} with {shape[0]} channel{'s' if shape[0] != 1 else ''}"

@@ -1,0 +1,126 @@
+"""A picture's file: what its head tells, and its bytes; each is read once, whoever asks how often."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image, JpegImagePlugin
+
+from restora.errors import ImageError
+from restora.pictures import tiff
+from restora.pictures.decoding import ORIENTATION, check_size, open_head
+
+
+@dataclass(frozen=True)
+class Compression:
+    """What the head of a JPEG file tells.
+
+    tables: those of luma and chroma, 64 numbers each in rows. mode, sampling: as Pillow has them. turned:
+    whether the picture is, after it is decoded.
+    """
+
+    tables: tuple[tuple[int, ...], ...]
+    mode: str
+    sampling: int
+    turned: bool
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a file tells before its pixels are decoded, None where it does not.
+
+    size: (height, width) of the upright picture. channels: how many, of a TIFF that says so.
+    """
+
+    size: tuple[int, int] | None = None
+    channels: int | None = None
+    jpeg: Compression | None = None
+
+
+def read_head(file: BinaryIO) -> Head:
+    """The head of an open file of any kind; nothing of it is an error."""
+    with contextlib.suppress(OSError):
+        found = tiff.find(file)
+        channels = found.colours if found and found.is_special else None
+        file.seek(0)
+        with contextlib.suppress(Exception):  # whatever is wrong with it, decoders find the words
+            picture = open_head(file)
+            turn = _orientation(picture)
+            width, height = picture.size
+            size = (width, height) if turn in (5, 6, 7, 8) else (height, width)
+            return Head(size, channels, _compression(picture, turn != 1))
+        return Head(channels=channels)
+    return Head()
+
+
+def _orientation(picture: Image.Image) -> int:
+    """As far as the head tells: of a PNG Pillow would decode all pixels, as it may stand behind them."""
+    with contextlib.suppress(Exception):
+        return Image.Image.getexif(picture).get(ORIENTATION, 1)
+    return 1
+
+
+def _compression(picture: Image.Image, turned: bool) -> Compression | None:
+    if not isinstance(picture, JpegImagePlugin.JpegImageFile):
+        return None
+    tables = picture.quantization
+    chroma = tables.get(1, tables[0])
+    sampling = JpegImagePlugin.get_sampling(picture)
+    return Compression((tuple(tables[0]), tuple(chroma)), picture.mode, sampling, turned)
+
+
+class File:
+    """The file at `path`, opened when its head is asked for, and when its bytes are, which are not kept."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._head: Head | None = None
+        self._digest: str | None = None
+
+    @property
+    def head(self) -> Head:
+        if self._head is None:
+            self._head = Head()
+            with contextlib.suppress(OSError, ValueError), self.path.open("rb") as file:
+                self._head = read_head(file)
+        return self._head
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the bytes, as they were when they were first read; empty where they cannot be."""
+        if self._digest is None:
+            self._digest = digest(self.path)
+        return self._digest
+
+    def read(self, name: str, max_pixels: float) -> bytes:
+        """All bytes; ImageError where they cannot be read, or the head tells of more than `max_pixels`."""
+        data, self._head = contents(self.path, name, max_pixels, self._head)
+        self._digest = hashlib.sha256(data).hexdigest()
+        return data
+
+
+def contents(path: Path, name: str, max_pixels: float, head: Head | None = None) -> tuple[bytes, Head]:
+    """The bytes of a file and its head, which is not read if it is known. ImageError as for `File.read`."""
+    try:
+        with path.open("rb") as file:
+            head = head or read_head(file)
+            if head.size:
+                check_size(head.size[::-1], name, max_pixels)
+            file.seek(0)
+            return file.read(), head
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{name}: cannot be read ({reason})") from error
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file; empty where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
