@@ -16,6 +16,8 @@ from torch import Tensor
 from restora import metrics
 from restora.degradations import Degradation, Mask, Quantize, named
 from restora.errors import OptionError, ShapeError
+from restora.noise import Noise, Rounding, StandIn
+from restora.operators import Identity, Operator
 from restora.pictures.colour import rounded
 from restora.registry import Registry
 
@@ -96,7 +98,7 @@ class Deck(Protocol):
             return degradation
         if degradation.levels != Quantize.levels:
             raise OptionError(f"levels: protocol deck has {Quantize.levels}, got {degradation.levels}")
-        return _Floor(**named.options(degradation))
+        return _Deck(**named.options(degradation))
 
     def prepare(self, x: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
         return own_range(x), own_range(truth)
@@ -114,35 +116,36 @@ def own_range(x: Tensor) -> Tensor:
     return scaled.view_as(x)
 
 
-class _Floor(Quantize):
-    """The quantiser of Yeh et al.: the lower end of cells of 55 / 255, half a step below their middle."""
+class _Floor(Rounding):
+    """To the lower end of cells of 55 / 255, half a step below their middle."""
 
     step = 55 / 255
 
-    def A(self, x: Tensor) -> Tensor:
-        return self._index(x) * self.step
+    def snap(self, u: Tensor) -> Tensor:
+        return self._index(u) * self.step
 
     def cell(self, y: Tensor) -> tuple[Tensor, Tensor]:
         index = self._index(y)
         return index * self.step, ((index + 1) * self.step).clamp(max=1)
 
-    def tangent(self, x: Tensor, y: Tensor) -> tuple[Degradation, Tensor]:
-        return super().tangent(x, y)[0], self._middle(y)
-
-    def model_variance(self, x: Tensor, y: Tensor) -> Tensor:
-        return super().model_variance(x, self._middle(y))
+    def gaussian(self, m: Tensor, y: Tensor) -> StandIn:
+        low, high = self.cell(y)
+        return super().gaussian(m, y)._replace(observation=(low + high) / 2)
 
     @property
-    def rounding_variance(self) -> float:
+    def rounding(self) -> float:
         return self.step**2 / 12
 
-    def _index(self, x: Tensor) -> Tensor:
+    def _index(self, u: Tensor) -> Tensor:
         # A value of an 8-bit file that lies on a step must not fall below it by the rounding of floats.
-        return (x / self.step + 1e-5).floor().clamp(0, self.levels - 1)
+        return (u / self.step + 1e-5).floor().clamp(0, self.levels - 1)
 
-    def _middle(self, y: Tensor) -> Tensor:
-        low, high = self.cell(y)
-        return (low + high) / 2
+
+class _Deck(Quantize):
+    """The quantiser of Yeh et al."""
+
+    def parts(self) -> tuple[Operator, Noise]:
+        return Identity(), _Floor(self.levels, self.distance, self.sigma)
 
 
 protocols: Registry[type[Protocol]] = Registry("protocol")
