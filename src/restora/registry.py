@@ -29,6 +29,10 @@ class Registry(Generic[T]):
             raise UnknownNameError(self.kind, name, self.names())
         return self._entries[name]
 
+    def name_of(self, entry: T) -> str | None:
+        """The name under which `entry` is registered, if it is."""
+        return next((name for name, value in self._entries.items() if value is entry), None)
+
     def names(self) -> list[str]:
         return list(self._entries)
 

@@ -1,6 +1,6 @@
 """Degradations: an operator and noise. A task with a name: one class in a file here, and one line below."""
 
-from restora.degradations.base import Degradation, lmmse, system_of
+from restora.degradations.base import Degradation, lmmse, system_of, whitened
 from restora.degradations.general import Chain, LinearDegradation, from_physics
 from restora.degradations.mask import Mask
 from restora.degradations.task import Task
@@ -47,4 +47,5 @@ __all__ = [
     "from_physics",
     "lmmse",
     "system_of",
+    "whitened",
 ]

@@ -17,12 +17,13 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from restora.gaussian.covariance import Covariance, Isotropic, Stationary, as_covariance
+from restora.gaussian.covariance import Covariance, Diagonal, Isotropic, Stationary, as_covariance
 from restora.gaussian.system import System
 from restora.noise.base import Noise
 from restora.noise.gaussian import GaussianNoise
 from restora.operators.base import Operator, as_tensor, divide
 from restora.operators.composition import compose
+from restora.operators.gain import Gain
 from restora.operators.masking import Masking
 from restora.random import Generators
 
@@ -62,7 +63,6 @@ class Degradation(nn.Module):
         """Whether the observation has to say what the noise is, by `given`."""
         return self.noise.blind
 
-    @final
     def forward(self, x: Tensor, generator: Generators = None) -> Tensor:
         """Simulate an observation of x. Generators as in `random.randn`."""
         return self.operator.restrict(self.noise.simulate(self.operator(x), generator))
@@ -243,6 +243,18 @@ def system_of(model: Degradation, runs: int = 1) -> System:
     """The system of a `linear` degradation. runs: so many rows of a batch are of one image."""
     assert isinstance(model.noise, GaussianNoise)
     return System(model.operator, model.noise.N, runs)
+
+
+def whitened(model: Degradation, y: Tensor) -> tuple[Degradation, Tensor]:
+    """A `linear` degradation with noise that differs from value to value, and its observation, in units in
+    which all values have the least of it."""
+    assert isinstance(model.noise, GaussianNoise)
+    N = model.noise.N
+    if not isinstance(N, Diagonal):
+        return model, y
+    least = N.values.min().sqrt()
+    gain = least * N.values.rsqrt()
+    return Degradation(compose(model.operator, Gain(gain)), GaussianNoise(least.item())), gain * y
 
 
 def _is_identity(operator: Operator) -> bool:

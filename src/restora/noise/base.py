@@ -25,6 +25,7 @@ from restora.operators.base import Operator, as_tensor
 from restora.random import Generators, Window
 
 if TYPE_CHECKING:
+    from restora.noise.anscombe import Anscombe
     from restora.noise.gaussian import GaussianNoise
 
 
@@ -129,6 +130,11 @@ class Noise(nn.Module):
     def project(self, u: Tensor, y: Tensor) -> Tensor:
         """The value closest to u that explains y without any error; u itself where every value can."""
         return u
+
+    @property
+    def stabilizer(self) -> Anscombe | None:
+        """What makes y white where it depends on u; None where nothing has to, or can."""
+        return None
 
     def white(self, y: Tensor) -> Tensor | None:
         """The standard deviation, (B,), where the noise is about the same everywhere and white; else None."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from restora.noise.anscombe import Anscombe
 from restora.noise.base import Noise, StandIn
 from restora.noise.gaussian import GaussianNoise
 from restora.noise.quadrature import hermite
@@ -66,6 +67,10 @@ class PoissonNoise(Noise):
     def gaussian(self, m: Tensor, y: Tensor) -> StandIn:
         """Gaussian noise of the variance that the mean of m and y would have."""
         return StandIn(Identity(), GaussianNoise(self.variance((m + y) / 2).sqrt()), y)
+
+    @property
+    def stabilizer(self) -> Anscombe:
+        return Anscombe(self.peak, self.sigma)
 
     def white(self, y: Tensor) -> Tensor:
         """That of the mean brightness."""

@@ -4,7 +4,7 @@ from restora.registry import Registry
 from restora.solvers.base import Solver, Step
 from restora.solvers.classical import Bicubic, Biharmonic, Observed
 from restora.solvers.d_flow import DFlow
-from restora.solvers.deconvolution import RichardsonLucy, Wiener
+from restora.solvers.deconvolution import RichardsonLucy, WienerDeconvolution
 from restora.solvers.denoisers import NLMeans, Wavelet
 from restora.solvers.direct import Direct
 from restora.solvers.dps import DPS
@@ -40,7 +40,7 @@ solvers.register("nlmeans", NLMeans)
 solvers.register("opencv", OpenCV)
 solvers.register("bm3d", BM3D)
 solvers.register("richardson", RichardsonLucy)
-solvers.register("wiener", Wiener)
+solvers.register("wiener", WienerDeconvolution)
 
 __all__ = [
     "BM3D",
@@ -65,6 +65,6 @@ __all__ = [
     "Sparse",
     "Step",
     "Wavelet",
-    "Wiener",
+    "WienerDeconvolution",
     "solvers",
 ]

@@ -26,11 +26,14 @@ from typing import Any, ClassVar, Protocol, Self
 import torch
 from torch import Tensor
 
-from restora.degradations import Degradation, Grayscale, Poisson
-from restora.degradations.anscombe import destabilize, stabilize
+from restora.degradations import Degradation, whitened
+from restora.noise import GaussianNoise
+from restora.operators.luma import Grey
 from restora.options import Auto, chosen, option
 from restora.priors.base import Prior
+from restora.random import Stream
 from restora.solvers.base import Solver, Step
+from restora.solvers.kind import OTHER, kind
 
 NOMINAL = 0.1
 STEPS = 20
@@ -55,11 +58,11 @@ def tuned(help: str, low: float = -math.inf, above: float = -math.inf) -> Any:
 
 
 @dataclass(frozen=True)
-class ADMM(Solver):
-    """A classical method: a subclass gives R, and the settings that are best for each degradation, by class;
-    those of `Degradation` are for all others."""
+class ADMM(Solver[Prior | None]):
+    """A classical method: a subclass gives R, and the settings that are best for each degradation, by `kind`;
+    those of `other` are for all without a row."""
 
-    best: ClassVar[Mapping[type[Degradation], Settings]]
+    best: ClassVar[Mapping[str, Settings]]
 
     weight: float | Auto = tuned("how much R counts, noise of standard deviation 1", above=0)
     penalty: float | Auto = tuned("rho, how closely z follows x, a matter of speed for convex R", above=0)
@@ -67,11 +70,12 @@ class ADMM(Solver):
 
     def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
         """No such R says anything of the colours of a grey picture."""
-        return not isinstance(degradation, Grayscale)
+        parts = getattr(degradation.operator, "parts", [degradation.operator])
+        return not any(isinstance(part, Grey) for part in parts)
 
     def settled(self, degradation: Degradation) -> Self:
         """This solver with a value in the place of every one to be the best."""
-        row = next(self.best[cls] for cls in type(degradation).__mro__ if cls in self.best)
+        row = self.best.get(kind(degradation), self.best[OTHER])
         return replace(self, **{name: value for name, value in row.items() if getattr(self, name) == "auto"})
 
     def regularizer(self, start: Tensor, prior: Prior | None) -> Regularizer:
@@ -80,32 +84,39 @@ class ADMM(Solver):
 
     def start(self, y: Tensor, degradation: Degradation) -> Tensor:
         """The first z, (B, C, H, W): A^dagger y where it is a formula, else y, if that is an image."""
-        same = degradation.image_shape(tuple(y.shape[1:])) == tuple(y.shape[1:])
-        return y if same and degradation.gram is None else degradation.A_dagger(y)
+        same = degradation.operator.image_shape(tuple(y.shape[1:])) == tuple(y.shape[1:])
+        return y if same and degradation.operator.gram is None else degradation.A_dagger(y)
 
     def steps(
         self,
         y: Tensor,
         degradation: Degradation,
         prior: Prior | None,
-        generator: Sequence[torch.Generator],
+        generator: Sequence[Stream],
     ) -> Iterator[Step]:
-        if isinstance(degradation, Poisson):
-            yield from self._of_photons(y, degradation, prior, generator)
+        stabilizer = degradation.noise.stabilizer
+        if not degradation.noise.shared:
+            yield from self._each(y, degradation, prior, generator)
+            return
+        if stabilizer is not None and degradation.operator.diagonal == 1.0:
+            white = Degradation(degradation.operator, GaussianNoise(stabilizer.deviation))
+            for step in self.steps(stabilizer.forward(y), white, prior, generator):
+                yield replace(step, x=stabilizer.inverse(step.x))
             return
         solver, start = self.settled(degradation), self.start(y, degradation)
         yield from admm(y, degradation, solver.regularizer(start, prior), start, solver)
 
-    def _of_photons(
-        self,
-        y: Tensor,
-        photons: Poisson,
-        prior: Prior | None,
-        generator: Sequence[torch.Generator],
+    def _each(
+        self, y: Tensor, degradation: Degradation, prior: Prior | None, generator: Sequence[Stream]
     ) -> Iterator[Step]:
-        """Made white, and taken back."""
-        for step in self.steps(*stabilize(y, photons), prior, generator):
-            yield replace(step, x=destabilize(step.x, photons))
+        """One image after the other, where each has noise of its own: the last steps alone."""
+        rows = torch.arange(len(y), device=y.device).split(1)
+        found = []
+        for i, stream in zip(rows, generator, strict=True):
+            *_, last = self.steps(y[i], degradation.take(i), prior, [stream])
+            found.append(last)
+        x, loss = (torch.cat([getattr(step, name) for step in found]) for name in ("x", "loss"))
+        yield Step(1, 1, x, loss)
 
 
 def admm(
@@ -115,18 +126,18 @@ def admm(
 
     Of an exact observation the restoration is x, which explains it; of a noisy one z, which is regular.
     """
-    model, observed = degradation.tangent(start, y)
+    model, observed = whitened(*degradation.gaussian(start, y))
     factor, total = chosen(settings.weight) * (model.sigma or NOMINAL), chosen(settings.iterations)
     penalty = chosen(settings.penalty)
     gamma = 1 / penalty if model.sigma > 0 else math.inf
     every = max(1, total // STEPS)
     z, u = start, torch.zeros_like(start)
     for i in range(1, total + 1):
-        x = degradation.fit(model.prox_l2(z - u, observed, gamma), y)
+        x = degradation.project(model.prox_l2(z - u, observed, gamma), y)
         z = regularizer.prox(x + u, factor / penalty)
         u = u + x - z
         if i % every == 0 or i == total:
-            found = z if degradation.sigma > 0 else x
+            found = z if degradation.noise.level > 0 else x
             yield Step(
                 i, total, found, model.fidelity(found, observed) / 2 + factor * regularizer.value(found)
             )

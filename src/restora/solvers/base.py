@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
-import torch
 from torch import Tensor
 
 from restora import options
@@ -15,6 +14,7 @@ from restora.degradations import Degradation
 from restora.degradations.named import task_name
 from restora.errors import OptionError, PackageError, PairingError
 from restora.priors.base import Prior
+from restora.random import Stream
 
 DRAWS = 8
 """From the posterior, for a standard deviation: its own error is then about a quarter of it."""
@@ -37,8 +37,11 @@ class Step:
     std: Tensor | None = None
 
 
+P = TypeVar("P", bound=Prior | None)
+
+
 @dataclass(frozen=True)
-class Solver:
+class Solver(Generic[P]):
     """Settings of one method; frozen, so that one object can serve any number of images.
 
     A setting is a field made by `restora.options.option`, which is checked when a solver is made.
@@ -52,11 +55,7 @@ class Solver:
         options.check(self)
 
     def steps(
-        self,
-        y: Tensor,
-        degradation: Degradation,
-        prior: Prior | None,
-        generator: Sequence[torch.Generator],
+        self, y: Tensor, degradation: Degradation, prior: P, generator: Sequence[Stream]
     ) -> Iterator[Step]:
         """Restore the observations y (B, ...). `generator` has one random stream an image."""
         raise NotImplementedError

@@ -9,13 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from restora.degradations import Degradation, Downsample, Mask
+from restora.degradations import Degradation
 from restora.priors.base import Prior
+from restora.random import Stream
 from restora.solvers.base import Solver, Step
+from restora.solvers.kind import kind
 
 
 @dataclass(frozen=True)
-class Reference(Solver):
+class Reference(Solver[Prior | None]):
     """A formula, or a library's answer: one step, of which a subclass says what the image is."""
 
     def image(self, y: Tensor, degradation: Degradation) -> Tensor:
@@ -23,14 +25,15 @@ class Reference(Solver):
         raise NotImplementedError
 
     def steps(
-        self,
-        y: Tensor,
-        degradation: Degradation,
-        prior: Prior | None,
-        generator: Sequence[torch.Generator],
+        self, y: Tensor, degradation: Degradation, prior: Prior | None, generator: Sequence[Stream]
     ) -> Iterator[Step]:
-        x = self.image(y, degradation)
+        x = self.image(y, degradation) if degradation.noise.shared else self._each(y, degradation)
         yield Step(1, 1, x, degradation.fidelity(x, y))
+
+    def _each(self, y: Tensor, degradation: Degradation) -> Tensor:
+        """One image after the other, where each has noise of its own."""
+        rows = torch.arange(len(y), device=y.device).split(1)
+        return torch.cat([self.image(y[i], degradation.take(i)) for i in rows])
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,9 @@ class Observed(Reference):
     """The observation as an image: holes black, grey in all channels, small pixels repeated."""
 
     def image(self, y: Tensor, degradation: Degradation) -> Tensor:
-        shape = degradation.image_shape(tuple(y.shape[1:]))
-        if isinstance(degradation, Mask) or tuple(y.shape[2:]) != tuple(shape[1:]):
+        y = degradation.operator.restrict(y)
+        shape = degradation.operator.image_shape(tuple(y.shape[1:]))
+        if tuple(y.shape[2:]) != tuple(shape[1:]):
             return degradation.A_dagger(y)
         return y.expand(-1, shape[0], -1, -1)
 
@@ -49,10 +53,10 @@ class Bicubic(Reference):
     """Bicubic enlargement (Keys 1981, a = -1/2), for super-resolution."""
 
     def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
-        return isinstance(degradation, Downsample)
+        return kind(degradation) == "reduction"
 
     def image(self, y: Tensor, degradation: Degradation) -> Tensor:
-        size = list(degradation.image_shape(tuple(y.shape[1:]))[1:])
+        size = list(degradation.operator.image_shape(tuple(y.shape[1:]))[1:])
         return F.interpolate(y, size, mode="bicubic", antialias=True, align_corners=False)
 
 
@@ -61,13 +65,14 @@ class Biharmonic(Reference):
     """The smoothest fill of a hole, Laplacian^2 x = 0 (Damelin and Hoang 2018); scikit-image's."""
 
     def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
-        return isinstance(degradation, Mask)
+        return degradation.operator.mask is not None
 
     def image(self, y: Tensor, degradation: Degradation) -> Tensor:
         from skimage.restoration import inpaint_biharmonic
 
-        assert isinstance(degradation, Mask)
-        missing = (degradation.mask < 0.5).expand(len(y), -1, -1, -1)[:, 0].cpu().numpy()
-        pairs = zip(degradation.A(y).cpu().numpy(), missing, strict=True)
+        mask = degradation.operator.mask
+        assert mask is not None
+        missing = (mask < 0.5).expand(len(y), -1, -1, -1)[:, 0].cpu().numpy()
+        pairs = zip(degradation.operator.restrict(y).cpu().numpy(), missing, strict=True)
         filled = [torch.from_numpy(inpaint_biharmonic(a, hole, channel_axis=0)) for a, hole in pairs]
         return torch.stack(filled).to(y)

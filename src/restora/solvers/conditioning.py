@@ -9,15 +9,14 @@ or nu^2 I with nu = n / sqrt(t^2 + (1 - t)^2). What is not linear or Gaussian is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
-import torch
 from torch import Tensor
 
-from restora.degradations import Degradation
+from restora.degradations import Degradation, system_of
 from restora.errors import PairingError
-from restora.gaussian.system import Observed
+from restora.gaussian.covariance import Covariance, Isotropic
+from restora.gaussian.system import System
 from restora.priors.flow import SCALE, FlowPrior
 from restora.random import Generators
 

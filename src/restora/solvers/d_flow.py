@@ -28,7 +28,7 @@ from restora.degradations import Degradation
 from restora.options import option
 from restora.priors.base import Prior
 from restora.priors.flow import SCALE, FlowPrior
-from restora.random import randn
+from restora.random import Stream, randn
 from restora.solvers.base import Solver, Step
 from restora.solvers.ode import slope, times
 
@@ -38,7 +38,7 @@ HISTORY = 20
 
 
 @dataclass(frozen=True)
-class DFlow(Solver):
+class DFlow(Solver[FlowPrior]):
     """Latents by L-BFGS from random starts, best first; minutes an image without a GPU."""
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
@@ -59,10 +59,9 @@ class DFlow(Solver):
         self,
         y: Tensor,
         degradation: Degradation,
-        prior: Prior | None,
-        generator: Sequence[torch.Generator],
+        prior: FlowPrior,
+        generator: Sequence[Stream],
     ) -> Iterator[Step]:
-        assert isinstance(prior, FlowPrior)
         starts = self._starts(y, degradation, prior, generator)
         rows = torch.arange(len(y), device=y.device).repeat_interleave(self.restarts)
         # One search a latent: L-BFGS and its line search have one objective, that of a batch would be the
@@ -77,7 +76,7 @@ class DFlow(Solver):
             x, loss = self._ranked(searches)
             if done + STRIDE < self.iterations:
                 yield Step(done + STRIDE, self.iterations, x[:, 0], loss)
-        x = degradation.take(rows).fit(x.flatten(0, 1), y[rows]).view_as(x)
+        x = degradation.take(rows).project(x.flatten(0, 1), y[rows]).view_as(x)
         yield Step(self.iterations, self.iterations, x[:, 0], loss, x)
 
     def transport(self, prior: FlowPrior, z: Tensor) -> Tensor:
@@ -109,7 +108,7 @@ class DFlow(Solver):
         return fidelity + self.weight * 2 * max(sigma, LEAST_SIGMA) ** 2 * cost
 
     def _starts(
-        self, y: Tensor, degradation: Degradation, prior: FlowPrior, generator: Sequence[torch.Generator]
+        self, y: Tensor, degradation: Degradation, prior: FlowPrior, generator: Sequence[Stream]
     ) -> Tensor:
         """(B restarts, C, H, W), those of an image together."""
         z = self.inverse(prior, degradation.A_dagger(y))

@@ -17,7 +17,8 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from torch import Tensor
 
-from restora.degradations import Blur, Degradation
+from restora.degradations import Degradation
+from restora.operators import Convolution
 from restora.options import Auto, chosen
 from restora.priors.base import Prior
 from restora.solvers.admm import tuned
@@ -38,13 +39,14 @@ class Deconvolution(Reference):
     periodic: ClassVar[bool] = False
 
     def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
-        return isinstance(degradation, Blur)
+        return isinstance(degradation.operator, Convolution)
 
     def image(self, y: Tensor, degradation: Degradation) -> Tensor:
-        assert isinstance(degradation, Blur)
-        kernel = degradation.get_buffer("taps").cpu().double().numpy()
-        solver, noise = self.settled(degradation), max(degradation.sigma, LEAST)
-        mode: Literal["wrap", "reflect"] = "wrap" if degradation.boundary == "circular" else "reflect"
+        assert degradation.operator.kernel is not None
+        kernel = degradation.operator.kernel.cpu().double().numpy()
+        solver, noise = self.settled(kernel), max(degradation.sigma, LEAST)
+        circular = getattr(degradation.operator, "boundary", "reflect") == "circular"
+        mode: Literal["wrap", "reflect"] = "wrap" if circular else "reflect"
         margin = 0 if mode == "wrap" and self.periodic else MARGIN * len(kernel)
 
         def sharp(channel: Array) -> Array:
@@ -54,10 +56,12 @@ class Deconvolution(Reference):
 
         return each(y, lambda image: np.stack([sharp(channel) for channel in image]))
 
-    def settled(self, blur: Blur) -> Self:
+    def settled(self, kernel: Array) -> Self:
         """This solver with the best value for the kernel, if it was left to it."""
         (name,) = (entry.name for entry in fields(self))
-        return replace(self, **{name: self.best[blur.kernel]}) if getattr(self, name) == "auto" else self
+        alike = np.allclose(kernel, kernel.T) and np.allclose(kernel, kernel[::-1])
+        best = self.best["round" if alike else "other"]
+        return replace(self, **{name: best}) if getattr(self, name) == "auto" else self
 
     def sharpen(self, channel: Array, kernel: Array, noise: float) -> Array:
         """A channel (H, W), about in [0, 1], without its convolution with the kernel."""
@@ -68,7 +72,7 @@ class Deconvolution(Reference):
 class RichardsonLucy(Deconvolution):
     """Most likely image of photons (Richardson 1972; Lucy 1974); its iterations alone hold the noise down."""
 
-    best: ClassVar[Mapping[str, float]] = {"gaussian": 50, "motion": 15}
+    best: ClassVar[Mapping[str, float]] = {"round": 50, "other": 15}
 
     iterations: int | Auto = tuned("iterations, the fewer the more noise", low=1)
 
@@ -79,13 +83,13 @@ class RichardsonLucy(Deconvolution):
 
 
 @dataclass(frozen=True)
-class Wiener(Deconvolution):
+class WienerDeconvolution(Deconvolution):
     """The linear filter for an image whose differences are white (Orieux, Giovannelli and Rodet 2010).
 
     b is `balance` times the variance of the noise.
     """
 
-    best: ClassVar[Mapping[str, float]] = {"gaussian": 30.0, "motion": 300.0}
+    best: ClassVar[Mapping[str, float]] = {"round": 30.0, "other": 300.0}
     periodic: ClassVar[bool] = True
 
     balance: float | Auto = tuned("weight of the Laplacian, noise of variance 1", above=0)

@@ -2,7 +2,7 @@
 
     y = x + e,   e white, of standard deviation s;   quantisation is noise of variance step^2 / 12
 
-Photon noise is first made white, and then taken back (`restora.degradations.anscombe`).
+Photon noise is first made white, and then taken back (`restora.noise.anscombe`).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from restora.degradations import AdditiveNoise, Degradation, Poisson, Quantize
-from restora.degradations.anscombe import destabilize, stabilize
+from restora.degradations import Degradation
 from restora.options import Auto, chosen, option
 from restora.priors.base import Prior
 from restora.solvers.admm import tuned
 from restora.solvers.classical import Reference
+from restora.solvers.kind import kind
 
 Array = NDArray[Any]
 Basis = Literal["db1", "db2", "sym4"]
@@ -33,14 +33,15 @@ class Denoiser(Reference):
     """Of A = I: a subclass removes white noise. What it finds of a quantiser is held to the cells."""
 
     def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
-        return isinstance(degradation, AdditiveNoise | Poisson | Quantize)
+        return kind(degradation) in ("gaussian", "poisson", "rounding")
 
     def image(self, y: Tensor, degradation: Degradation) -> Tensor:
-        if isinstance(degradation, Poisson):
-            z, white = stabilize(y, degradation)
-            return destabilize(self._each(z, white, white.sigma), degradation)
-        model, centre = degradation.tangent(y, y)
-        return degradation.fit(self._each(centre, degradation, model.sigma), y)
+        stabilizer = degradation.noise.stabilizer
+        if stabilizer is not None:
+            z = self._clean(stabilizer.forward(y), degradation, stabilizer.deviation)
+            return stabilizer.inverse(z)
+        model, centre = degradation.gaussian(y, y)
+        return degradation.project(self._clean(centre, degradation, model.sigma), y)
 
     def denoise(self, image: Array, noise: float) -> Array:
         """An image (C, H, W), about in [0, 1], without its white noise of this standard deviation > 0."""
@@ -50,7 +51,7 @@ class Denoiser(Reference):
         """This solver with a value in the place of every one to be the best."""
         return self
 
-    def _each(self, y: Tensor, degradation: Degradation, noise: float) -> Tensor:
+    def _clean(self, y: Tensor, degradation: Degradation, noise: float) -> Tensor:
         if noise == 0:
             return y
         solver = self.settled(degradation)
@@ -96,7 +97,7 @@ class NonLocal(Denoiser):
     def settled(self, degradation: Degradation) -> Self:
         if self.strength != "auto":
             return self
-        return replace(self, strength=self.best[isinstance(degradation, Quantize)])
+        return replace(self, strength=self.best[kind(degradation) == "rounding"])
 
 
 @dataclass(frozen=True)

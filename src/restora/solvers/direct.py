@@ -10,17 +10,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from restora.degradations import Degradation, named
 from restora.priors.base import Prior
 from restora.priors.direct import DirectPrior
+from restora.random import Stream
 from restora.solvers.base import Solver, Step
 
 
 @dataclass(frozen=True)
-class Direct(Solver):
+class Direct(Solver[DirectPrior]):
     """One evaluation of a network; for the task it was trained for, and no other."""
 
     needs: ClassVar[type[Prior] | None] = DirectPrior
@@ -29,7 +29,6 @@ class Direct(Solver):
         return isinstance(prior, DirectPrior) and named.same(degradation, prior.degradation)
 
     def refusal(self, degradation: Degradation, prior: Prior | None) -> str:
-        assert isinstance(prior, DirectPrior)
         expected, came = named.describe(prior.degradation), named.describe(degradation)
         return (
             f"with prior {prior.name!r} does {expected} alone, and this is {came}; "
@@ -40,9 +39,8 @@ class Direct(Solver):
         self,
         y: Tensor,
         degradation: Degradation,
-        prior: Prior | None,
-        generator: Sequence[torch.Generator],
+        prior: DirectPrior,
+        generator: Sequence[Stream],
     ) -> Iterator[Step]:
-        assert isinstance(prior, DirectPrior)
         x = prior.restore(y)
         yield Step(1, 1, x, degradation.fidelity(x, y))

@@ -31,20 +31,20 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from restora.degradations import Degradation
+from restora.degradations import Degradation, whitened
 from restora.gaussian.conjugate_gradient import conjugate_gradient
 from restora.options import option
 from restora.priors.base import Prior
 from restora.priors.flow import SCALE, FlowPrior
-from restora.random import randn
+from restora.random import Stream, randn
 from restora.solvers.base import DRAWS, Solver, Step
-from restora.solvers.conditioning import Conditioner, Covariance
+from restora.solvers.conditioning import Conditioner, Source
 from restora.solvers.ode import slope, times
 from restora.solvers.runs import Runs
 
 
 @dataclass(frozen=True)
-class DPS(Solver):
+class DPS(Solver[FlowPrior]):
     """Samples of the posterior with a flow; a step is two evaluations of its network and four gradients."""
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
@@ -71,12 +71,11 @@ class DPS(Solver):
         self,
         y: Tensor,
         degradation: Degradation,
-        prior: Prior | None,
-        generator: Sequence[torch.Generator],
+        prior: FlowPrior,
+        generator: Sequence[Stream],
     ) -> Iterator[Step]:
-        assert isinstance(prior, FlowPrior)
         runs = Runs(y, degradation, generator, self.runs)
-        covariance: Covariance = "prior" if prior.wiener else "isotropic"
+        covariance: Source = "prior" if prior.wiener else "isotropic"
         ends = Conditioner(prior, runs.degradation, covariance, self.tolerance, self.runs)
         grid, total = times(self.iterations), self.iterations
 
@@ -91,7 +90,7 @@ class DPS(Solver):
             w = w + (after - t) * v
             if i + 1 < total:
                 yield runs.step(i + 1, total, w + (1 - after) * v)
-        yield runs.last(total, runs.degradation.fit(w, runs.y))
+        yield runs.last(total, runs.degradation.project(w, runs.y))
 
     def estimate(self, prior: FlowPrior, degradation: Degradation, y: Tensor, w: Tensor, t: float) -> Tensor:
         """E[x | w_t = w, y], (B, C, H, W), for 0 < t < 1."""
@@ -115,7 +114,7 @@ class DPS(Solver):
         self, degradation: Degradation, x_hat: Tensor, covariance: Callable[[Tensor], Tensor], y: Tensor
     ) -> Tensor:
         """grad log p(y) in x_hat, (B, C, H, W), for x ~ N(x_hat, covariance)."""
-        model, observed = degradation.tangent(x_hat, y)
+        model, observed = whitened(*degradation.gaussian(x_hat, y))
         system = lambda u: model.A(covariance(model.A_adjoint(u))) + model.sigma**2 * u  # noqa: E731
         u = conjugate_gradient(system, observed - model.A(x_hat), self.tolerance, self.inner)
         return model.A_adjoint(u)

@@ -14,12 +14,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from restora.degradations import Degradation, Mask
+from restora.degradations import Degradation, lmmse
 from restora.errors import PairingError
+from restora.gaussian.covariance import Diagonal, Isotropic
+from restora.noise import GaussianNoise
 from restora.priors.gan import GANPrior
 from restora.solvers.poisson import poisson_blend
 from restora.solvers.residual import SmoothField
 
+LEAST = 1e-12  # of the square of a variance, which divides
 TOLERANCE = 1e-2  # part of y - A m that the measured correction may leave unexplained
 Finish = Callable[[Tensor, Tensor, Degradation, GANPrior], Tensor]
 
@@ -41,7 +44,7 @@ def resolve(name: str, prior: GANPrior) -> str:
 
 def check(name: str, degradation: Degradation, prior: GANPrior) -> None:
     """PairingError where such a finish cannot be had."""
-    if name == "blend" and not isinstance(degradation, Mask):
+    if name == "blend" and degradation.operator.mask is None:
         kind = type(degradation).__name__
         raise PairingError(f"finish=blend is for inpainting, not {kind}; use finish=auto")
     if name == "gaussian" and prior.correction is None:
@@ -54,12 +57,11 @@ def check(name: str, degradation: Degradation, prior: GANPrior) -> None:
 def gaussian(x: Tensor, y: Tensor, degradation: Degradation, prior: GANPrior) -> Tensor:
     assert prior.correction is not None
     mean, covariance = prior.correction.predict(x), prior.correction.covariance
-    return degradation.lmmse(mean, covariance, y, tolerance=TOLERANCE)
+    return lmmse(degradation, mean, covariance, y, tolerance=TOLERANCE)
 
 
 def smooth(x: Tensor, y: Tensor, degradation: Degradation, prior: GANPrior) -> Tensor:
-    variance, field = _variance(x, y, degradation), SmoothField()
-    return degradation.lmmse(x, lambda u: variance * field(u), y)
+    return lmmse(degradation, x, SmoothField(_variance(x, y, degradation)), y)
 
 
 def project(x: Tensor, y: Tensor, degradation: Degradation, prior: GANPrior) -> Tensor:
@@ -67,8 +69,8 @@ def project(x: Tensor, y: Tensor, degradation: Degradation, prior: GANPrior) -> 
 
 
 def blend(x: Tensor, y: Tensor, degradation: Degradation, prior: GANPrior) -> Tensor:
-    assert isinstance(degradation, Mask)
-    return poisson_blend(x, project(x, y, degradation, prior), degradation.mask)
+    assert degradation.operator.mask is not None
+    return poisson_blend(x, project(x, y, degradation, prior), degradation.operator.mask)
 
 
 FINISHES: dict[str, Finish] = {
@@ -81,4 +83,13 @@ FINISHES: dict[str, Finish] = {
 
 
 def _variance(x: Tensor, y: Tensor, degradation: Degradation) -> Tensor:
-    return degradation.model_variance(x, y).clamp(min=1e-4).view(-1, 1, 1, 1)
+    """How far x is off, by y: the mean of |y - A x|^2 less the noise over what is observed, (B, 1, 1, 1);
+    where the noise differs from value to value, those with the least count for the most."""
+    model, z = degradation.gaussian(x, y)
+    N = model.noise.N if isinstance(model.noise, GaussianNoise) else Isotropic(0.0)
+    seen = model.operator.restrict(torch.ones_like(z))
+    variance = N.values if isinstance(N, Diagonal) else Isotropic(N.variance).of(z)
+    weight = seen / variance.square().clamp(min=LEAST) if isinstance(N, Diagonal) else seen
+    excess = (z - model.A(x)).square() - variance
+    found = (weight * excess).flatten(1).sum(1) / weight.flatten(1).sum(1)
+    return found.clamp(min=1e-4).view(-1, 1, 1, 1)

@@ -26,9 +26,9 @@ from restora.degradations import Degradation
 from restora.options import option
 from restora.priors.base import Prior
 from restora.priors.flow import SCALE, FlowPrior
-from restora.random import randn
+from restora.random import Stream, randn
 from restora.solvers.base import DRAWS, Solver, Step
-from restora.solvers.conditioning import Conditioner, Covariance
+from restora.solvers.conditioning import Conditioner, Source
 from restora.solvers.runs import Runs
 
 
@@ -39,14 +39,14 @@ def orientations_field() -> int:
 
 
 @dataclass(frozen=True)
-class Flower(Solver):
+class Flower(Solver[FlowPrior]):
     """Posterior mean, samples and their spread with a flow; 20 evaluations of its network a run."""
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
 
     iterations: int = option(20, "steps from noise to image", 1)
     runs: int = option(1, "runs an image; their mean is the restoration, their spread its std", 1)
-    covariance: Covariance = option("prior", "of the estimate's error: from the prior's Gaussian, or nu^2 I")
+    covariance: Source = option("prior", "of the estimate's error: from the prior's Gaussian, or nu^2 I")
     refine: Literal["mean", "sample"] = option(
         "mean", "each step takes the mean of p(x | w, y), sharper, or a draw, of the right spread"
     )
@@ -68,12 +68,11 @@ class Flower(Solver):
         self,
         y: Tensor,
         degradation: Degradation,
-        prior: Prior | None,
-        generator: Sequence[torch.Generator],
+        prior: FlowPrior,
+        generator: Sequence[Stream],
     ) -> Iterator[Step]:
-        assert isinstance(prior, FlowPrior)
         denoised, given = None, y
-        if (noise := degradation.white_noise(y)) is not None:
+        if (noise := white(y, degradation)) is not None:
             y, denoised = denoise(y, noise, degradation, prior, self.orientations)
             if self.runs == 1 and self.refine == "mean":
                 yield Step(1, 1, denoised, degradation.fidelity(denoised, given))
@@ -94,6 +93,11 @@ class Flower(Solver):
         yield runs.last(total, x, denoised)
 
 
+def white(y: Tensor, degradation: Degradation) -> Tensor | None:
+    """Where A = I and the noise is about white: its standard deviation, (B,)."""
+    return degradation.noise.white(y) if degradation.operator.diagonal == 1.0 else None
+
+
 def denoise(
     y: Tensor, noise: Tensor, degradation: Degradation, prior: FlowPrior, orientations: int
 ) -> tuple[Tensor, Tensor]:
@@ -105,6 +109,6 @@ def denoise(
     level = 1 / (1 + noise / SCALE)
     t = level.view(-1, 1, 1, 1)
     if prior.wiener is not None:
-        y = degradation.unclipped(y, prior.wiener(t * y, level)[0])
+        y = degradation.noise.unclipped(y, prior.wiener(t * y, level)[0])
     count = min(orientations, prior.symmetries)
     return y, torch.stack([prior.denoise(t * y, level, k) for k in range(count)]).mean(0)

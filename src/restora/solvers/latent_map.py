@@ -23,6 +23,7 @@ from restora.degradations import Degradation
 from restora.options import Auto, chosen, option
 from restora.priors.base import Prior
 from restora.priors.gan import GANPrior
+from restora.random import Stream
 from restora.solvers import finish
 from restora.solvers.adapt import adapt
 from restora.solvers.base import Solver, Step
@@ -33,7 +34,7 @@ SEARCH = 100  # iterations, where there are any and none are set
 
 
 @dataclass(frozen=True)
-class LatentMAP(Solver):
+class LatentMAP(Solver[GANPrior]):
     """Latents by gradient descent from one or several starts, the best kept."""
 
     needs: ClassVar[type[Prior] | None] = GANPrior
@@ -87,10 +88,9 @@ class LatentMAP(Solver):
         self,
         y: Tensor,
         degradation: Degradation,
-        prior: Prior | None,
-        generator: Sequence[torch.Generator],
+        prior: GANPrior,
+        generator: Sequence[Stream],
     ) -> Iterator[Step]:
-        assert isinstance(prior, GANPrior)
         finish.check(self.finish, degradation, prior)
         solver = self.settled(prior)
         search = Search(solver, starts(solver, y, degradation, prior, generator), y, degradation, prior)

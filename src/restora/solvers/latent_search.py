@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from restora.degradations import Degradation
 from restora.device import fast_bfloat16
+from restora.errors import OptionError
 from restora.priors.gan import GANPrior
 from restora.solvers.descent import Adam, Nesterov
 
@@ -29,7 +31,7 @@ class Search:
         prior: GANPrior,
     ):
         self.solver, self.prior, self.degradation, self.y = solver, prior, degradation, y
-        self.weight = degradation.importance(y, solver.window) if solver.window else None
+        self.weight = importance(y, degradation, solver.window) if solver.window else None
         self.restarts, self.z, self.tried, self.steps = z.shape[1], z.flatten(0, 1), False, 0
         self.owner = torch.arange(len(y), device=y.device).repeat_interleave(self.restarts)
         self.active = torch.arange(len(self.z), device=y.device)
@@ -105,3 +107,26 @@ class Search:
             self._note(*self._objective(self.z))
         rows = self._order()[:, : self.solver.survivors]
         return self.best_z[rows], self.best[rows[:, 0]]
+
+
+def importance(y: Tensor, degradation: Degradation, window: int) -> Tensor | None:
+    """W = m conv(1 - m, box), the share of missing pixels around an observed one: (B or 1, 1, H, W).
+
+    The box is `window` x `window` (odd) of weight 1/window^2, and the mask is mirrored at the border.
+    Source: Yeh et al., CVPR 2017, eq. 3, and its authors' code (7 in the paper, 15 in the code).
+    """
+    if (seen := degradation.operator.mask) is None:
+        return None
+    if window < 1 or window % 2 == 0:
+        raise OptionError(f"window: expected an odd number of pixels, got {window}; use 7 or 15")
+    mask = seen.to(y)
+    missing = 1 - mask
+    for axis in (-2, -1):
+        missing = missing.index_select(axis, _mirrored(mask.shape[axis], window // 2, y.device))
+    return mask * F.avg_pool2d(missing, window, stride=1)
+
+
+def _mirrored(size: int, margin: int, device: torch.device) -> Tensor:
+    """Indices -margin ... size + margin - 1 mirrored into 0 ... size - 1, the edge repeated."""
+    index = torch.arange(-margin, size + margin, device=device) % (2 * size)
+    return torch.where(index < size, index, 2 * size - 1 - index)

@@ -16,15 +16,16 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from restora.degradations import Degradation
+from restora.degradations import Degradation, lmmse, system_of
 from restora.options import option
 from restora.priors.base import Prior
 from restora.priors.gaussian import GaussianPrior
+from restora.random import Stream
 from restora.solvers.base import DRAWS, Solver, Step
 
 
 @dataclass(frozen=True)
-class LMMSE(Solver):
+class LMMSE(Solver[GaussianPrior]):
     """The best linear estimate; nothing random in it, and one step."""
 
     needs: ClassVar[type[Prior] | None] = GaussianPrior
@@ -53,12 +54,11 @@ class LMMSE(Solver):
         self,
         y: Tensor,
         degradation: Degradation,
-        prior: Prior | None,
-        generator: Sequence[torch.Generator],
+        prior: GaussianPrior,
+        generator: Sequence[Stream],
     ) -> Iterator[Step]:
-        assert isinstance(prior, GaussianPrior)
         mean = prior.mean.to(y).expand(len(y), -1, -1, -1)
-        best = degradation.lmmse(mean, prior.covariance, y, tolerance=self.tolerance)
+        best = lmmse(degradation, mean, prior.covariance, y, tolerance=self.tolerance)
         samples, std = best.unsqueeze(1), None
         if self.samples > 1:
             rows = torch.arange(len(y), device=y.device).split(1)
@@ -70,11 +70,10 @@ class LMMSE(Solver):
             std = (samples[:, 1:] - best.unsqueeze(1)).square().mean(1).sqrt()
         yield Step(1, 1, best, degradation.fidelity(best, y), samples, std)
 
-    def _draws(
-        self, y: Tensor, degradation: Degradation, prior: GaussianPrior, generator: torch.Generator
-    ) -> Tensor:
+    def _draws(self, y: Tensor, degradation: Degradation, prior: GaussianPrior, generator: Stream) -> Tensor:
         """(samples - 1, C, H, W) from the posterior of one observation (1, ...)."""
         count = self.samples - 1
         x, y = (prior.mean + prior.deviation(count, generator)).to(y), y.expand(count, *y.shape[1:])
-        _, observed = degradation.perturb(x, y, generator)
-        return degradation.lmmse(x, prior.covariance, observed, tolerance=self.tolerance)
+        model, z = degradation.gaussian(x, y)
+        system = system_of(model)
+        return system.mean(prior.covariance, x, z - system.noise.draw(z, generator), self.tolerance)

@@ -24,10 +24,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from restora.degradations import AdditiveNoise, Blur, Degradation, Downsample, Mask, Quantize
+from restora.degradations import Degradation
 from restora.options import Auto, chosen
 from restora.priors.base import Prior
 from restora.solvers.admm import ADMM, NOMINAL, Regularizer, Settings, tuned
+from restora.solvers.kind import OTHER, kind
 from restora.solvers.tv import tv_start
 
 PATCH = 6
@@ -37,13 +38,13 @@ PATCH = 6
 class LowRank(ADMM):
     """Truncated nuclear norm of the matrix of patches; of any image, with nothing learnt."""
 
-    best: ClassVar[Mapping[type[Degradation], Settings]] = {
-        Mask: {"weight": 2.0, "penalty": 1.0, "iterations": 20, "rank": 4},
-        Downsample: {"weight": 0.5, "penalty": 1.0, "iterations": 10, "rank": 4},
-        AdditiveNoise: {"weight": 2.4, "penalty": 2.0, "iterations": 15, "rank": 9},
-        Quantize: {"weight": 3.3, "penalty": 2.0, "iterations": 16, "rank": 4},
-        Blur: {"weight": 0.5, "penalty": 0.05, "iterations": 10, "rank": 6},
-        Degradation: {"weight": 0.5, "penalty": 0.05, "iterations": 10, "rank": 6},
+    best: ClassVar[Mapping[str, Settings]] = {
+        "mask": {"weight": 2.0, "penalty": 1.0, "iterations": 20, "rank": 4},
+        "reduction": {"weight": 0.5, "penalty": 1.0, "iterations": 10, "rank": 4},
+        "gaussian": {"weight": 2.4, "penalty": 2.0, "iterations": 15, "rank": 9},
+        "rounding": {"weight": 3.3, "penalty": 2.0, "iterations": 16, "rank": 4},
+        "convolution": {"weight": 0.5, "penalty": 0.05, "iterations": 10, "rank": 6},
+        OTHER: {"weight": 0.5, "penalty": 0.05, "iterations": 10, "rank": 6},
     }
 
     rank: int | Auto = tuned("r: singular values that cost nothing", low=0)
@@ -51,7 +52,7 @@ class LowRank(ADMM):
     def settled(self, degradation: Degradation) -> LowRank:
         """The more noise, the fewer directions stand out of it; the table has the rank for sigma = 0.1."""
         found = super().settled(degradation)
-        if self.rank != "auto" or not isinstance(degradation, AdditiveNoise) or degradation.sigma == 0:
+        if self.rank != "auto" or kind(degradation) != "gaussian" or degradation.sigma == 0:
             return found
         return replace(found, rank=max(1, round(chosen(found.rank) * (NOMINAL / degradation.sigma) ** 0.75)))
 

@@ -20,18 +20,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar, NamedTuple
 
-import torch
 from torch import Tensor
 
-from restora.degradations import Degradation
+from restora.degradations import Degradation, lmmse
 from restora.errors import OptionError, PairingError
 from restora.options import Auto, option
 from restora.priors.base import Prior
 from restora.priors.flow import SCALE, FlowPrior
-from restora.random import randn
+from restora.random import Stream, randn
 from restora.solvers.base import Solver, Step
 from restora.solvers.conditioning import Conditioner
-from restora.solvers.flower import Flower, orientations_field
+from restora.solvers.flower import Flower, orientations_field, white
 
 
 class Schedule(NamedTuple):
@@ -49,7 +48,7 @@ CELLS = Schedule(0.85, 0.97, 10, 1)
 
 
 @dataclass(frozen=True)
-class MMSE(Solver):
+class MMSE(Solver[FlowPrior]):
     """The restoration of least mean square error; 20 evaluations of the network an image, for denoising 4."""
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
@@ -86,7 +85,7 @@ class MMSE(Solver):
 
     def schedule(self, degradation: Degradation) -> Schedule:
         """What is set, and for the rest what suits the task."""
-        usual = LINEAR if degradation.linear or degradation.linearised else CELLS
+        usual = CELLS if degradation.valuewise else LINEAR
         own = {name: getattr(self, name) for name in usual._fields}
         return usual._replace(**{name: value for name, value in own.items() if value != "auto"})
 
@@ -94,11 +93,10 @@ class MMSE(Solver):
         self,
         y: Tensor,
         degradation: Degradation,
-        prior: Prior | None,
-        generator: Sequence[torch.Generator],
+        prior: FlowPrior,
+        generator: Sequence[Stream],
     ) -> Iterator[Step]:
-        assert isinstance(prior, FlowPrior)
-        if degradation.white_noise(y) is not None:
+        if white(y, degradation) is not None:
             yield from Flower(orientations=self.orientations).steps(y, degradation, prior, generator)
             return
         if prior.gaussian is None:
@@ -108,7 +106,7 @@ class MMSE(Solver):
             )
         first, last, iterations, draws = self.schedule(degradation)
         mean, S = prior.gaussian.mean.expand(len(y), -1, -1, -1), prior.gaussian.covariance
-        x = degradation.lmmse(mean, S, y, tolerance=self.tolerance)
+        x = lmmse(degradation, mean, S, y, tolerance=self.tolerance)
         conditioner = Conditioner(prior, degradation, "prior", self.tolerance)
         streams = [g for g in generator for _ in range(draws)]
         for i in range(iterations):

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from restora.degradations import Degradation, Mask
+from restora.degradations import Degradation
 from restora.errors import ShapeError
 from restora.options import chosen, option
 from restora.priors.base import Prior
@@ -31,12 +31,13 @@ class OpenCV(NonLocal):
     radius: float = option(3.0, "inpainting: pixels about a missing one that count", above=0)
 
     def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
-        return isinstance(degradation, Mask) or super().handles(degradation, prior)
+        return degradation.operator.mask is not None or super().handles(degradation, prior)
 
     def image(self, y: Tensor, degradation: Degradation) -> Tensor:
-        if not isinstance(degradation, Mask):
+        mask = degradation.operator.mask
+        if mask is None:
             return super().image(y, degradation)
-        holes = 1 - degradation.mask.to(y).expand(len(y), -1, -1, -1)
+        holes = 1 - mask.to(y).expand(len(y), -1, -1, -1)
         return torch.where(holes > 0, each(torch.cat([y, holes], 1), self._fill), y)
 
     def denoise(self, image: Array, noise: float) -> Array:

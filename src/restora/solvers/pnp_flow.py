@@ -21,16 +21,16 @@ import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
-from restora.degradations.base import as_tensor
+from restora.operators.base import as_tensor
 from restora.options import Auto, option
 from restora.priors.base import Prior
 from restora.priors.flow import SCALE, FlowPrior
-from restora.random import randn
+from restora.random import Stream, randn
 from restora.solvers.base import Solver, Step
 
 
 @dataclass(frozen=True)
-class PnPFlow(Solver):
+class PnPFlow(Solver[FlowPrior]):
     """One restoration an image, by a flow's denoiser alone: no gradient through it, no linear solve."""
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
@@ -45,13 +45,12 @@ class PnPFlow(Solver):
         self,
         y: Tensor,
         degradation: Degradation,
-        prior: Prior | None,
-        generator: Sequence[torch.Generator],
+        prior: FlowPrior,
+        generator: Sequence[Stream],
     ) -> Iterator[Step]:
-        assert isinstance(prior, FlowPrior)
         streams = [g for g in generator for _ in range(self.draws)]
         x, total = y.new_zeros(len(y), *prior.image_shape), self.iterations
-        curvature = _curvature(degradation.tangent(x, y)[0], x, y)
+        curvature = _curvature(degradation.gaussian(x, y)[0], x, y)
         faded = 2 * (degradation.sigma / curvature.sqrt()).sqrt()
         alpha = faded if self.alpha == "auto" else self.alpha
         for i in range(total):
@@ -61,7 +60,7 @@ class PnPFlow(Solver):
             w = t * z + (1 - t) * SCALE * randn(z.shape, streams, like=z)
             x = prior.denoise(w, t).unflatten(0, (-1, self.draws)).mean(1)
             if i + 1 == total:
-                x = degradation.fit(x, y)
+                x = degradation.project(x, y)
             yield Step(i + 1, total, x, degradation.fidelity(x, y))
 
 
@@ -78,8 +77,8 @@ def _gradient(x: Tensor, y: Tensor, degradation: Degradation) -> Tensor:
 def _curvature(model: Degradation, x: Tensor, y: Tensor, iterations: int = 20) -> Tensor:
     """|A|^2, (B, 1, 1, 1): the largest entry of A A^T if that is diagonal, else by the power method from a
     random image, the same for all. It may come out a few per cent low; below half would be too low."""
-    if model.gram is not None:
-        return as_tensor(model.gram, y).expand_as(y).flatten(1).amax(1).view(-1, 1, 1, 1)
+    if model.operator.gram is not None:
+        return as_tensor(model.operator.gram, y).expand_as(y).flatten(1).amax(1).view(-1, 1, 1, 1)
     u = torch.randn(x.shape[1:], generator=torch.Generator().manual_seed(0)).to(x).expand_as(x)
     for _ in range(iterations):
         u = model.A_adjoint(model.A(u))

@@ -12,30 +12,31 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from restora.degradations import AdditiveNoise, Degradation, Downsample, Grayscale, Mask, Quantize
+from restora.degradations import Degradation
 from restora.errors import PairingError
 from restora.options import Auto, option
 from restora.priors.base import Prior
 from restora.priors.gan import GANPrior
+from restora.random import Stream
 from restora.solvers.base import Solver, Step
+from restora.solvers.kind import kind
 from restora.solvers.latent_map import LatentMAP
 
-# Degradation: (rate, lambda, iterations)
-RELEASED: dict[type[Degradation], tuple[float, float, int]] = {
-    Mask: (3e-4, 0.2, 3000),
-    Grayscale: (0.01, 0.1, 1000),
-    Downsample: (1e-4, 0.01, 1000),
-    AdditiveNoise: (1e-4, 0.03, 1000),
-    Quantize: (1e-4, 0.001, 1000),
+# kind of degradation: (rate, lambda, iterations)
+RELEASED: dict[str, tuple[float, float, int]] = {
+    "mask": (3e-4, 0.2, 3000),
+    "luma": (0.01, 0.1, 1000),
+    "reduction": (1e-4, 0.01, 1000),
+    "gaussian": (1e-4, 0.03, 1000),
+    "rounding": (1e-4, 0.001, 1000),
 }
 
 
 @dataclass(frozen=True)
-class ReferenceMAP(Solver):
+class ReferenceMAP(Solver[GANPrior]):
     """The baseline to compare with; `LatentMAP` is what to use."""
 
     needs: ClassVar[type[Prior] | None] = GANPrior
@@ -46,15 +47,16 @@ class ReferenceMAP(Solver):
         self,
         y: Tensor,
         degradation: Degradation,
-        prior: Prior | None,
-        generator: Sequence[torch.Generator],
+        prior: GANPrior,
+        generator: Sequence[Stream],
     ) -> Iterator[Step]:
-        if type(degradation) not in RELEASED:
-            known = ", ".join(cls.__name__ for cls in RELEASED)
-            name = type(degradation).__name__
-            raise PairingError(f"'reference' was released for {known}, not for {name}; use --method map")
-        if isinstance(degradation, Quantize):
-            degradation = replace(degradation, distance="identity")
+        name = kind(degradation)
+        if name not in RELEASED:
+            known = ", ".join(RELEASED)
+            raise PairingError(f"'reference' was released for {known}, not for {name}; use the method 'map'")
+        if name == "rounding":
+            nearest = replace(degradation.noise, distance="identity")  # type: ignore[call-arg]
+            degradation = Degradation(degradation.operator, nearest)
         solver = released(degradation)
         if self.iterations != "auto":
             solver = replace(solver, iterations=self.iterations)
@@ -63,8 +65,8 @@ class ReferenceMAP(Solver):
 
 def released(degradation: Degradation) -> Released:
     """The settings for such a degradation; one of those in `RELEASED`."""
-    rate, weight, iterations = RELEASED[type(degradation)]
-    hole = isinstance(degradation, Mask)
+    rate, weight, iterations = RELEASED[kind(degradation)]
+    hole = degradation.operator.mask is not None
     return Released(
         p=1,
         rate=rate,

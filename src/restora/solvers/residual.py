@@ -16,22 +16,24 @@ import torch
 from torch import Tensor
 
 from restora.gaussian.cosine import dct, idct
+from restora.gaussian.covariance import Covariance
 
 
 @dataclass(frozen=True)
-class SmoothField:
-    """Covariance operator C on images (B, C, H, W). `cutoff`: f0; `grey`: the share of the variance, in
-    [0, 1), that is common to the channels."""
+class SmoothField(Covariance):
+    """v C on images (B, C, H, W). `scale`: v, (B, 1, 1, 1). `cutoff`: f0; `grey`: the share of the variance,
+    in [0, 1), that is common to the channels."""
 
+    scale: float | Tensor = 1.0
     cutoff: float = 0.5
     grey: float = 0.9
 
     def __call__(self, x: Tensor) -> Tensor:
-        """C x."""
+        """v C x."""
         smooth = idct(self._spectrum(x) * dct(x))
         channels = x.shape[1]
         common = smooth.mean(1, keepdim=True) * channels
-        return self.grey * common + (1 - self.grey) * smooth
+        return self.scale * (self.grey * common + (1 - self.grey) * smooth)
 
     def _spectrum(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
+from restora.random import Stream
 from restora.solvers.base import Step
 
 
@@ -20,7 +21,7 @@ class Runs:
     y, degradation, streams: the observation, the degradation and the random stream of each row.
     """
 
-    def __init__(self, y: Tensor, degradation: Degradation, generator: Sequence[torch.Generator], count: int):
+    def __init__(self, y: Tensor, degradation: Degradation, generator: Sequence[Stream], count: int):
         rows = torch.arange(len(y), device=y.device).repeat_interleave(count)
         self.y, self.degradation = y[rows], degradation.take(rows)
         self.streams = [g for g in generator for _ in range(count)]

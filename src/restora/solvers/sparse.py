@@ -19,11 +19,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from restora.degradations import AdditiveNoise, Blur, Degradation, Downsample, Mask, Quantize
+from restora.degradations import Degradation
 from restora.options import Auto, chosen, option
 from restora.priors.base import Prior
 from restora.priors.dictionary import DictionaryPrior
 from restora.solvers.admm import ADMM, Regularizer, Settings, tuned
+from restora.solvers.kind import OTHER
 from restora.solvers.tv import tv_start
 
 
@@ -32,13 +33,13 @@ class Sparse(ADMM):
     """Patches that are sparse in a learnt dictionary."""
 
     needs: ClassVar[type[Prior] | None] = DictionaryPrior
-    best: ClassVar[Mapping[type[Degradation], Settings]] = {
-        Mask: {"weight": 0.1, "penalty": 1.0, "iterations": 3, "stride": 2},
-        Downsample: {"weight": 0.3, "penalty": 1.0, "iterations": 20, "stride": 2},
-        AdditiveNoise: {"weight": 1.03, "penalty": 1.0, "iterations": 1, "stride": 1},
-        Quantize: {"weight": 1.4, "penalty": 1.0, "iterations": 8, "stride": 2},
-        Blur: {"weight": 0.1, "penalty": 0.05, "iterations": 5, "stride": 2},
-        Degradation: {"weight": 0.1, "penalty": 0.05, "iterations": 5, "stride": 2},
+    best: ClassVar[Mapping[str, Settings]] = {
+        "mask": {"weight": 0.1, "penalty": 1.0, "iterations": 3, "stride": 2},
+        "reduction": {"weight": 0.3, "penalty": 1.0, "iterations": 20, "stride": 2},
+        "gaussian": {"weight": 1.03, "penalty": 1.0, "iterations": 1, "stride": 1},
+        "rounding": {"weight": 1.4, "penalty": 1.0, "iterations": 8, "stride": 2},
+        "convolution": {"weight": 0.1, "penalty": 0.05, "iterations": 5, "stride": 2},
+        OTHER: {"weight": 0.1, "penalty": 0.05, "iterations": 5, "stride": 2},
     }
 
     stride: int | Auto = tuned("pixels from one patch to the next", low=1)
@@ -48,7 +49,7 @@ class Sparse(ADMM):
         return tv_start(y, degradation)
 
     def regularizer(self, start: Tensor, prior: Prior | None) -> Regularizer:
-        assert isinstance(prior, DictionaryPrior)
+        assert isinstance(prior, DictionaryPrior)  # what it needs
         return SparsePatches(prior, self.sparsity, chosen(self.stride))
 
 

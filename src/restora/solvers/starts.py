@@ -17,6 +17,7 @@ from restora.degradations import Degradation
 from restora.errors import OptionError
 from restora.priors.gan import GANPrior
 from restora.priors.lookup import Lookup
+from restora.random import Stream
 
 if TYPE_CHECKING:
     from restora.solvers.latent_map import LatentMAP
@@ -49,7 +50,7 @@ def starts(
     y: Tensor,
     degradation: Degradation,
     prior: GANPrior,
-    generator: Sequence[torch.Generator],
+    generator: Sequence[Stream],
 ) -> Tensor:
     """Latents (B, K, *latent_shape), K their `number`."""
     name = kind(solver, prior)

@@ -23,12 +23,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from restora.degradations import JPEG, AdditiveNoise, Blur, Degradation, Downsample, Mask, Quantize
+from restora.degradations import Degradation
 from restora.gaussian.cosine import cosines
 from restora.options import Auto, chosen
 from restora.priors.base import Prior
 from restora.random import generators
 from restora.solvers.admm import ADMM, Regularizer, Settings, tuned
+from restora.solvers.kind import OTHER, kind
 
 COUPLING = 2.0
 
@@ -37,14 +38,14 @@ COUPLING = 2.0
 class TV(ADMM):
     """Total variation, smoothed; of any image, with nothing learnt."""
 
-    best: ClassVar[Mapping[type[Degradation], Settings]] = {
-        Mask: {"weight": 4.0, "penalty": 1.0, "iterations": 150, "rounding": 0.1},
-        Downsample: {"weight": 4.0, "penalty": 1.0, "iterations": 60, "rounding": 0.3},
-        AdditiveNoise: {"weight": 1.15, "penalty": 1.0, "iterations": 50, "rounding": 0.0},
-        Quantize: {"weight": 2.3, "penalty": 1.0, "iterations": 50, "rounding": 0.05},
-        JPEG: {"weight": 0.2, "penalty": 1.0, "iterations": 20, "rounding": 0.05},
-        Blur: {"weight": 0.15, "penalty": 0.1, "iterations": 30, "rounding": 0.05},
-        Degradation: {"weight": 0.3, "penalty": 0.1, "iterations": 100, "rounding": 0.05},
+    best: ClassVar[Mapping[str, Settings]] = {
+        "mask": {"weight": 4.0, "penalty": 1.0, "iterations": 150, "rounding": 0.1},
+        "reduction": {"weight": 4.0, "penalty": 1.0, "iterations": 60, "rounding": 0.3},
+        "gaussian": {"weight": 1.15, "penalty": 1.0, "iterations": 50, "rounding": 0.0},
+        "rounding": {"weight": 2.3, "penalty": 1.0, "iterations": 50, "rounding": 0.05},
+        "jpeg": {"weight": 0.2, "penalty": 1.0, "iterations": 20, "rounding": 0.05},
+        "convolution": {"weight": 0.15, "penalty": 0.1, "iterations": 30, "rounding": 0.05},
+        OTHER: {"weight": 0.3, "penalty": 0.1, "iterations": 100, "rounding": 0.05},
     }
 
     rounding: float | Auto = tuned(
@@ -117,7 +118,7 @@ def frequencies(size: int) -> Tensor:
 def tv_start(y: Tensor, degradation: Degradation) -> Tensor:
     """Where methods start that are not convex, and whose patches see no farther than themselves: y, if it is
     an image in full, else the image of least total variation that explains it."""
-    if isinstance(degradation, AdditiveNoise | Quantize):
+    if kind(degradation) in ("gaussian", "rounding"):
         return y
     *_, last = TV().steps(y, degradation, None, generators(0, len(y)))
     return last.x

@@ -27,7 +27,7 @@ from restora.priors.flow import SCALE, FlowPrior
 from restora.priors.gaussian import GaussianPrior
 from restora.random import Generators, generators, seed_of
 from restora.training.data import depth
-from restora.training.gain import Gain
+from restora.training.gain import GainMatrix
 from restora.training.network import NetworkConfig, NetworkTrainer
 
 MEASURED = 512
@@ -52,7 +52,7 @@ class DirectConfig(NetworkConfig):
             degradation = named.build(self.task, self.shape[1:], named.parse(self.task, self.options))
         except OptionError as error:
             raise OptionError(str(error), "options") from error
-        degradation.observed_shape(self.shape)
+        degradation.operator.observed_shape(self.shape)
         if degradation.blind:
             raise OptionError(
                 f"a direct network is for one degradation, and {self.task} is another one for each picture; "
@@ -66,12 +66,12 @@ class DirectTrainer(NetworkTrainer):
 
     Config = DirectConfig
     kind, starts = "direct", "a preconditioned flow prior, or a direct one,"
-    gain: Gain
+    gain: GainMatrix
 
     def build(self, network: UNet, gaussian: GaussianPrior) -> DirectPrior:
         config = self.config
         prior = DirectPrior(network, gaussian, config.task, named.parse(config.task, config.options))
-        self.gain = Gain(gaussian, prior.degradation.to(self.device))
+        self.gain = GainMatrix(gaussian, prior.degradation.to(self.device))
         prior.units = self._measure(prior)
         return prior
 
@@ -91,7 +91,7 @@ class DirectTrainer(NetworkTrainer):
             pair = torch.stack([self.gain(y) - x, prior.lift(y) - x]).square()
             errors.append(pair.flatten(2).mean(2))
         linear, lift = torch.cat(errors, 1).mean(1).sqrt().tolist()
-        return Units(linear, lift, level(Wiener(prior.gaussian, SCALE), linear))
+        return Units(linear, lift, level(Wiener(prior.gaussian.mean, prior.gaussian.covariance, SCALE), linear))
 
     def is_start(self, prior: Any) -> bool:
         return isinstance(prior, DirectPrior) or (isinstance(prior, FlowPrior) and prior.form == "residual")

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from restora.degradations import Degradation, degradations, named
-from restora.degradations.base import one_of
+from restora.degradations.task import one_of
 from restora.device import fast_bfloat16
 from restora.errors import DataError, OptionError, ShapeError, TrainingError
 from restora.figure import grid
@@ -227,13 +227,14 @@ class EncoderTrainer(Trainer):
 
 def fitting(shape: tuple[int, int, int]) -> list[str]:
     """The registered tasks that images of this shape can be put to; one that is blind becomes another."""
-    names = []
-    for name, cls in degradations:
+    names: list[str] = []
+    for name in degradations.names():
         try:
-            named.build(name, shape[1:]).observed_shape(shape)
+            degradation = named.build(name, shape[1:])
+            degradation.operator.observed_shape(shape)
         except (ShapeError, OptionError):
             continue
-        names += [] if cls.blind else [name]
+        names += [] if degradation.blind else [name]
     return names
 
 
@@ -243,7 +244,7 @@ def observe(x: Tensor, group: int, generator: torch.Generator) -> Observations:
     names, found = fitting(shape), []
     for part in x.split(group):
         cls = degradations.get(one_of(names, generator))
-        degradation = cls.random(shape, len(part), generator).to(x.device)
+        degradation: Degradation = cls.random(shape, len(part), generator).to(x.device)
         found.append((rounded(part, degradation, generator), degradation))
     return found
 

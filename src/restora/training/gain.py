@@ -15,21 +15,22 @@ import math
 import torch
 from torch import Tensor
 
-from restora.degradations import Degradation
+from restora.degradations import Degradation, whitened
 from restora.priors.gaussian import GaussianPrior
 
 JITTER = 1e-6
 PART = 256
 
 
-class Gain:
+class GainMatrix:
     """L of observations y (B, ...), for a degradation that is the same for all images."""
 
     @torch.no_grad()
     def __init__(self, gaussian: GaussianPrior, degradation: Degradation):
         self.mean, self.degradation = gaussian.mean, degradation
-        shape = degradation.observed_shape(gaussian.image_shape)
-        model, _ = degradation.tangent(self.mean[None], self.mean.new_zeros(1, *shape))
+        shape = degradation.operator.observed_shape(gaussian.image_shape)
+        model, y = self._model(self.mean[None], self.mean.new_zeros(1, *shape))
+        shape = tuple(y.shape[1:])
         covariance, m, d = gaussian.covariance, math.prod(shape), self.mean.numel()
         across, system = self.mean.new_empty(m, d), self.mean.new_empty(m, m)
         for rows in torch.arange(m, device=self.mean.device).split(PART):
@@ -43,6 +44,9 @@ class Gain:
     @torch.no_grad()
     def __call__(self, y: Tensor) -> Tensor:
         mean = self.mean.expand(len(y), -1, -1, -1)
-        model, observed = self.degradation.tangent(mean, y)
+        model, observed = self._model(mean, y)
         residual = (observed - model.A(mean)).flatten(1)
-        return self.degradation.fit(mean + (residual @ self.K).view_as(mean), y)
+        return self.degradation.project(mean + (residual @ self.K).view_as(mean), y)
+
+    def _model(self, mean: Tensor, y: Tensor) -> tuple[Degradation, Tensor]:
+        return whitened(*self.degradation.gaussian(mean, y))
