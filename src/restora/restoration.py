@@ -7,8 +7,8 @@ from collections.abc import Generator
 from torch import Tensor
 
 from restora.degradations import Degradation
-from restora.operators.base import Shape
 from restora.errors import RestoraError
+from restora.operators.base import Shape
 from restora.pairing import Named
 from restora.plan import Plan, Restoration, Seeds, decide, finish
 from restora.runs.tiles import TILE

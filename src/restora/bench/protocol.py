@@ -19,6 +19,7 @@ from restora.errors import OptionError, ShapeError
 from restora.noise import Noise, Rounding, StandIn
 from restora.operators import Identity, Operator
 from restora.pictures.colour import rounded
+from restora.random import Stream
 from restora.registry import Registry
 
 TASKS = ("inpaint", "colorize", "superres", "denoise", "dequantize")
@@ -52,7 +53,7 @@ class Protocol:
         name, options = named.words(task)
         return named.build(name, size, options)
 
-    def observe(self, degradation: Degradation, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    def observe(self, degradation: Degradation, x: Tensor, generators: Sequence[Stream]) -> Tensor:
         """A(x) and its noise, one generator an image; floats, neither rounded nor clipped."""
         return degradation(x, generators)
 
@@ -76,7 +77,7 @@ class Clean(Protocol):
 
     name = "clean"
 
-    def observe(self, degradation: Degradation, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    def observe(self, degradation: Degradation, x: Tensor, generators: Sequence[Stream]) -> Tensor:
         return rounded(super().observe(degradation, x, generators), self.bits)
 
 

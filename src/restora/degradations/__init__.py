@@ -3,7 +3,7 @@
 from restora.degradations.base import Degradation, lmmse, system_of, whitened
 from restora.degradations.general import Chain, LinearDegradation, from_physics
 from restora.degradations.mask import Mask
-from restora.degradations.task import Task
+from restora.degradations.task import NamedDegradation
 from restora.degradations.tasks import (
     JPEG,
     AdditiveNoise,
@@ -17,7 +17,7 @@ from restora.degradations.tasks import (
 from restora.noise.level import estimate_sigma
 from restora.registry import Registry
 
-degradations: Registry[type[Task]] = Registry("task")
+degradations: Registry[type[NamedDegradation]] = Registry("task")
 degradations.register("inpaint", Mask)
 degradations.register("colorize", Grayscale)
 degradations.register("superres", Downsample)
@@ -39,9 +39,9 @@ __all__ = [
     "Impulse",
     "LinearDegradation",
     "Mask",
+    "NamedDegradation",
     "Poisson",
     "Quantize",
-    "Task",
     "degradations",
     "estimate_sigma",
     "from_physics",

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from restora.degradations import holes
 from restora.degradations.holes import Hole
-from restora.degradations.task import Task, sigma
+from restora.degradations.task import NamedDegradation, sigma
 from restora.errors import OptionError
 from restora.noise import GaussianNoise, Noise
 from restora.operators import Masking, Operator
@@ -18,7 +18,7 @@ from restora.operators.masking import as_mask
 
 
 @dataclass(eq=False)
-class Mask(Task):
+class Mask(NamedDegradation):
     """Only the pixels of a mask are observed; the others are 0 in y and carry no noise.
 
     `mask`: 1 where observed, (B, 1, H, W), or (1, 1, H, W) for the whole batch; (B, H, W) and (H, W) do too.

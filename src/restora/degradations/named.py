@@ -13,11 +13,10 @@ from typing import Any, get_type_hints
 import torch
 from torch import Tensor
 
-from restora.degradations import Degradation, Mask, Task, degradations
+from restora.degradations import Degradation, Mask, NamedDegradation, degradations
 from restora.degradations.holes import Hole
 from restora.errors import OptionError
 from restora.options import parse as read
-from restora.options import words as choices
 
 AUTO = "auto"
 HOLE_OPTIONS = tuple(entry.name for entry in fields(Hole))
@@ -29,8 +28,6 @@ def build(task: str, size: tuple[int, ...], options: Mapping[str, Any] | None = 
     A `mask` among the options is one's own, in place of a hole. OptionError for a value that cannot be.
     """
     cls, given = degradations.get(task), dict(options or {})
-    if given.get("sigma") == AUTO and AUTO not in choices(option_fields(cls)["sigma"][1]):
-        raise OptionError(f"{AUTO!r} is for denoise; task {task!r} expects a number, full scale = 1", "sigma")
     if not issubclass(cls, Mask):
         return cls(**given)
     hole = Hole.of(given)
@@ -57,10 +54,10 @@ def options(degradation: Degradation) -> dict[str, Any]:
     return _fields(degradation) | (hole.options if hole else {})
 
 
-def option_fields(cls: type[Degradation]) -> dict[str, tuple[Field[Any], Any]]:
+def option_fields(cls: type[NamedDegradation]) -> dict[str, tuple[Field[Any], Any]]:
     """The options of such a degradation, pictures too, and their types: those of its hole are among them, and
     what is read off the observation's file is not."""
-    owners = (cls, Hole) if issubclass(cls, Mask) else (cls,)
+    owners: tuple[type[Any], ...] = (cls, Hole) if issubclass(cls, Mask) else (cls,)
     return {
         entry.name: (entry, get_type_hints(owner)[entry.name])
         for owner in owners
@@ -105,6 +102,6 @@ def describe(degradation: Degradation) -> str:
 
 
 def _fields(degradation: Degradation) -> dict[str, Any]:
-    entries = fields(degradation) if isinstance(degradation, Task) else ()
+    entries = fields(degradation) if isinstance(degradation, NamedDegradation) else ()
     values = {entry.name: getattr(degradation, entry.name) for entry in entries}
     return {name: value for name, value in values.items() if not isinstance(value, Tensor)}

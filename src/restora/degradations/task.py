@@ -29,10 +29,10 @@ def sigma(default: Any = 0.0) -> Any:
 
 
 @dataclass(eq=False)
-class Task(Degradation):
+class NamedDegradation(Degradation):
     """Base of the degradations that have a name."""
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Task:
+    def __new__(cls, *args: Any, **kwargs: Any) -> NamedDegradation:
         # A dataclass does not call nn.Module.__init__, and no field can be set before it has run.
         self = super().__new__(cls)
         torch.nn.Module.__init__(self)
@@ -47,7 +47,7 @@ class Task(Degradation):
         raise NotImplementedError
 
     @classmethod
-    def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> Task:
+    def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> NamedDegradation:
         """One for `count` images (C, H, W) with options drawn at random, as the training of a network that
         serves all of them takes them; by default one with the default options."""
         return cls()

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from restora.degradations.task import SIGMA, Task, one_of, sigma, uniform
+from restora.degradations.task import SIGMA, NamedDegradation, one_of, sigma, uniform
 from restora.noise import BlockRounding, GaussianNoise, ImpulseNoise, Noise, PoissonNoise, Rounding
 from restora.noise.rounding import Distance
 from restora.operators import (
@@ -29,7 +29,7 @@ from restora.pictures.jpeg import jpeg_header
 
 
 @dataclass(eq=False)
-class Grayscale(Task):
+class Grayscale(NamedDegradation):
     """RGB (B, 3, H, W) -> grey (B, 1, H, W). ShapeError for an image without three channels."""
 
     grey: Literal["luma", "value"] = option(
@@ -46,7 +46,7 @@ class Grayscale(Task):
 
 
 @dataclass(eq=False)
-class Downsample(Task):
+class Downsample(NamedDegradation):
     """Reduced by `scale`: (B, C, H, W) -> (B, C, H/scale, W/scale). ShapeError unless both divide."""
 
     scale: int = option(4, "how many times smaller each side is", 1, 1024)
@@ -65,7 +65,7 @@ class Downsample(Task):
 
 
 @dataclass(eq=False)
-class AdditiveNoise(Task):
+class AdditiveNoise(NamedDegradation):
     """White Gaussian noise of standard deviation `sigma` on every value; "auto" finds it in each image."""
 
     sigma: float | Literal["auto"] = option(0.1, f"{SIGMA}; auto: as found in each picture", 0, 1)
@@ -79,7 +79,7 @@ class AdditiveNoise(Task):
 
 
 @dataclass(eq=False)
-class Quantize(Task):
+class Quantize(NamedDegradation):
     """Nearest of `levels` equal steps in [0, 1], per channel; `sigma` is noise before the rounding."""
 
     levels: int = option(5, "number of levels a channel, from 0 to 1", 2, 65536)
@@ -95,7 +95,7 @@ class Quantize(Task):
 
 
 @dataclass(eq=False)
-class Blur(Task):
+class Blur(NamedDegradation):
     """Convolution of every channel with a kernel of sum 1. ShapeError for a kernel larger than the image."""
 
     kernel: Literal["gaussian", "motion"] = option(
@@ -124,7 +124,7 @@ class Blur(Task):
 
 
 @dataclass(eq=False)
-class Poisson(Task):
+class Poisson(NamedDegradation):
     """Photon noise, and Gaussian noise of standard deviation `sigma` from reading the sensor out."""
 
     peak: float = option(30.0, "photons that a white value counts", 1, 1e6)
@@ -139,7 +139,7 @@ class Poisson(Task):
 
 
 @dataclass(eq=False)
-class Impulse(Task):
+class Impulse(NamedDegradation):
     """A `share` of the pixels becomes 0 or 1 in all channels; where the image itself is, it counts as hit."""
 
     share: float = option(0.1, "share of the pixels that are hit", 0, 0.99)
@@ -150,7 +150,7 @@ class Impulse(Task):
 
 
 @dataclass(eq=False)
-class JPEG(Task):
+class JPEG(NamedDegradation):
     """Compressed by JPEG and decoded. `tables`: those of a file, (1 or B, 2, 8, 8) of luma and chroma, whole
     numbers; none for those of `quality`. See `restora.noise.BlockRounding`."""
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from restora.degradations import Degradation, Mask, degradations, named
+from restora.degradations import Degradation, Mask, NamedDegradation, degradations, named
 from restora.degradations.holes import HOLES, Hole
 from restora.errors import MaskError, OptionError, RestoraError, ShapeError
 from restora.operators.base import Shape
@@ -56,7 +56,7 @@ class Task:
         self.degradation([self._stand_ins((1, 1))])
 
     @property
-    def cls(self) -> type[Degradation]:
+    def cls(self) -> type[NamedDegradation]:
         return degradations.get(self.name)
 
     @property

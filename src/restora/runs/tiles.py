@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
-from restora.degradations.base import Shape
+from restora.operators.base import Shape
 from restora.errors import OptionError
 from restora.priors import Prior
-from restora.random import Patches, Window
+from restora.random import Stream, Window
 from restora.solvers import Solver, Step
 
 TILE, OVERLAP = 512, 64
@@ -72,12 +72,26 @@ def _ramp(start: int, length: int, size: int) -> Tensor:
     return torch.sin(torch.minimum(low, high).clamp(max=1) * torch.pi / 2).square()
 
 
+def cut(
+    degradation: Degradation, window: Window, y: Tensor, size: tuple[int, int]
+) -> tuple[Degradation, Tensor]:
+    """The degradation, and its observations y of images of (H, W) `size`, for a window of them."""
+    operator, observed = degradation.operator.window(window, y, size)
+    seen = window.coarser(window.height // observed.shape[-2])
+    return Degradation(operator, degradation.noise.window(seen, (y.shape[-2], y.shape[-1]))), observed
+
+
+def grain(degradation: Degradation) -> int:
+    """Pixels a side of an image that are observed together."""
+    return degradation.operator.grain * degradation.noise.grain
+
+
 def steps(
     solver: Solver,
     y: Tensor,
     degradation: Degradation,
     prior: Prior,
-    generator: Sequence[torch.Generator],
+    generator: Sequence[Stream],
     shape: Shape,
     tile: int = TILE,
 ) -> Iterator[Step]:
@@ -87,13 +101,13 @@ def steps(
     PairingError for a degradation that cannot be cut.
     """
     height, width = shape[1:]
-    parts = windows(height, width, tile, math.lcm(GRAIN, degradation.grain))
+    parts = windows(height, width, tile, math.lcm(GRAIN, grain(degradation)))
     found: dict[str, Tensor] = {}
     sized: dict[tuple[int, int], Prior] = {}
     loss = y.new_zeros(len(y))
     for i, (window, weight) in enumerate(zip(parts, fade(parts, height, width), strict=True)):
-        model, observed = degradation.window(window, y, (height, width))
-        own = [Patches(g.initial_seed(), window) for g in generator]
+        model, observed = cut(degradation, window, y, (height, width))
+        own = [stream.within(window) for stream in generator]
         size = window.height, window.width
         if size not in sized:
             sized = {size: prior.sized(*size)}

@@ -29,6 +29,7 @@ class Direct(Solver[DirectPrior]):
         return isinstance(prior, DirectPrior) and named.same(degradation, prior.degradation)
 
     def refusal(self, degradation: Degradation, prior: Prior | None) -> str:
+        assert isinstance(prior, DirectPrior)  # what it needs
         expected, came = named.describe(prior.degradation), named.describe(degradation)
         return (
             f"with prior {prior.name!r} does {expected} alone, and this is {came}; "

@@ -91,7 +91,9 @@ class DirectTrainer(NetworkTrainer):
             pair = torch.stack([self.gain(y) - x, prior.lift(y) - x]).square()
             errors.append(pair.flatten(2).mean(2))
         linear, lift = torch.cat(errors, 1).mean(1).sqrt().tolist()
-        return Units(linear, lift, level(Wiener(prior.gaussian.mean, prior.gaussian.covariance, SCALE), linear))
+        return Units(
+            linear, lift, level(Wiener(prior.gaussian.mean, prior.gaussian.covariance, SCALE), linear)
+        )
 
     def is_start(self, prior: Any) -> bool:
         return isinstance(prior, DirectPrior) or (isinstance(prior, FlowPrior) and prior.form == "residual")
