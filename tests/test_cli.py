@@ -278,7 +278,7 @@ BAD = [
         "--missing: expected a number from",
     ),
     (["clean", "--task", "inpaint", "--hole", "text", "--missing", "0.5"], "expected hole=pixels"),
-    (["clean", "--task", "colorize", "--sigma", "auto"], "'auto' is for denoise; task 'colorize' expects"),
+    (["clean", "--task", "colorize", "--sigma", "auto"], "--sigma: expected a number from 0 to 1 ("),
     (["clean", "--task", "impulse", "--share", "1"], "--share: expected a number from 0 to 0.99"),
     (["clean", "--task", "inpaint", "--mask", "white.png"], "white.png: the mask is white everywhere"),
     (["clean", "--task", "inpaint", "--mask", "none.png"], "none.png: cannot be read (No such file"),

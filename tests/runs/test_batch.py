@@ -115,9 +115,7 @@ def test_pixels_of_a_batch_are_those_of_the_restorations(
     (tmp_path / "in" / "aa.png").write_bytes(b"not an image")
     monkeypatch.setattr(batch, "MAX_PIXELS", 4 * (36 + 18))
     items = collect([tmp_path / "in"], tmp_path / "out", 0)
-    chunks = [
-        [x.path.stem for x in c] for c in restore(items, Task("superres", {"scale": 2}), decide("tv"))
-    ]
+    chunks = [[x.path.stem for x in c] for c in restore(items, Task("superres", {"scale": 2}), decide("tv"))]
     assert chunks == [["a", "aa", "b"], ["c"], ["d"], ["e"]]
     assert [item.status for item in items] == ["done", "failed", "done", "done", "done", "done"]
 

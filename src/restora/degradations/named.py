@@ -7,7 +7,7 @@ An option is plain if it is a number or a word. The mask of inpainting is a pict
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import Field, fields
+from dataclasses import Field, fields, is_dataclass
 from typing import Any, get_type_hints
 
 import torch
@@ -86,7 +86,7 @@ def same(a: Degradation, b: Degradation) -> bool:
     """Whether both do the same to every image."""
     if type(a) is not type(b) or _fields(a) != _fields(b):
         return False
-    pairs = zip(a.state_dict().values(), b.state_dict().values(), strict=True)
+    pairs = zip(_tensors(a), _tensors(b), strict=True)
     return all(p.shape[1:] == q.shape[1:] and bool((p.cpu() == q.cpu()).all()) for p, q in pairs)
 
 
@@ -99,6 +99,13 @@ def describe(degradation: Degradation) -> str:
     """denoise (sigma=0.1)."""
     settings = ", ".join(f"{name}={value}" for name, value in options(degradation).items())
     return f"{task_name(degradation)} ({settings})" if settings else task_name(degradation)
+
+
+def _tensors(degradation: Degradation) -> list[Tensor]:
+    """All that its operator and its noise are made of."""
+    parts = (*degradation.operator.modules(), *degradation.noise.modules())
+    values = (getattr(part, entry.name) for part in parts if is_dataclass(part) for entry in fields(part))
+    return [value for value in values if isinstance(value, Tensor)]
 
 
 def _fields(degradation: Degradation) -> dict[str, Any]:
