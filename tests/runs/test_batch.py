@@ -13,16 +13,15 @@ from PIL import Image
 from torch import Tensor
 
 from restora import random
-from restora.runs import batch
-from restora.pictures import image
-from restora.pictures import colour
-from restora.runs.batch import degrade, restore
 from restora.degradations import Downsample
-from restora.runs.items import Item, collect
+from restora.pictures import colour, image
 from restora.plan import decide
 from restora.priors import GANPrior, load_prior
-from restora.solvers import LatentMAP
+from restora.runs import batch
+from restora.runs.batch import degrade, restore
+from restora.runs.items import Item, collect
 from restora.runs.task import Task
+from restora.solvers import LatentMAP
 
 SOLVER = LatentMAP(iterations=5, restarts=2)
 DENOISE = Task("denoise", {})

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from restora.pictures import image
 from restora.degradations import AdditiveNoise, Mask, Quantize, degradations, named
 from restora.errors import MaskError, OptionError, RestoraError, ShapeError, UnknownNameError
+from restora.pictures import image
 from restora.pictures.file import File
 from restora.plan import decide
 from restora.runs.task import Task
@@ -109,7 +109,7 @@ def test_noise_of_a_level_to_be_found() -> None:
     assert task.degradation([{}]).blind
     assert not task.example().blind
     for name in ("superres", "colorize", "impulse"):
-        with pytest.raises(OptionError, match="sigma: expected a number from 0 to 1 .*got 'auto'"):
+        with pytest.raises(OptionError, match=r"sigma: expected a number from 0 to 1 .*got 'auto'"):
             Task(name, {"sigma": "auto"})
 
 

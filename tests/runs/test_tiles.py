@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from restora import random
-from restora.runs import tiles
 from restora.degradations import (
     JPEG,
     AdditiveNoise,
@@ -26,6 +25,7 @@ from restora.networks.unet import UNet
 from restora.priors import FlowPrior, GaussianPrior
 from restora.random import Stream, Window, WindowStream, generators, randn
 from restora.restoration import restore
+from restora.runs import tiles
 from restora.solvers import LMMSE, MMSE, Flower
 
 SIZE = (144, 200)

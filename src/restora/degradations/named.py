@@ -7,7 +7,7 @@ An option is plain if it is a number or a word. The mask of inpainting is a pict
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import Field, fields, is_dataclass
+from dataclasses import Field, fields
 from typing import Any, get_type_hints
 
 import torch
@@ -103,9 +103,8 @@ def describe(degradation: Degradation) -> str:
 
 def _tensors(degradation: Degradation) -> list[Tensor]:
     """All that its operator and its noise are made of."""
-    parts = (*degradation.operator.modules(), *degradation.noise.modules())
-    values = (getattr(part, entry.name) for part in parts if is_dataclass(part) for entry in fields(part))
-    return [value for value in values if isinstance(value, Tensor)]
+    found = [getattr(degradation.noise, entry.name) for entry in fields(degradation.noise)]
+    return [*degradation.operator.buffers(), *(value for value in found if isinstance(value, Tensor))]
 
 
 def _fields(degradation: Degradation) -> dict[str, Any]:
