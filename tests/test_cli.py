@@ -64,7 +64,7 @@ def test_round_trip_of_every_task(
     hole, width = ("center" if task == "inpaint" else None), ({"width": 0.5} if task == "deblur" else {})
     prior, described = load_prior(tiny), Task(task, width, hole)
     degradation = described.degradation([described.pictures(Path("a.png"), (8, 8))] * 5)
-    channels = degradation.observed_shape(prior.image_shape)[0]
+    channels = degradation.operator.observed_shape(prior.image_shape)[0]
     y = torch.stack([image.read(tmp_path / "obs" / f"{s}.png", channels).pixels for s in "abcde"])
     seeds = [seed_of(s, 0) for s in "abcde"]
     solver = LatentMAP(iterations=5, restarts=2)
@@ -241,8 +241,8 @@ BAD = [
     (["clean", "--sgima", "0.1"], "unknown option '--sgima'; did you mean --sigma?"),
     (["clean", "--levels", "5"], "--levels is an option of dequantize; task 'denoise' has no such option"),
     (["clean", "--hole", "center"], "--hole is an option of inpaint"),
-    (["clean", "--sigma", "many"], "--sigma: expected a number from 0 to 1 (standard"),
-    (["clean", "--sigma", "nan"], "--sigma: expected a number from 0 to 1"),
+    (["clean", "--sigma", "many"], "--sigma: expected a number from 0 to 1 or 'auto' (standard"),
+    (["clean", "--sigma", "nan"], "--sigma: expected a number from 0 to 1 or"),
     (["clean", "--task", "colorize", "--grey", "lumma"], "--grey: expected 'luma' or 'value'"),
     (["clean", "--set", "iteration=5"], "Did you mean 'iterations'?"),
     (["clean", "--set", "iterations"], "--set iterations: expected NAME=VALUE"),
@@ -278,7 +278,7 @@ BAD = [
         "--missing: expected a number from",
     ),
     (["clean", "--task", "inpaint", "--hole", "text", "--missing", "0.5"], "expected hole=pixels"),
-    (["clean", "--task", "colorize", "--sigma", "auto"], "'auto' is for denoise; task 'colorize' expects"),
+    (["clean", "--task", "colorize", "--sigma", "auto"], "--sigma: expected a number from 0 to 1 ("),
     (["clean", "--task", "impulse", "--share", "1"], "--share: expected a number from 0 to 0.99"),
     (["clean", "--task", "inpaint", "--mask", "white.png"], "white.png: the mask is white everywhere"),
     (["clean", "--task", "inpaint", "--mask", "none.png"], "none.png: cannot be read (No such file"),

@@ -15,6 +15,7 @@ from restora.bench import figure, perceptual
 from restora.degradations import Degradation, Grayscale
 from restora.pictures import image
 from restora.priors import Prior
+from restora.random import Stream
 from restora.registry import Registry
 from restora.solvers import Solver, Step, solvers
 
@@ -34,7 +35,7 @@ class Copy(Solver):
         y: Tensor,
         degradation: Degradation,
         prior: Prior | None,
-        generator: Sequence[torch.Generator],
+        generator: Sequence[Stream],
     ) -> Iterator[Step]:
         x = degradation.A_dagger(y)
         yield Step(1, 1, x, degradation.fidelity(x, y))
@@ -68,10 +69,10 @@ class Random(Copy):
         y: Tensor,
         degradation: Degradation,
         prior: Prior | None,
-        generator: Sequence[torch.Generator],
+        generator: Sequence[Stream],
     ) -> Iterator[Step]:
-        shape = degradation.image_shape(tuple(y.shape[1:]))
-        x = torch.stack([torch.rand(shape, generator=g) for g in generator])
+        shape = degradation.operator.image_shape(tuple(y.shape[1:]))
+        x = torch.stack([torch.rand(shape, generator=g.generator) for g in generator])
         yield Step(1, 1, x, degradation.fidelity(x, y))
 
 

@@ -9,8 +9,10 @@ import torch
 
 from restora import metrics
 from restora.bench.protocol import TASKS, Clean, Deck, check_tasks, own_range, protocols
-from restora.degradations import Mask, Quantize, degradations, named
+from restora.degradations import Mask, Quantize, degradations, lmmse, named
 from restora.errors import ShapeError, UnknownNameError
+from restora.gaussian.covariance import Isotropic
+from restora.noise import Rounding
 from restora.random import generators
 from restora.restoration import restore
 
@@ -26,7 +28,7 @@ def pictures(count: int = 2) -> torch.Tensor:
 def test_every_task_has_an_observation(protocol: Clean, task: str) -> None:
     degradation = protocol.degradation(task, SHAPE[1:])
     y = protocol.observe(degradation, pictures(), generators(0, 2))
-    assert tuple(y.shape[1:]) == degradation.observed_shape(SHAPE)
+    assert tuple(y.shape[1:]) == degradation.operator.observed_shape(SHAPE)
 
 
 def test_the_deck_keeps_noise_as_it_is() -> None:
@@ -113,13 +115,14 @@ def test_deck_quantiser() -> None:
     y = degradation(x)
     expected = torch.arange(256).div(55, rounding_mode="floor").clamp(max=4) * 55 / 255
     assert torch.allclose(y[0, 0].flatten(), expected, atol=1e-6)
-    low, high = degradation.cell(y)
+    assert isinstance(degradation.noise, Rounding)
+    low, high = degradation.noise.cell(y)
     assert (low <= x + 1e-6).all()
     assert (x <= high + 1e-6).all()
     assert torch.allclose(low, y)
     assert torch.allclose(high, (y + 55 / 255).clamp(max=1))
     assert degradation.fidelity(x, y).item() == pytest.approx(0, abs=1e-9)
-    assert torch.equal(degradation.A(y), y)
+    assert torch.equal(degradation(y), y)
 
 
 def test_deck_lmmse_aims_at_the_middle_of_the_cell() -> None:
@@ -127,8 +130,9 @@ def test_deck_lmmse_aims_at_the_middle_of_the_cell() -> None:
     truth = pictures()
     y = degradation(truth)
     mean = torch.full_like(truth, 0.5)
-    found = degradation.lmmse(mean, lambda u: 1e3 * u, y)
-    low, high = degradation.cell(y)
+    found = lmmse(degradation, mean, Isotropic(1e3), y)
+    assert isinstance(degradation.noise, Rounding)
+    low, high = degradation.noise.cell(y)
     assert torch.allclose(found, (low + high) / 2, atol=1e-3)
 
 

@@ -10,9 +10,20 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from restora.degradations import AdditiveNoise, Degradation, Downsample, Grayscale, Mask, Quantize, named
+from restora.degradations import (
+    JPEG,
+    AdditiveNoise,
+    Degradation,
+    Downsample,
+    Grayscale,
+    Mask,
+    Quantize,
+    lmmse,
+    named,
+)
 from restora.errors import OptionError, ShapeError, WeightsError
 from restora.networks.unet import UNet
+from restora.operators import codec
 from restora.priors import DirectPrior, FlowPrior, GaussianPrior, load_prior, store
 from restora.priors.direct import Units
 from restora.priors.flow import SCALE
@@ -57,7 +68,7 @@ def observations(degradation: Degradation, prior: DirectPrior, count: int = 3) -
 def test_without_an_answer_of_the_network_it_is_the_linear_estimate(task: str) -> None:
     prior = DirectPrior(network(), gaussian(4), task, TASKS[task])
     y, g = observations(prior.degradation, prior), prior.gaussian
-    expected = prior.degradation.lmmse(g.mean.expand(3, -1, -1, -1), g.covariance, y, tolerance=1e-5)
+    expected = lmmse(prior.degradation, g.mean.expand(3, -1, -1, -1), g.covariance, y, tolerance=1e-5)
     torch.testing.assert_close(prior.restore(y), expected, rtol=0, atol=2e-3)
     torch.testing.assert_close(prior.restore(y[1:2])[0], prior.restore(y)[1], rtol=0, atol=1e-3)
 
@@ -126,7 +137,9 @@ def test_degradations_by_name() -> None:
     center, options = named.build("inpaint", (8, 8)), {"sigma": 0.0, "hole": "center"}
     assert named.options(center) == options
     assert named.same(center, named.build("inpaint", (8, 8), options))
-    assert named.same(center, Mask(center.get_buffer("mask").expand(5, -1, -1, -1)))
+    assert center.operator.mask is not None
+    assert named.same(center, Mask(center.operator.mask.expand(5, -1, -1, -1)))
+    assert named.same(JPEG(20), JPEG(20, tables=codec.tables(20)[None]))
     others = [
         (center, Mask.center((8, 8), 2)),
         (center, Mask.center((8, 8), sigma=0.1)),
@@ -135,6 +148,7 @@ def test_degradations_by_name() -> None:
         (Downsample(2), Downsample(4)),
         (Quantize(), AdditiveNoise(math.sqrt(1 / 192))),
         (Grayscale(), Grayscale("value")),
+        (JPEG(20), JPEG(20, tables=codec.tables(30)[None])),
     ]
     assert not any(named.same(a, b) for a, b in others)
     assert named.options(Mask.center((8, 8), 2)) == {"sigma": 0.0}

@@ -13,16 +13,15 @@ from PIL import Image
 from torch import Tensor
 
 from restora import random
-from restora.runs import batch
-from restora.pictures import image
-from restora.pictures import colour
-from restora.runs.batch import degrade, restore
 from restora.degradations import Downsample
-from restora.runs.items import Item, collect
+from restora.pictures import colour, image
 from restora.plan import decide
 from restora.priors import GANPrior, load_prior
-from restora.solvers import LatentMAP
+from restora.runs import batch
+from restora.runs.batch import degrade, restore
+from restora.runs.items import Item, collect
 from restora.runs.task import Task
+from restora.solvers import LatentMAP
 
 SOLVER = LatentMAP(iterations=5, restarts=2)
 DENOISE = Task("denoise", {})
@@ -115,9 +114,7 @@ def test_pixels_of_a_batch_are_those_of_the_restorations(
     (tmp_path / "in" / "aa.png").write_bytes(b"not an image")
     monkeypatch.setattr(batch, "MAX_PIXELS", 4 * (36 + 18))
     items = collect([tmp_path / "in"], tmp_path / "out", 0)
-    chunks = [
-        [x.path.stem for x in c] for c in restore(items, Task("superres", {"scale": 2}), decide("tv"))
-    ]
+    chunks = [[x.path.stem for x in c] for c in restore(items, Task("superres", {"scale": 2}), decide("tv"))]
     assert chunks == [["a", "aa", "b"], ["c"], ["d"], ["e"]]
     assert [item.status for item in items] == ["done", "failed", "done", "done", "done", "done"]
 

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from restora import random
-from restora.runs import tiles
 from restora.degradations import (
     JPEG,
     AdditiveNoise,
@@ -24,8 +23,9 @@ from restora.degradations import (
 from restora.errors import MaskError, OptionError, PairingError
 from restora.networks.unet import UNet
 from restora.priors import FlowPrior, GaussianPrior
-from restora.random import Patches, Window, generators, randn
+from restora.random import Stream, Window, WindowStream, generators, randn
 from restora.restoration import restore
+from restora.runs import tiles
 from restora.solvers import LMMSE, MMSE, Flower
 
 SIZE = (144, 200)
@@ -59,25 +59,25 @@ def test_windows_cover_every_pixel(height: int, width: int, tile: int, grain: in
 
 
 def test_the_noise_of_a_window_is_that_of_the_image() -> None:
-    whole, part = Patches(3, Window(0, 0, 200, 264)), Patches(3, Window(48, 96, 100, 80))
+    whole, part = WindowStream(3, Window(0, 0, 200, 264)), WindowStream(3, Window(48, 96, 100, 80))
     for _ in range(2):
         n, m = whole.randn((3, 200, 264)), part.randn((3, 100, 80))
         torch.testing.assert_close(n[:, 48:148, 96:176], m, rtol=0, atol=0)
-    assert not torch.equal(n, Patches(3, Window(0, 0, 200, 264)).randn((3, 200, 264)))  # the second draw
-    coarse = Patches(3, Window(0, 0, 200, 264)).randn((1, 50, 66))
-    fine = Patches(3, Window(48, 96, 100, 80)).randn((1, 25, 20))
+    assert not torch.equal(n, WindowStream(3, Window(0, 0, 200, 264)).randn((3, 200, 264)))  # the second draw
+    coarse = WindowStream(3, Window(0, 0, 200, 264)).randn((1, 50, 66))
+    fine = WindowStream(3, Window(48, 96, 100, 80)).randn((1, 25, 20))
     torch.testing.assert_close(coarse[:, 12:37, 24:44], fine, rtol=0, atol=0)
-    noise = Patches(0, Window(0, 0, 256, 256)).randn((3, 256, 256))
+    noise = WindowStream(0, Window(0, 0, 256, 256)).randn((3, 256, 256))
     assert abs(noise.mean()) < 0.01
     assert abs(noise.std() - 1) < 0.01
     assert abs((noise[:, :, 63] * noise[:, :, 64]).mean()) < 0.1
     with pytest.raises(ValueError, match="no part"):
         part.randn((3, 7, 9))
-    assert torch.equal(randn((1, 3, 100, 80), [Patches(3, Window(48, 96, 100, 80))])[0], part_of(0))
+    assert torch.equal(randn((1, 3, 100, 80), [WindowStream(3, Window(48, 96, 100, 80))])[0], part_of(0))
 
 
 def part_of(seed: int) -> torch.Tensor:
-    return Patches(3, Window(48, 96, 100, 80)).randn((3, 100, 80))
+    return WindowStream(3, Window(48, 96, 100, 80)).randn((3, 100, 80))
 
 
 MASK = Mask((torch.rand(1, 1, *SIZE, generator=torch.Generator().manual_seed(0)) < 0.5).float())
@@ -107,8 +107,8 @@ def test_pieces_are_the_whole(degradation: Degradation, monkeypatch: pytest.Monk
 
     whole = Window(0, 0, *SIZE)
 
-    def patched(seeds: int, count: int, purpose: str = "") -> list[torch.Generator]:
-        return [Patches(g.initial_seed(), whole) for g in generators(seeds, count, purpose)]
+    def patched(seeds: int, count: int, purpose: str = "") -> list[Stream]:
+        return [g.within(whole) for g in generators(seeds, count, purpose)]
 
     monkeypatch.setattr(random, "generators", patched)
     once = restore(y, degradation, method=method, prior=prior, seed=4).image
@@ -133,8 +133,8 @@ def test_the_mean_has_no_seams(degradation: Degradation, monkeypatch: pytest.Mon
     pieces = restore(y, degradation, method=method, prior=prior, tile=160).image
     whole = Window(0, 0, *SIZE)
 
-    def patched(seeds: int, count: int, purpose: str = "") -> list[torch.Generator]:
-        return [Patches(g.initial_seed(), whole) for g in generators(seeds, count, purpose)]
+    def patched(seeds: int, count: int, purpose: str = "") -> list[Stream]:
+        return [g.within(whole) for g in generators(seeds, count, purpose)]
 
     monkeypatch.setattr(random, "generators", patched)
     apart = pieces - restore(y, degradation, method=method, prior=prior).image

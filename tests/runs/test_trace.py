@@ -10,8 +10,8 @@ from PIL import Image, ImageSequence
 
 from restora.pictures import image
 from restora.runs.items import Item
-from restora.solvers import Step
 from restora.runs.trace import FRAMES, SCALE, SIDE, Trace
+from restora.solvers import Step
 
 BRIGHTNESS = {"a": 0.2, "b": 0.5, "c": 0.8}
 

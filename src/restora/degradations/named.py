@@ -86,7 +86,7 @@ def same(a: Degradation, b: Degradation) -> bool:
     """Whether both do the same to every image."""
     if type(a) is not type(b) or _fields(a) != _fields(b):
         return False
-    pairs = zip(a.state_dict().values(), b.state_dict().values(), strict=True)
+    pairs = zip(_tensors(a), _tensors(b), strict=True)
     return all(p.shape[1:] == q.shape[1:] and bool((p.cpu() == q.cpu()).all()) for p, q in pairs)
 
 
@@ -99,6 +99,12 @@ def describe(degradation: Degradation) -> str:
     """denoise (sigma=0.1)."""
     settings = ", ".join(f"{name}={value}" for name, value in options(degradation).items())
     return f"{task_name(degradation)} ({settings})" if settings else task_name(degradation)
+
+
+def _tensors(degradation: Degradation) -> list[Tensor]:
+    """All that its operator and its noise are made of."""
+    found = [getattr(degradation.noise, entry.name) for entry in fields(degradation.noise)]
+    return [*degradation.operator.buffers(), *(value for value in found if isinstance(value, Tensor))]
 
 
 def _fields(degradation: Degradation) -> dict[str, Any]:
