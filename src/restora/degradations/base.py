@@ -27,6 +27,7 @@ from restora.operators.gain import Gain
 from restora.operators.masking import Masking
 from restora.random import Generators
 
+NEWTON = 4  # tangents of an operator that is not linear, about the estimate so far
 ROUNDS = 100  # projections on the cells, at most, of a prox that has no formula
 
 
@@ -116,7 +117,7 @@ class Degradation(nn.Module):
         C = as_covariance(covariance)
         if self._by_values(C):
             return self._posterior(x_hat, C, y)
-        return lmmse(self, x_hat, C, y, tolerance=tolerance, system=system)
+        return lmmse(self, x_hat, C, y, tolerance=tolerance, system=system, rounds=1)
 
     @final
     def draw(
@@ -231,12 +232,18 @@ def lmmse(
     *,
     tolerance: float | None = None,
     system: System | None = None,
+    rounds: int = NEWTON,
 ) -> Tensor:
     """The linear estimate of least mean square error: E[x | y] for x ~ N(mean, C), where the Gaussian that
-    stands for the degradation takes its place, and then `project`. Arguments as in `condition`."""
-    model, z = degradation.gaussian(mean, y)
-    found = (system or system_of(model)).mean(covariance, mean, z, tolerance)
-    return degradation.project(found, y)
+    stands for the degradation takes its place, and then `project`. Arguments as in `condition`.
+
+    rounds: where A is not linear, so often is its tangent made anew, about the estimate (Gauss and Newton).
+    """
+    x = mean
+    for _ in range(1 if degradation.operator.linear else rounds):
+        model, z = degradation.gaussian(x, y)
+        x = (system or system_of(model)).mean(covariance, mean, z, tolerance)
+    return degradation.project(x, y)
 
 
 def system_of(model: Degradation, runs: int = 1) -> System:

@@ -29,6 +29,7 @@ Map = Callable[[Tensor], Tensor]
 DAGGER = 300  # conjugate gradients of a pseudo-inverse
 NEWTON = 8  # tangents of an operator that is not linear, of each prox
 GREY = 0.5
+DIAGONAL = 1e-4  # of the largest derivative: what rounding makes of a derivative that is 0
 
 
 @dataclass(eq=False)
@@ -135,8 +136,12 @@ class Operator(nn.Module):
         """J, linear, and the offset A x_0 - J x_0, for x_0 = x: A x ~ offset + J x."""
         if self.linear:
             return self, x.new_zeros(())
+        from restora.operators.gain import Gain
+
         jacobian = Jacobian(self, x)
-        return jacobian, self(x) - jacobian(x)
+        diagonal = jacobian.diagonal
+        found = jacobian if diagonal is None else Gain(diagonal)
+        return found, self(x) - found(x)
 
     def take(self, index: Tensor) -> Operator:
         """A for the images `index` (N,) of the batch; an index may come several times."""
@@ -195,6 +200,16 @@ class Jacobian(Operator):
     @property
     def shared(self) -> bool:
         return False
+
+    @property
+    def diagonal(self) -> Tensor | None:
+        """Where A acts on each value by itself, which a random image tells."""
+        if tuple(self.x.shape) != tuple(self._trace()[1].shape):
+            return None
+        probe = torch.randn(self.x.shape[1:], generator=torch.Generator().manual_seed(0)).to(self.x)
+        found, stray = self(torch.ones_like(self.x)), self(probe.expand_as(self.x))
+        alike = (stray - found * probe).abs().max() <= DIAGONAL * found.abs().max()
+        return found if bool(alike) else None
 
     def forward(self, x: Tensor) -> Tensor:
         """J x: the derivative of J^T w with respect to w, which is the same for all w."""
