@@ -11,7 +11,6 @@ from restora.gaussian.stationary import inverse
 from restora.operators.base import Map, Operator
 from restora.random import Window
 
-
 LEAST = 1e-6  # of a gain that divides
 
 

@@ -74,7 +74,7 @@ def restore(
     results are written. `watch` sees every step of the items, and their observations."""
     work = partial(_restore_batch, task, plan, watch)
     for chunk, loaded in _chunks(items, task, plan, batch_size):
-        for alike in [[x] for x in loaded] if task.auto else _alike(loaded):
+        for alike in _alike(loaded):
             _try_batch(alike, work)
         yield chunk
 
@@ -189,7 +189,8 @@ def _restore_batch(task: Task, plan: Plan, watch: Watch | None, loaded: Sequence
         if watch is not None:
             watch(items, y, step)
     for i, x in enumerate(loaded):
-        _write(x, result, i, {"sigma": round(result.degradation.sigma, 4)} if task.auto else {})
+        level = result.degradation.take(torch.tensor([i])).noise.level
+        _write(x, result, i, {"sigma": round(level, 4)} if degradation.blind else {})
 
 
 def _write(x: Loaded, result: Restoration, i: int, found: dict[str, float]) -> None:
