@@ -165,7 +165,7 @@ class Degradation(nn.Module):
         moved = self.noise.project(u, self.operator.restrict(y))
         if moved is u:
             return x
-        if _is_identity(self.operator):
+        if self.operator.identity:
             return moved
         return x + self.operator.pseudo_inverse(moved - u)
 
@@ -205,7 +205,7 @@ class Degradation(nn.Module):
     def _draw(self, x_hat: Tensor, C: Covariance, y: Tensor, generator: Generators) -> Tensor:
         """What A does not see is drawn from C, the rest given y."""
         m, y = self.operator(x_hat), self.operator.restrict(y)
-        if _is_identity(self.operator):
+        if self.operator.identity:
             return self.noise.draw(m, self._variances(m, C), y, generator)
         x = x_hat + C.draw(x_hat, generator)
         return self._lift(x, self.operator(x), self.noise.draw(m, self._variances(m, C), y, generator))
@@ -217,7 +217,7 @@ class Degradation(nn.Module):
 
     def _lift(self, x: Tensor, u: Tensor, wanted: Tensor) -> Tensor:
         """The image nearest to x whose A x, now u, is `wanted`; A A^T is diagonal."""
-        if _is_identity(self.operator):
+        if self.operator.identity:
             return wanted
         assert self.operator.gram is not None
         return x + self.operator.adjoint(divide(wanted - u, as_tensor(self.operator.gram, u)))
@@ -255,7 +255,3 @@ def whitened(model: Degradation, y: Tensor) -> tuple[Degradation, Tensor]:
     least = N.values.min().sqrt()
     gain = least * N.values.rsqrt()
     return Degradation(compose(model.operator, Gain(gain)), GaussianNoise(least.item())), gain * y
-
-
-def _is_identity(operator: Operator) -> bool:
-    return isinstance(operator.diagonal, float) and operator.diagonal == 1.0

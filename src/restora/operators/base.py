@@ -38,6 +38,7 @@ class Operator(nn.Module):
     linear: whether A is linear; if it is not, solvers see its tangents.
     gram: the diagonal of A A^T, broadcastable to u; None where A A^T is not diagonal, or not known.
     diagonal: d, where A x = d x value by value, broadcastable to x; else None.
+    identity: whether A = I.
     mask: m of 0 and 1, (B or 1, 1, H, W), where A x = m x; else None.
     kernel: the kernel of a convolution, (h, w); else None.
     shared: whether all images of a batch have the same A.
@@ -69,6 +70,10 @@ class Operator(nn.Module):
     @property
     def diagonal(self) -> Tensor | float | None:
         return None
+
+    @property
+    def identity(self) -> bool:
+        return False
 
     @property
     def mask(self) -> Tensor | None:

@@ -21,6 +21,10 @@ class Identity(Operator):
     def diagonal(self) -> float:
         return 1.0
 
+    @property
+    def identity(self) -> bool:
+        return True
+
     def forward(self, x: Tensor) -> Tensor:
         return x
 

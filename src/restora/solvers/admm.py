@@ -98,7 +98,7 @@ class ADMM(Solver[Prior | None]):
         if not degradation.noise.shared:
             yield from self._each(y, degradation, prior, generator)
             return
-        if stabilizer is not None and degradation.operator.diagonal == 1.0:
+        if stabilizer is not None and degradation.operator.identity:
             white = Degradation(degradation.operator, GaussianNoise(stabilizer.deviation))
             for step in self.steps(stabilizer.forward(y), white, prior, generator):
                 yield replace(step, x=stabilizer.inverse(step.x))

@@ -95,7 +95,7 @@ class Flower(Solver[FlowPrior]):
 
 def white(y: Tensor, degradation: Degradation) -> Tensor | None:
     """Where A = I and the noise is about white: its standard deviation, (B,)."""
-    return degradation.noise.white(y) if degradation.operator.diagonal == 1.0 else None
+    return degradation.noise.white(y) if degradation.operator.identity else None
 
 
 def denoise(
