@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,7 @@ from restora.runs import batch
 from restora.runs.batch import degrade, restore
 from restora.runs.items import Item, collect
 from restora.runs.task import Task
-from restora.solvers import LatentMAP
+from restora.solvers import LatentMAP, Solver, Step
 
 SOLVER = LatentMAP(iterations=5, restarts=2)
 DENOISE = Task("denoise", {})
@@ -239,6 +241,23 @@ def test_full_disk_fails_that_file_alone(
     assert [item.status for item in items.values()] == ["done", "failed", "done", "done", "done"]
     assert "No space left on device" in items["b.png"].facts["error"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "c.png", "d.png", "e.png"]
+
+
+@dataclass(frozen=True)
+class Root(Solver):
+    """A dark picture has none."""
+
+    def steps(self, y: Tensor, *rest: object) -> Iterator[Step]:
+        yield Step(1, 1, (y - 0.1 * (y.mean((1, 2, 3), keepdim=True) < 0.1)).sqrt(), torch.zeros(len(y)))
+
+
+def test_a_result_that_is_not_finite_fails_that_file_alone(clean: Path, tmp_path: Path) -> None:
+    image.write(clean / "b.png", torch.zeros(3, 8, 8))
+    items = collect([clean], tmp_path / "out", 0)
+    list(restore(items, DENOISE, decide(Root(), device="cpu")))
+    assert [item.status for item in items] == ["done", "failed", "done", "done", "done"]
+    assert "method 'Root': the result has NaN or infinite values" in items[1].facts["error"]
+    assert not items[1].pictures[0].exists()
 
 
 def test_degrade_goes_on_after_a_file_that_does_not_fit(clean: Path, tmp_path: Path) -> None:

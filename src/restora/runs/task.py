@@ -37,6 +37,7 @@ class Task:
     options: dict[str, Any]
     hole: str | None = None
     max_pixels: int = decoding.MAX_PIXELS
+    _masks: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
     _last: list[Any] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -153,11 +154,6 @@ class Task:
         """The files that are for all pictures."""
         return {name: File(source) for name, source in self._sources().items() if not source.is_dir()}
 
-    @cached_property
-    def _masks(self) -> dict[str, Tensor]:
-        """What those hold."""
-        return {}
-
     def _hole(self) -> Hole:
         return Hole.of(self._own())
 
@@ -171,7 +167,7 @@ class Task:
         return [f for f in fields(self.cls) if _is_picture(f)]
 
     def _mask(self, name: str, file: File, path: Path | None = None) -> Tensor:
-        if name in self._masks:
+        if name in self._masks:  # the same for all pictures
             return self._masks[name]
         if path is not None and not file.path.exists():
             raise MaskError(f"{path.name}: no mask for it in {file.path.parent}; expected {file.path}")
