@@ -162,7 +162,7 @@ def _channels(picture: image.Picture, degradation: Degradation, prior: Prior | N
 
 
 def _fields(item: Item, picture: image.Picture, task: Task, prior: Prior | None) -> dict[str, Any]:
-    told: dict[str, Any] = task.cls.of_file(item.file)  # type: ignore[arg-type]
+    told = task.cls.of_file(item.file)
     fields = task.pictures(item.path, picture.size, item.partners)
     if prior is None or prior.any_size:
         return fields | told
