@@ -1,0 +1,82 @@
+"""What is painted: in an array of brightness, or over a copy of a photo. Arrays alone, no files.
+
+Soft edges count as painted, the noise of compression does not. Both are faint, but an edge climbs steadily to the
+paint that it belongs to (grey reconstruction, Vincent 1993), and the waves that a JPEG has around an edge do not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Level = NDArray[np.float32]
+Pixels = NDArray[np.bool_]
+
+FAINT = 40 / 255
+"""Waves of compression around an edge from black to white are fainter than this."""
+RIM = 2  # pixels: so near the paint, what is faint is its edge
+FEW = 4  # values that compression never leaves it at
+NEAR = 16 / 255  # two values that may be the same, compressed
+DARK = 0.1
+
+
+def grown(mask: Pixels, pixels: float) -> Pixels:
+    """`mask` and all that is at most so many pixels away from it."""
+    if pixels <= 0 or not mask.any():
+        return mask
+    return ndimage.distance_transform_edt(~mask) <= pixels
+
+
+def painted(level: Level) -> Pixels:
+    """Pixels of (H, W) brightness in [0, 1] that are not black, except for the noise of compression."""
+    floor = ground(level)
+    above = level > (floor + 0.5 / 255 if floor else 0)
+    strong = level > FAINT
+    sure = strong | above & (_climbs(level, strong) | grown(strong, RIM))
+    return sure if values(level[above & ~sure]) > FEW else above
+
+
+def ground(level: Level) -> float:
+    """The commonest of the faint values, of 255: the black of this array."""
+    faint = np.round(level[level <= FAINT] * 255).astype(np.int64)
+    return float(np.bincount(faint).argmax() / 255) if faint.size else 0.0
+
+
+def values(level: Level) -> int:
+    """How many different values of 255 there are."""
+    return len(np.unique(np.round(level * 255)))
+
+
+def is_copy(photo: Level, copy: Level, where: Pixels | None = None) -> bool:
+    """Whether `copy` (C, H, W) mostly equals `photo`, judged where that is not dark, and at `where`."""
+    lit = photo.max(0) > DARK
+    lit = lit if where is None else lit & where
+    return bool(lit.mean() > 0.01 and (_difference(photo, copy)[lit] <= NEAR).mean() > 0.5)
+
+
+def strokes(photo: Level, copy: Level) -> Pixels:
+    """Where `copy` (C, H, W), with strokes over it, differs from `photo` by more than compression explains."""
+    change = _difference(photo, copy)
+    same = change[change <= NEAR]
+    if same.size and np.percentile(same, 90) == 0:
+        return change > 0
+    noise = float(np.median(same)) if same.size else 0.0
+    detail = ndimage.maximum_filter(photo, (1, 3, 3)) - ndimage.minimum_filter(photo, (1, 3, 3))
+    usual = np.maximum(32 / 255, 8 * noise) + detail.max(0) / 4  # compression errs most where there is detail
+    seeds = ndimage.uniform_filter(change, 3) > usual
+    found = grown(seeds, RIM) & (change > max(4 / 255, 4 * noise))
+    return ~grown(~grown(found, RIM), RIM)  # where the photo has the colour of the paint
+
+
+def _difference(a: Level, b: Level) -> Level:
+    """(H, W): the largest of the channels'."""
+    return np.abs(a - b).max(0)
+
+
+def _climbs(level: Level, strong: Pixels) -> Pixels:
+    """Where a path that never descends leads to a strong pixel."""
+    from skimage.morphology import reconstruction
+
+    seeds = np.where(strong, level, np.minimum(level, 0))
+    return reconstruction(seeds, level, method="dilation") >= level
