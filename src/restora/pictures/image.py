@@ -69,7 +69,7 @@ def read(
 
 
 def load(source: Source, name: str, max_pixels: float = MAX_PIXELS) -> tuple[Tensor, Tensor | None, int]:
-    """The colours (C, H, W) of a file as they are stored; alpha (1, H, W), None where all is opaque; its depth."""
+    """The colours (C, H, W) of a file; alpha (1, H, W), None where all is opaque; its depth."""
     if isinstance(source, File):
         data = source.read(name, max_pixels)
     else:

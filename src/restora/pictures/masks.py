@@ -8,13 +8,14 @@ A mask is any of these, in this order:
   transparent parts, these are missing.
 - a copy of the picture with strokes over it: what differs from the picture is missing.
 
-A mask of another size in the same proportion is scaled. One that leaves nothing to do, nearly nothing to see, or
-that is none of these, is a MaskError.
+A mask of another size in the same proportion is scaled. One that leaves nothing to do, or nearly nothing to
+see, or that is none of these, is a MaskError.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -64,10 +65,15 @@ class Sheet:
     def size(self) -> tuple[int, int]:
         return self.colour.shape[-2], self.colour.shape[-1]
 
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether it is black and white, so that it means the same beside any picture."""
+        return self.alpha is None and _two_tone(_level(self.colour)) is not None
+
     def check(self) -> None:
         """MaskError for a mask that no picture can make sense of."""
-        if self.alpha is None and (found := _two_tone(_level(self.colour))) is not None:
-            _judge(found[0], self.name)
+        if self.is_plain:
+            self.find()
 
     def find(self, picture: Picture | None = None, label: str = "the picture", grow: int = 0) -> Found:
         """The mask that it is of `picture`, which messages call `label`; grown by so many pixels. Without a
@@ -77,7 +83,10 @@ class Sheet:
         missing, notes = self._explain(picture, label)
         if picture is not None and self.size != picture.size:
             missing = _scaled(missing, picture.size)
-            notes = [*notes, f"{self.name}: scaled from {_text(self.size)} to {_text(picture.size)}, as {label} is"]
+            notes = [
+                *notes,
+                f"{self.name}: scaled from {_text(self.size)} to {_text(picture.size)}, as {label} is",
+            ]
         share = _judge(missing, self.name)
         if share > MUCH:
             notes = [*notes, f"{self.name}: {share:.0%} of it is missing. If it is inverted, invert it"]
@@ -94,7 +103,9 @@ class Sheet:
         missing, note = found
         return missing, [f"{self.name}: {note}"] if note else []
 
-    def _on_transparency(self, alpha: Level, picture: Picture | None, label: str) -> tuple[Pixels, str] | None:
+    def _on_transparency(
+        self, alpha: Level, picture: Picture | None, label: str
+    ) -> tuple[Pixels, str] | None:
         visible = alpha > 0.5
         level = _level(self.colour)[visible]
         black, white = (level <= FAINT).mean(), (level >= 1 - FAINT).mean() if level.size else (0, 0)
@@ -124,7 +135,9 @@ class Sheet:
         what = f"{black:.0%} black, {white:.0%} white, {1 - black - white:.0%} between"
         low, high = round(float(level.min()) * 255), round(float(level.max()) * 255)
         also = f", nor a copy of {label} with strokes over it" if picture is not None else ""
-        return f"no mask: not black and white ({what}; {values(level)} values from {low} to {high} of 255){also}"
+        return (
+            f"no mask: not black and white ({what}; {values(level)} values from {low} to {high} of 255){also}"
+        )
 
 
 def read_mask(
@@ -149,7 +162,9 @@ def read_sheet(source: Source, name: str | None = None, max_pixels: float = MAX_
 def of_alpha(picture: Picture, name: str, grow: int = 0) -> Found:
     """The transparent parts of a picture as its mask; MaskError where it has none."""
     if picture.alpha is None:
-        raise MaskError(f"{name}: no transparent parts, which --mask alpha takes as missing; give a mask file")
+        raise MaskError(
+            f"{name}: no transparent parts, which --mask alpha takes as missing; give a mask file"
+        )
     missing = picture.alpha[0].numpy() < 1
     _judge(missing, name)
     return Found(_observed(grown(missing, grow)))
@@ -189,7 +204,8 @@ def _judge(missing: Pixels, name: str) -> float:
     if share > FULL:
         much = "everywhere" if share == 1 else f"nearly everywhere ({share:.1%})"
         raise MaskError(
-            f"{name}: the mask is white {much}; expected white only where the picture is missing. Is it inverted?"
+            f"{name}: the mask is white {much}; expected white only where the picture is missing. "
+            "Is it inverted?"
         )
     return share
 
@@ -198,8 +214,8 @@ def _check_proportion(sheet: Sheet, picture: Picture, label: str) -> None:
     (h, w), (height, width) = sheet.size, picture.size
     if abs(h * width - w * height) > max(h, w, height, width) / 2:  # sides are rounded
         raise MaskError(
-            f"{sheet.name}: the mask is {w}x{h} but {label} is {width}x{height}; expected the same size, or the "
-            "same proportion"
+            f"{sheet.name}: the mask is {w}x{h} but {label} is {width}x{height}; expected the same size, "
+            "or the same proportion"
         )
 
 

@@ -1,7 +1,8 @@
 """What is painted: in an array of brightness, or over a copy of a photo. Arrays alone, no files.
 
-Soft edges count as painted, the noise of compression does not. Both are faint, but an edge climbs steadily to the
-paint that it belongs to (grey reconstruction, Vincent 1993), and the waves that a JPEG has around an edge do not.
+Soft edges count as painted, the noise of compression does not. Both are faint, but an edge climbs steadily to
+the paint that it belongs to, and the waves that a JPEG has around an edge do not (grey reconstruction: Vincent
+1993).
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def is_copy(photo: Level, copy: Level, where: Pixels | None = None) -> bool:
 
 
 def strokes(photo: Level, copy: Level) -> Pixels:
-    """Where `copy` (C, H, W), with strokes over it, differs from `photo` by more than compression explains."""
+    """Where `copy` (C, H, W), with strokes over it, differs from `photo` by more than compression does."""
     change = _difference(photo, copy)
     same = change[change <= NEAR]
     if same.size and np.percentile(same, 90) == 0:
