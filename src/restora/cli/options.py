@@ -20,8 +20,8 @@ from restora.runs.task import Task
 from restora.solvers import Solver, solvers
 
 MASK_HELP = (
-    "a picture, white where pixels are missing, or a copy of the input with strokes painted over them; a folder "
-    "with one of the same name for each input; or 'alpha': the transparent parts of the input"
+    "a picture, white where pixels are missing, or a copy of the input with strokes painted over them; a "
+    "folder with one of the same name for each input; or 'alpha': the transparent parts of the input"
 )
 HOLE_HELP = "in place of a mask: center, half of each side"
 AUTO_HELP = "; auto, of denoise: as found in each picture"

@@ -1,7 +1,7 @@
 """What is painted: in an array of brightness, or over a copy of a photo. Arrays alone, no files.
 
 Soft edges count as painted, the noise of compression does not. Both are faint, but an edge climbs steadily to
-the paint that it belongs to, and the waves that a JPEG has around an edge do not (grey reconstruction: Vincent
+the paint that it belongs to; the waves that a JPEG has around an edge do not (grey reconstruction, Vincent
 1993).
 """
 

@@ -29,7 +29,7 @@ PLAIN = masks.Reading()
 class Task:
     """`name` is a registered degradation, `options` are its fields. A field that is a picture (the mask)
     is given as a file for all pictures, or as a folder with a file of the same stem for each, or as "alpha",
-    the transparent parts of each picture; or as a `hole` that has a name, with its settings among the options.
+    the transparent parts of each picture; or as a `hole` with a name, and its settings among the options.
     `reading`: how the files of masks are read. The noise of `denoise` may be "auto": found in each picture.
     Pictures and masks of more than `max_pixels` are refused.
 
