@@ -17,7 +17,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -27,7 +26,18 @@ from restora.options import check, option
 from restora.pictures.colour import luma
 from restora.pictures.decoding import MAX_PIXELS
 from restora.pictures.image import Picture, Source, load, name_of
-from restora.pictures.strokes import FAINT, FEW, Level, Pixels, grown, is_copy, painted, strokes, values
+from restora.pictures.strokes import (
+    FAINT,
+    Level,
+    Pixels,
+    grown,
+    is_copy,
+    painted,
+    shares,
+    soft,
+    strokes,
+    two_tone,
+)
 
 ALPHA = "alpha"
 """In place of a file: the transparent parts of the picture itself."""
@@ -66,14 +76,20 @@ class Sheet:
         return self.colour.shape[-2], self.colour.shape[-1]
 
     @cached_property
+    def _two_tone(self) -> tuple[Pixels, str] | None:
+        return two_tone(_level(self.colour)) if self.alpha is None else None
+
+    @property
     def is_plain(self) -> bool:
-        """Whether it is black and white, so that it means the same beside any picture."""
-        return self.alpha is None and _two_tone(_level(self.colour)) is not None
+        """Whether it is black and white, and no copy of a bright page: the same beside any picture."""
+        if self._two_tone is None:
+            return False
+        return bool(self._two_tone[0].mean() <= FULL or (self.colour == self.colour[:, :1, :1]).all())
 
     def check(self) -> None:
         """MaskError for a mask that no picture can make sense of."""
-        if self.is_plain:
-            self.find()
+        if self.is_plain and self._two_tone is not None:
+            _judge(self._two_tone[0], self.name)
 
     def find(self, picture: Picture | None = None, label: str = "the picture", grow: int = 0) -> Found:
         """The mask that it is of `picture`, which messages call `label`; grown by so many pixels. Without a
@@ -87,17 +103,18 @@ class Sheet:
                 *notes,
                 f"{self.name}: scaled from {_text(self.size)} to {_text(picture.size)}, as {label} is",
             ]
+        missing = grown(missing, grow)
         share = _judge(missing, self.name)
         if share > MUCH:
             notes = [*notes, f"{self.name}: {share:.0%} of it is missing. If it is inverted, invert it"]
-        return Found(_observed(grown(missing, grow)), tuple(notes))
+        return Found(_observed(missing), tuple(notes))
 
     def _explain(self, picture: Picture | None, label: str) -> tuple[Pixels, list[str]]:
         if self.alpha is not None:
             found = self._on_transparency(self.alpha[0].numpy(), picture, label)
         else:
-            level = _level(self.colour)
-            found = _two_tone(level) or self._over_copy(picture, label) or _soft(level)
+            plain = self._two_tone if self.is_plain else None
+            found = plain or self._over_copy(picture, label) or self._two_tone or soft(_level(self.colour))
         if found is None:
             raise MaskError(f"{self.name}: {self._contents(picture, label)}. {REMEDY}")
         missing, note = found
@@ -106,38 +123,32 @@ class Sheet:
     def _on_transparency(
         self, alpha: Level, picture: Picture | None, label: str
     ) -> tuple[Pixels, str] | None:
-        visible = alpha > 0.5
-        level = _level(self.colour)[visible]
-        black, white = (level <= FAINT).mean(), (level >= 1 - FAINT).mean() if level.size else (0, 0)
-        if min(black, white) > 0.01 and black + white > 0.95:
+        visible = alpha > max(FAINT, alpha.max() / 2)
+        black, white = shares(_level(self.colour)[visible])
+        if min(black, white) > 0 and black + white > 0.95 and visible.mean() > 0.5:
             return painted(_level(self.colour) * alpha), ""
-        if visible.mean() > 0.1 and picture is not None and picture.size == self.size:
-            photo, copy = _comparable(picture.pixels, self.colour)
-            if is_copy(photo, copy, visible):
-                return alpha < 1, f"a copy of {label}; its transparent parts are missing"
+        pair = _pair(picture, self)
+        is_whole = picture is not None and picture.size == self.size and visible.mean() > 0.1
+        if pair and is_whole and is_copy(*pair, visible):
+            return alpha < 1, f"a copy of {label}; its transparent parts are missing"
         if _is_plain(self.colour[:, torch.from_numpy(visible)]):
             return painted(alpha), "paint on transparency; what is painted is missing"
         return None
 
     def _over_copy(self, picture: Picture | None, label: str) -> tuple[Pixels, str] | None:
-        if picture is None or not {len(self.colour), len(picture.pixels)} <= {1, 3}:
+        pair = _pair(picture, self)
+        if pair is None or not is_copy(*pair):
             return None
-        size = min(self.size, picture.size)
-        photo, copy = _comparable(_reduced(picture.pixels, size), _reduced(self.colour, size))
-        if not is_copy(photo, copy):
-            return None
-        return strokes(photo, copy), f"a copy of {label}; what was painted over it is missing"
+        return strokes(*pair), f"a copy of {label}; what was painted over it is missing"
 
     def _contents(self, picture: Picture | None, label: str) -> str:
         """What is in it, where it is no mask."""
         level = _level(self.colour)
-        black, white = (level <= FAINT).mean(), (level >= 1 - FAINT).mean()
+        black, white = shares(level)
         what = f"{black:.0%} black, {white:.0%} white, {1 - black - white:.0%} between"
         low, high = round(float(level.min()) * 255), round(float(level.max()) * 255)
         also = f", nor a copy of {label} with strokes over it" if picture is not None else ""
-        return (
-            f"no mask: not black and white ({what}; {values(level)} values from {low} to {high} of 255){also}"
-        )
+        return f"no mask: not black and white ({what}; its values are {low} to {high} of 255){also}"
 
 
 def read_mask(
@@ -165,27 +176,9 @@ def of_alpha(picture: Picture, name: str, grow: int = 0) -> Found:
         raise MaskError(
             f"{name}: no transparent parts, which --mask alpha takes as missing; give a mask file"
         )
-    missing = picture.alpha[0].numpy() < 1
+    missing = grown(picture.alpha[0].numpy() < 1, grow)
     _judge(missing, name)
-    return Found(_observed(grown(missing, grow)))
-
-
-def _two_tone(level: Level) -> tuple[Pixels, str] | None:
-    """Black and white, or a few values with black among them."""
-    high = float(level.max())
-    if level.min() == 0 and high > 0 and len(found := np.unique(level)) <= FEW:
-        note = f"its values are {', '.join(f'{v * 255:.3g}' for v in found)} of 255; all but 0 is missing"
-        return level > 0, note if high < 0.5 else ""
-    between = (level > FAINT) & (level < 1 - FAINT)
-    return (painted(level), "") if between.mean() < 0.02 else None
-
-
-def _soft(level: Level) -> tuple[Pixels, str] | None:
-    """Black, and brushes that are not hard."""
-    high = float(level.max())
-    level = level / high if high > 0.25 else level
-    between = (level > FAINT) & (level < 1 - FAINT)
-    return (painted(level), "") if high > 0.25 and between.mean() < 0.25 else None
+    return Found(_observed(missing))
 
 
 def _is_plain(colours: Tensor) -> bool:
@@ -231,11 +224,16 @@ def _reduced(pixels: Tensor, size: tuple[int, int]) -> Tensor:
     return pixels if pixels.shape[-2:] == size else F.interpolate(pixels[None], size, mode="area")[0]
 
 
-def _comparable(a: Tensor, b: Tensor) -> tuple[Level, Level]:
-    """Both grey where one is."""
-    if len(a) != len(b):
-        a, b = (luma(x) if len(x) == 3 else x for x in (a, b))
-    return a.numpy(), b.numpy()
+def _pair(picture: Picture | None, sheet: Sheet) -> tuple[Level, Level] | None:
+    """The picture and the sheet, of the smaller of both sizes and as many channels; None where they cannot be
+    compared. Paint on a grey photo may be of a colour that is no lighter or darker."""
+    if picture is None or not {len(sheet.colour), len(picture.pixels)} <= {1, 3}:
+        return None
+    size = min(sheet.size, picture.size)
+    photo, copy = _reduced(picture.pixels, size), _reduced(sheet.colour, size)
+    if len(photo) != len(copy):
+        photo = photo.expand(3, -1, -1) if len(photo) == 1 else luma(photo)
+    return photo.numpy(), copy.numpy()
 
 
 def _level(colour: Tensor) -> Level:

@@ -34,8 +34,39 @@ def painted(level: Level) -> Pixels:
     floor = ground(level)
     above = level > (floor + 0.5 / 255 if floor else 0)
     strong = level > FAINT
-    sure = strong | above & (_climbs(level, strong) | grown(strong, RIM))
-    return sure if values(level[above & ~sure]) > FEW else above
+    if not strong.any() or (above == strong).all():
+        return strong
+    rim = grown(strong, max(RIM, 2 * _softness(level, strong)))
+    rest = above & ~strong & ~rim
+    is_clean = values(level[rest & ~_climbs(level, strong)]) <= FEW
+    return above if is_clean else strong | above & rim
+
+
+def two_tone(level: Level) -> tuple[Pixels, str] | None:
+    """Black and white, or a few values with black among them."""
+    high = float(level.max())
+    if level.min() == 0 and high > 0 and len(found := np.unique(level)) <= FEW:
+        top = 255 if high * 255 > 0.99 else 65535
+        known = ", ".join(f"{v * top:.0f}" for v in found)
+        note = f"its values are {known} of {top}; all but 0 is missing"
+        return level > 0, note if high < 0.5 else ""
+    return (painted(level), "") if sum(shares(level)) > 0.98 else None
+
+
+def soft(level: Level) -> tuple[Pixels, str] | None:
+    """Black, and brushes that are not hard."""
+    high = float(level.max())
+    if high < 0.25 or level.min() > FAINT:
+        return None
+    black, white = shares(level / high)
+    return (painted(level / high), "") if black + white > 0.75 else None
+
+
+def shares(level: Level) -> tuple[float, float]:
+    """Of black, and of white."""
+    if not level.size:
+        return 0.0, 0.0
+    return float((level <= FAINT).mean()), float((level >= 1 - FAINT).mean())
 
 
 def ground(level: Level) -> float:
@@ -73,6 +104,12 @@ def strokes(photo: Level, copy: Level) -> Pixels:
 def _difference(a: Level, b: Level) -> Level:
     """(H, W): the largest of the channels'."""
     return np.abs(a - b).max(0)
+
+
+def _softness(level: Level, strong: Pixels) -> float:
+    """Pixels that an edge takes from faint to half of white, usually."""
+    border = strong & grown(~strong, 1)
+    return float(np.median(ndimage.distance_transform_edt(level <= 0.5)[border])) if border.any() else 0.0
 
 
 def _climbs(level: Level, strong: Pixels) -> Pixels:
