@@ -16,8 +16,9 @@ Pixels = NDArray[np.bool_]
 
 FAINT = 40 / 255
 """Waves of compression around an edge from black to white are fainter than this."""
+STEADY = 2  # values of faint paint; compression leaves more
 RIM = 2  # pixels: so near the paint, what is faint is its edge
-FEW = 4  # values that compression never leaves it at
+FEW = 4  # values of a mask that is drawn in some
 NEAR = 16 / 255  # two values that may be the same, compressed
 DARK = 0.1
 
@@ -31,15 +32,16 @@ def grown(mask: Pixels, pixels: float) -> Pixels:
 
 def painted(level: Level) -> Pixels:
     """Pixels of (H, W) brightness in [0, 1] that are not black, except for the noise of compression."""
-    floor = ground(level)
-    above = level > (floor + 0.5 / 255 if floor else 0)
-    strong = level > FAINT
+    level = np.maximum(level - ground(level), 0)
+    above, strong = level > 0, level > FAINT
     if not strong.any() or (above == strong).all():
         return strong
     rim = grown(strong, max(RIM, 2 * _softness(level, strong)))
-    rest = above & ~strong & ~rim
-    is_clean = values(level[rest & ~_climbs(level, strong)]) <= FEW
-    return above if is_clean else strong | above & rim
+    stray = above & ~strong & ~rim & ~_climbs(level, strong)
+    if values(level[stray]) <= STEADY:
+        return above
+    strong = _with(strong, level > 0.5)
+    return strong | above & grown(strong, max(RIM, 2 * _softness(level, strong)))
 
 
 def two_tone(level: Level) -> tuple[Pixels, str] | None:
@@ -110,6 +112,12 @@ def _softness(level: Level, strong: Pixels) -> float:
     """Pixels that an edge takes from faint to half of white, usually."""
     border = strong & grown(~strong, 1)
     return float(np.median(ndimage.distance_transform_edt(level <= 0.5)[border])) if border.any() else 0.0
+
+
+def _with(mask: Pixels, seeds: Pixels) -> Pixels:
+    """The pieces of `mask` that have a seed."""
+    pieces, count = ndimage.label(mask, np.ones((3, 3)))
+    return np.isin(pieces, np.unique(pieces[mask & seeds])) & mask if count else mask
 
 
 def _climbs(level: Level, strong: Pixels) -> Pixels:
