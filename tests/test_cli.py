@@ -462,6 +462,49 @@ def test_mask_missing_for_one_file_and_of_another_size(
     assert restora("restore", clean / "a.png", "-o", tmp_path / "out", *words).out.startswith("1 written")
 
 
+def test_a_mask_of_another_kind_is_noted_once_and_in_the_manifest(
+    clean: Path, tmp_path: Path, restora: Command
+) -> None:
+    ones = torch.zeros(1, 8, 8)
+    ones[:, 3:5, 3:5] = 1 / 255
+    image.write(tmp_path / "mask.png", ones)
+    words = ("--task", "inpaint", "--mask", tmp_path / "mask.png", "--grow", 1, "--method", "tv")
+    done = restora("restore", clean, "-o", tmp_path / "out", *words)
+    note = f"{tmp_path / 'mask.png'}: its values are 0, 1 of 255; all but 0 is missing"
+    assert (done.code, done.err) == (0, f"restora: note: {note}\n")
+    content = manifest(tmp_path / "out")
+    assert content["settings"]["grow"] == 1
+    assert [entry["notes"] for entry in content["files"].values()] == [[note]] * 5
+    x, y = (image.read(folder / "a.png").pixels for folder in (tmp_path / "out", clean))
+    changed = (x != y).any(0)
+    assert changed[2:6, 3:5].all()
+    assert changed[3:5, 2:6].all()
+    assert changed.sum() == 12  # the square and the pixels beside it
+    again = restora("restore", clean, "-o", tmp_path / "out", *words)
+    assert (again.err, again.out.startswith("0 written")) == ("", True)
+    assert manifest(tmp_path / "out")["files"] == content["files"]
+
+
+def test_the_transparent_parts_of_each_picture_are_its_mask(tmp_path: Path, restora: Command) -> None:
+    pixels = torch.randint(0, 255, (8, 8, 4), generator=torch.Generator().manual_seed(3), dtype=torch.uint8)
+    pixels[..., 3] = 255
+    for stem, columns in (("a", slice(2, 4)), ("b", slice(5, 7)), ("opaque", slice(0, 0))):
+        own = pixels.clone()
+        own[3:5, columns, 3] = 0
+        (tmp_path / "in").mkdir(exist_ok=True)
+        Image.fromarray(own.numpy()).save(tmp_path / "in" / f"{stem}.png")
+    words = ("--task", "inpaint", "--mask", "alpha", "--method", "tv")
+    (failure,) = restora("restore", tmp_path / "in", "-o", tmp_path / "out", *words).failures()
+    assert "opaque.png: no transparent parts, which --mask alpha takes as missing" in failure
+    for stem, columns in (("a", slice(2, 4)), ("b", slice(5, 7))):
+        expected = torch.zeros(8, 8, dtype=torch.bool)
+        expected[3:5, columns] = True
+        x = image.read(tmp_path / "out" / f"{stem}.png").pixels
+        changed = (x != pixels[..., :3].permute(2, 0, 1) / 255).any(0)
+        assert torch.equal(changed, expected)
+    assert manifest(tmp_path / "out")["settings"]["mask"] == "alpha"
+
+
 def spoil_prior(folder: Path, tiny: Path, kind: str) -> str:
     """Write a bad prior; the message it should give."""
     data = (tiny / "prior.safetensors").read_bytes()

@@ -194,7 +194,11 @@ def test_grow_adds_pixels_all_around() -> None:
 
 
 REFUSED = {
-    "black": (Image.new("L", (SIDE, SIDE)), "nothing is missing"),
+    "black": (Image.new("L", (SIDE, SIDE)), "nothing is missing .*values from 0 to 0 of 255"),
+    "hardly any paint": (
+        values(0, 12).filter(ImageFilter.GaussianBlur(2)),
+        "nothing is missing .* 0 to 12 of",
+    ),
     "black JPEG": (encoded(Image.new("L", (SIDE, SIDE)), "JPEG"), "nothing is missing"),
     "white": (Image.new("L", (SIDE, SIDE), 255), "the mask is white everywhere.*Is it inverted"),
     "inverted": (values(255, 0), r"white nearly everywhere \(9\d\.\d%\)"),
@@ -204,7 +208,7 @@ REFUSED = {
         PHOTO.transpose(Transpose.ROTATE_90),
         r"not black and white \(.*% between; .*nor a copy",
     ),
-    "grey": (Image.new("L", (SIDE, SIDE), 128), "128 to 128 of 255"),
+    "grey": (Image.new("L", (SIDE, SIDE), 128), "values from 128 to 128 of 255"),
 }
 
 

@@ -89,7 +89,7 @@ class Sheet:
     def check(self) -> None:
         """MaskError for a mask that no picture can make sense of."""
         if self.is_plain and self._two_tone is not None:
-            _judge(self._two_tone[0], self.name)
+            _judge(self._two_tone[0], self.name, self._values)
 
     def find(self, picture: Picture | None = None, label: str = "the picture", grow: int = 0) -> Found:
         """The mask that it is of `picture`, which messages call `label`; grown by so many pixels. Without a
@@ -104,7 +104,7 @@ class Sheet:
                 f"{self.name}: scaled from {_text(self.size)} to {_text(picture.size)}, as {label} is",
             ]
         missing = grown(missing, grow)
-        share = _judge(missing, self.name)
+        share = _judge(missing, self.name, self._values)
         if share > MUCH:
             notes = [*notes, f"{self.name}: {share:.0%} of it is missing. If it is inverted, invert it"]
         return Found(_observed(missing), tuple(notes))
@@ -141,14 +141,20 @@ class Sheet:
             return None
         return strokes(*pair), f"a copy of {label}; what was painted over it is missing"
 
+    @property
+    def _values(self) -> str:
+        """Its extremes."""
+        seen = self.colour if self.alpha is None else self.colour * self.alpha
+        low, high = (round(float(value) * 255) for value in seen.aminmax())
+        return f"values from {low} to {high} of 255"
+
     def _contents(self, picture: Picture | None, label: str) -> str:
         """What is in it, where it is no mask."""
         level = _level(self.colour)
         black, white = shares(level)
         what = f"{black:.0%} black, {white:.0%} white, {1 - black - white:.0%} between"
-        low, high = round(float(level.min()) * 255), round(float(level.max()) * 255)
         also = f", nor a copy of {label} with strokes over it" if picture is not None else ""
-        return f"no mask: not black and white ({what}; its values are {low} to {high} of 255){also}"
+        return f"no mask: not black and white ({what}; {self._values}){also}"
 
 
 def read_mask(
@@ -177,7 +183,7 @@ def of_alpha(picture: Picture, name: str, grow: int = 0) -> Found:
             f"{name}: no transparent parts, which --mask alpha takes as missing; give a mask file"
         )
     missing = grown(picture.alpha[0].numpy() < 1, grow)
-    _judge(missing, name)
+    _judge(missing, name, "transparency")
     return Found(_observed(missing))
 
 
@@ -189,11 +195,11 @@ def _is_plain(colours: Tensor) -> bool:
     return bool(counts.topk(min(8, len(counts))).values.sum() > 0.9 * counts.sum())
 
 
-def _judge(missing: Pixels, name: str) -> float:
-    """The share that is missing; MaskError where it is nothing, or nearly all."""
+def _judge(missing: Pixels, name: str, values: str) -> float:
+    """The share that is missing; MaskError where it is nothing, or nearly all. `values`: what is in it."""
     share = float(missing.mean())
     if share == 0:
-        raise MaskError(f"{name}: nothing is missing according to this mask. {REMEDY}")
+        raise MaskError(f"{name}: nothing is missing according to this mask, with {values}. {REMEDY}")
     if share > FULL:
         much = "everywhere" if share == 1 else f"nearly everywhere ({share:.1%})"
         raise MaskError(
