@@ -495,7 +495,7 @@ def test_the_transparent_parts_of_each_picture_are_its_mask(tmp_path: Path, rest
         Image.fromarray(own.numpy()).save(tmp_path / "in" / f"{stem}.png")
     words = ("--task", "inpaint", "--mask", "alpha", "--method", "tv")
     (failure,) = restora("restore", tmp_path / "in", "-o", tmp_path / "out", *words).failures()
-    assert "opaque.png: no transparent parts, which --mask alpha takes as missing" in failure
+    assert "opaque.png: no transparent parts to take as missing" in failure
     for stem, columns in (("a", slice(2, 4)), ("b", slice(5, 7))):
         expected = torch.zeros(8, 8, dtype=torch.bool)
         expected[3:5, columns] = True

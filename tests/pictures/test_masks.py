@@ -236,7 +236,7 @@ def test_the_alpha_of_the_picture() -> None:
         masks.of_alpha(picture, "a.png", 2).observed.sum() < masks.of_alpha(picture, "a.png").observed.sum()
     )
     for opaque in (PHOTO, PHOTO.convert("RGBA")):
-        with pytest.raises(MaskError, match=r"a\.png: no transparent parts, which --mask alpha takes"):
+        with pytest.raises(MaskError, match=r"a\.png: no transparent parts to take as missing"):
             masks.of_alpha(image.read(encoded(opaque)), "a.png")
     with pytest.raises(MaskError, match="everywhere"):
         masks.of_alpha(Picture(torch.ones(3, 4, 4), alpha=torch.zeros(1, 4, 4)), "a.png")

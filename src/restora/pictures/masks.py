@@ -179,9 +179,7 @@ def read_sheet(source: Source, name: str | None = None, max_pixels: float = MAX_
 def of_alpha(picture: Picture, name: str, grow: int = 0) -> Found:
     """The transparent parts of a picture as its mask; MaskError where it has none."""
     if picture.alpha is None:
-        raise MaskError(
-            f"{name}: no transparent parts, which --mask alpha takes as missing; give a mask file"
-        )
+        raise MaskError(f"{name}: no transparent parts to take as missing; give a mask file, not alpha")
     missing = grown(picture.alpha[0].numpy() < 1, grow)
     _judge(missing, name, "transparency")
     return Found(_observed(missing))

@@ -118,7 +118,7 @@ class Task:
         files = self.partners(path) if partners is None else partners
         found = {name: self._find(name, file, path, picture) for name, file in files.items()}
         if self._of_alpha:
-            found["mask"] = masks.of_alpha(picture, path.name, self.reading.grow)
+            found["mask"] = masks.of_alpha(picture, str(path), self.reading.grow)
         for text in (text for mask in found.values() for text in mask.notes):
             note(text)
         return {name: mask.observed[None] for name, mask in found.items()}
