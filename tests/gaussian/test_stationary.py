@@ -73,7 +73,13 @@ DEGRADATIONS: dict[
 
 
 def observe(degradation: Degradation, covariance: LowRank) -> Tensor:
-    x = 0.5 + covariance.draw(torch.zeros(3, *covariance.spread.shape[1:]).double(), torch.Generator().manual_seed(0)) / 4
+    x = (
+        0.5
+        + covariance.draw(
+            torch.zeros(3, *covariance.spread.shape[1:]).double(), torch.Generator().manual_seed(0)
+        )
+        / 4
+    )
     return degradation(x.clamp(0, 1), torch.Generator().manual_seed(1))
 
 
