@@ -22,12 +22,12 @@ from torch import Tensor, nn
 from restora import options
 from restora.errors import PairingError
 from restora.gaussian.conjugate_gradient import conjugate_gradient
+from restora.operators.newton import newton
 from restora.random import Window
 
 Shape = tuple[int, ...]
 Map = Callable[[Tensor], Tensor]
 DAGGER = 300  # conjugate gradients of a pseudo-inverse
-NEWTON = 8  # tangents of an operator that is not linear, of each prox
 GREY = 0.5
 DIAGONAL = 1e-4  # of the largest derivative: what rounding makes of a derivative that is 0
 
@@ -114,14 +114,10 @@ class Operator(nn.Module):
     def prox(self, z: Tensor, u: Tensor, gamma: float | Tensor) -> Tensor:
         """argmin_x gamma/2 |A x - u|^2 + 1/2 |x - z|^2. `gamma`: in [0, inf], a number or (B, 1, 1, 1).
 
-        Where A is not linear, by Newton's method on its tangents (Gauss and Newton).
+        Where A is not linear, by Newton's method on its tangents.
         """
         if not self.linear:
-            x = z
-            for _ in range(NEWTON):
-                tangent, offset = self.tangent(x)
-                x = tangent.prox(z, u - offset, gamma)
-            return x
+            return newton(self, z, u, gamma, shares(gamma, z))
         data, prior = shares(gamma, z)
         residual = u - self(z)
         if self.gram is not None:
