@@ -104,7 +104,7 @@ def test_purposes_have_streams_of_their_own():
 
 
 def test_a_stream_is_never_silently_left_out():
-    """torch.randn takes a torch.Generator, and refuses the stream of a window, whose numbers it cannot have."""
+    """torch.randn refuses a stream, whose numbers it cannot have."""
     for stream in (Stream(0), Stream(0).within(Window(0, 0, 8, 8))):
         with pytest.raises(TypeError):
             torch.randn(3, 8, 8, generator=stream)

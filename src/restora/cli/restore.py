@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="do again what an earlier run did")
     add("--trace", action="store_true", help="also write STEM-trace.webp: the search, animated")
     add("--json", action="store_true", help="print the manifest to stdout")
-    add_task(parser)
+    add_task(parser, experiments=False)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -52,7 +52,7 @@ def degrade(items: Sequence[Item], task: Task) -> Iterator[Item]:
     for item in items:
         try:
             picture = image.read(item.file, max_pixels=task.max_pixels)
-            degradation = task.degradation([task.pictures(item.path, picture.size, item.partners)])
+            degradation = task.degradation([task.pictures(item.path, picture, item.partners, item.note)])
             x = _clean(picture.pixels, degradation)
             y = degradation(x[None], random.generators([item.seed], 1))
             image.write(item.pictures[0], y[0], picture.bits)
@@ -176,7 +176,7 @@ def _channels(picture: image.Picture, degradation: Degradation, prior: Prior | N
 
 def _fields(item: Item, picture: image.Picture, task: Task, prior: Prior | None) -> dict[str, Any]:
     told = task.cls.of_file(item.file)
-    fields = task.pictures(item.path, picture.size, item.partners)
+    fields = task.pictures(item.path, picture, item.partners, item.note)
     if prior is None or prior.any_size:
         return fields | told
     height, width = prior.image_shape[1:]
