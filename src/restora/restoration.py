@@ -11,8 +11,8 @@ from restora.errors import RestoraError
 from restora.operators.base import Shape
 from restora.pairing import Named
 from restora.plan import Plan, Restoration, Seeds, decide, finish
-from restora.runs.tiles import TILE
 from restora.solvers import Solver, Step
+from restora.tiles import TILE
 
 __all__ = ["Restoration", "restore", "stream"]
 

@@ -12,7 +12,8 @@ from restora.degradations import AdditiveNoise, Mask, degradations
 from restora.errors import OptionError
 from restora.priors import GANPrior, load_prior
 from restora.training import checkpoint, loop
-from restora.training.encoder import EncoderConfig, EncoderTrainer, fitting, observe
+from restora.training.encoder import EncoderConfig, EncoderTrainer
+from restora.training.observations import fitting, observe
 
 SETTINGS: dict[str, Any] = {
     "width": 8,

@@ -27,9 +27,9 @@ from restora.runs import batch
 from restora.runs import items as files
 from restora.runs.items import Item
 from restora.runs.manifest import Manifest
-from restora.runs.tiles import OVERLAP, TILE
 from restora.runs.trace import Trace
 from restora.solvers import Step
+from restora.tiles import OVERLAP, TILE
 
 EXAMPLES = """examples:
   restora restore grey.png -o out --task colorize

@@ -17,7 +17,7 @@ from restora.gaussian.covariance import Covariance, Diagonal, Isotropic, Station
 from restora.noise.base import Noise, StandIn
 from restora.noise.level import estimate_sigma
 from restora.noise.truncated import unclipped
-from restora.operators.base import as_tensor
+from restora.operators.arithmetic import as_tensor
 from restora.operators.identity import Identity
 from restora.options import option
 from restora.random import Generators, Window, randn
@@ -85,9 +85,9 @@ class GaussianNoise(Noise):
         return Isotropic(self.sigma**2)
 
     def simulate(self, u: Tensor, generator: Generators = None) -> Tensor:
-        if self.covariance is None and self.sigma == 0.0:
+        if self.covariance is None and not isinstance(self.sigma, Tensor) and self.sigma == 0:
             return u
-        return u + self.N.draw(u, generator)
+        return u + self.N.draw(u, generator).to(u)
 
     def posterior(self, m: Tensor, v: float | Tensor, y: Tensor) -> Tensor:
         v = as_tensor(v, m)
@@ -137,4 +137,7 @@ class GaussianNoise(Noise):
         if isinstance(N, Stationary):
             values = N.spectrum.diagonal(dim1=0, dim2=1).mean((0, 1))
             return as_tensor(values, like).view(-1, 1, 1)
-        return N.values if isinstance(N, Diagonal) else N.of(like) if isinstance(N, Isotropic) else N(like)
+        if isinstance(N, Diagonal):
+            return as_tensor(N.values, like)
+        assert isinstance(N, Isotropic)
+        return N.of(like)

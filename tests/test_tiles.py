@@ -25,7 +25,7 @@ from restora.networks.unet import UNet
 from restora.priors import FlowPrior, GaussianPrior
 from restora.random import Stream, Window, WindowStream, generators, randn
 from restora.restoration import restore
-from restora.runs import tiles
+from restora import tiles
 from restora.solvers import LMMSE, MMSE, Flower
 
 SIZE = (144, 200)

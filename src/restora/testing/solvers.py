@@ -1,0 +1,97 @@
+"""What every solver has to do with a degradation and a prior that it can work with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from restora.degradations import Degradation
+from restora.priors import Prior
+from restora.random import generators
+from restora.solvers import Solver, Step
+from restora.testing.compare import close, images, require
+
+
+def check_solver(
+    solver: Solver,
+    prior: Prior | None,
+    degradation: Degradation,
+    image_shape: Sequence[int] | None = None,
+    *,
+    batch: int = 2,
+    tolerance: float = 1e-4,
+    seed: int = 0,
+) -> None:
+    """Check that a solver restores images, and nothing else: not whether it does so well.
+
+    Checked are: it runs, and its steps count up to their total; the shapes of what they hold, and that it is
+    finite; the result depends on the seed of an image alone, not on the rest of the batch; and neither y nor
+    the prior nor the degradation was changed.
+
+    Args:
+        solver: the solver to check; few iterations are enough.
+        prior: one that it can use, or None.
+        degradation: one that it handles.
+        image_shape: (C, H, W); left out, that of the prior.
+        batch: how many images; that of the degradation, if it has one mask or so for each.
+        tolerance: the largest difference that counts as rounding, between an image in a batch and alone.
+        seed: of the random images and streams.
+
+    Raises:
+        AssertionError: In one line, where something does not hold.
+    """
+    shape = tuple(image_shape or (prior.image_shape if prior is not None else (3, 16, 16)))
+    x = images(batch, shape, seed).float()
+    y = degradation(x, generators(seed, batch))
+    solver.check(type(solver).__name__, prior)
+    known = degradation.given(y)
+    require(solver.handles(known, prior), "handles: expected True for this degradation and this prior")
+    before = _state(prior), _state(known), y.clone()
+    steps = _steps(solver, y, known, prior, seed)
+    _check_steps(steps, tuple(x.shape))
+    require(torch.equal(y, before[2]), "steps: y was changed in place")
+    require(_same(_state(prior), before[0]), "steps: the prior was changed in place")
+    require(_same(_state(known), before[1]), "steps: the degradation was changed in place")
+    last, again = steps[-1], _steps(solver, y, known, prior, seed)[-1]
+    close(again.x, last.x, "a second run with the same seeds", 0)
+    for i in range(batch):
+        index = torch.tensor([i])
+        alone = _steps(solver, y[index], known.take(index), prior, seed + i)[-1]
+        close(alone.x, last.x[index], "x of an image by itself", tolerance)
+
+
+def _steps(solver: Solver, y: Tensor, degradation: Degradation, prior: Prior | None, seed: int) -> list[Step]:
+    return list(solver.steps(y, degradation, prior, generators(seed, len(y), "restore")))
+
+
+def _check_steps(steps: list[Step], shape: tuple[int, ...]) -> None:
+    require(steps, "steps: expected at least one")
+    count, total = [step.i for step in steps], steps[-1].total
+    require(count == sorted(set(count)), f"steps: expected i to count up, got {count}")
+    require(count[-1] == total, f"the last step: expected i = total = {total}, got {count[-1]}")
+    for step in steps:
+        require(tuple(step.x.shape) == shape, f"x: expected shape {shape}, got {tuple(step.x.shape)}")
+        require(step.loss.shape == shape[:1], f"loss: expected one an image, got {tuple(step.loss.shape)}")
+        require(
+            step.x.isfinite().all() and step.loss.isfinite().all(), f"step {step.i}: NaN or infinite values"
+        )
+    last = steps[-1]
+    if last.samples is not None:
+        found = tuple(last.samples.shape)
+        require(found == (shape[0], found[1], *shape[1:]), f"samples: expected (B, K, C, H, W), got {found}")
+        close(last.samples[:, 0], last.x, "samples: expected x to be the first", 0)
+    if last.std is not None:
+        require(tuple(last.std.shape) == shape, f"std: expected shape {shape}, got {tuple(last.std.shape)}")
+        require((last.std >= 0).all(), "std: expected at least 0")
+
+
+def _state(module: Prior | Degradation | None) -> list[Tensor]:
+    if module is None:
+        return []
+    return [value.detach().clone() for value in (*module.parameters(), *module.buffers())]
+
+
+def _same(a: list[Tensor], b: list[Tensor]) -> bool:
+    return len(a) == len(b) and all(torch.equal(p, q) for p, q in zip(a, b, strict=True))
