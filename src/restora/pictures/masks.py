@@ -99,10 +99,8 @@ class Sheet:
         missing, notes = self._explain(picture, label)
         if picture is not None and self.size != picture.size:
             missing = _scaled(missing, picture.size)
-            notes = [
-                *notes,
-                f"{self.name}: scaled from {_text(self.size)} to {_text(picture.size)}, as {label} is",
-            ]
+            sizes = f"from {_text(self.size)} to {_text(picture.size)}"
+            notes = [*notes, f"{self.name}: scaled {sizes}, as {label} is"]
         missing = grown(missing, grow)
         share = _judge(missing, self.name, self._values)
         if share > MUCH:
@@ -113,8 +111,8 @@ class Sheet:
         if self.alpha is not None:
             found = self._on_transparency(self.alpha[0].numpy(), picture, label)
         else:
-            plain = self._two_tone if self.is_plain else None
-            found = plain or self._over_copy(picture, label) or self._two_tone or soft(_level(self.colour))
+            found = None if self.is_plain else self._over_copy(picture, label)
+            found = found or self._two_tone or soft(_level(self.colour))
         if found is None:
             raise MaskError(f"{self.name}: {self._contents(picture, label)}. {REMEDY}")
         missing, note = found
