@@ -18,7 +18,7 @@ from restora.degradations.tasks import (
 from restora.noise.level import estimate_sigma
 from restora.registry import Registry
 
-degradations: Registry[type[NamedDegradation]] = Registry("task")
+degradations: Registry[type[NamedDegradation]] = Registry("task", "restora.degradations")
 degradations.register("inpaint", Mask)
 degradations.register("colorize", Grayscale)
 degradations.register("superres", Downsample)

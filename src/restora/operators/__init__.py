@@ -15,7 +15,7 @@ from restora.operators.reduction import Reduction
 from restora.operators.stack import Stack
 from restora.registry import Registry
 
-operators: Registry[type[Operator]] = Registry("operator")
+operators: Registry[type[Operator]] = Registry("operator", "restora.operators")
 operators.register("identity", Identity)
 operators.register("mask", Masking)
 operators.register("luma", Luma)
