@@ -61,7 +61,7 @@ class Twice(Reference):
 
 @pytest.fixture
 def another_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An installed distribution that names three methods: one good, one of a taken name, one that is broken."""
+    """An installed distribution that names three methods: one good, one of a taken name, one broken."""
     (tmp_path / "others.py").write_text(GOOD)
     (tmp_path / "broken_others.py").write_text("raise ImportError('no such library')\n")
     folder = tmp_path / "others-1.0.dist-info"

@@ -108,7 +108,7 @@ def test_a_resumed_run_is_the_run_itself(tmp_path: Path, monkeypatch: pytest.Mon
     checkpoint.save(tmp_path / "c", first.state())
     second = DirectTrainer(CONFIG, images())
     monkeypatch.setattr("restora.training.network.GaussianTrainer", None)  # it is in the checkpoint
-    second.restore(checkpoint.load(tmp_path / "c"))
+    second.load_state(checkpoint.load(tmp_path / "c"))
     for _ in range(3):
         second.step(0.0)
     one, two = whole.state(), second.state()
@@ -117,7 +117,7 @@ def test_a_resumed_run_is_the_run_itself(tmp_path: Path, monkeypatch: pytest.Mon
     assert whole.prior.units == second.prior.units
     assert whole.check() == second.check()
     with pytest.raises(TrainingError, match="task"):
-        DirectTrainer(DirectConfig(**SETTINGS | {"task": "superres"}), images()).restore(first.state())
+        DirectTrainer(DirectConfig(**SETTINGS | {"task": "superres"}), images()).load_state(first.state())
 
 
 def test_a_run_from_a_flow_prior(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_run_from_a_flow_prior(tmp_path: Path) -> None:
     own = load_prior(tmp_path / "direct")
     assert isinstance(own, DirectPrior)
     y = observe(own, images()[:2] / 255, None)
-    torch.testing.assert_close(own.restore(y), trainer.prior.restore(y), rtol=0, atol=1e-2)
+    torch.testing.assert_close(own.estimate(y), trainer.prior.estimate(y), rtol=0, atol=1e-2)
     DirectTrainer(DirectConfig(**settings | {"init": str(tmp_path / "direct"), "task": "denoise"}), images())
     for other, text in {"width": "a prior of this width", "size": "expected a preconditioned flow"}.items():
         with pytest.raises(OptionError, match=text):

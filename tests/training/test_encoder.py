@@ -71,7 +71,7 @@ def test_a_resumed_run_is_the_run_itself(config: EncoderConfig, tmp_path: Path) 
         first.step(0.5)
     checkpoint.save(tmp_path / "c", first.state())
     second = EncoderTrainer(config, images(config))
-    second.restore(checkpoint.load(tmp_path / "c"))
+    second.load_state(checkpoint.load(tmp_path / "c"))
     for _ in range(2):
         second.step(0.5)
     for name in ("encoder", "average"):

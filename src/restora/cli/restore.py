@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
     manifest = Manifest(args.output, settings, args.overwrite)
     todo = manifest.todo(items)
     with _Watch(f"{plan.method}: {task.name}", len(todo), args.trace) as watch:
-        for chunk in batch.restore(todo, task, plan, batch_size=args.batch_size, watch=watch.step):
+        for chunk in batch.restore_items(todo, task, plan, batch_size=args.batch_size, watch=watch.step):
             watch.finished(chunk)
             manifest.record(chunk)
     return summary(items, manifest, args.json)

@@ -47,7 +47,7 @@ class Loaded:
     luma: bool
 
 
-def degrade(items: Sequence[Item], task: Task) -> Iterator[Item]:
+def degrade_items(items: Sequence[Item], task: Task) -> Iterator[Item]:
     """Write the observation of each clean picture; yields the item when it is done or has failed."""
     for item in items:
         try:
@@ -72,7 +72,7 @@ def _clean(pixels: Tensor, degradation: Degradation) -> Tensor:
     return pixels
 
 
-def restore(
+def restore_items(
     items: Sequence[Item], task: Task, plan: Plan, *, batch_size: int = 64, watch: Watch | None = None
 ) -> Iterator[list[Item]]:
     """Restore the items, up to `batch_size` images and MAX_PIXELS together; yields each batch when its

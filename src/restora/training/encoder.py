@@ -202,7 +202,7 @@ class EncoderTrainer(Trainer):
             "adam": self.adam.state_dict(),
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def load_state(self, state: dict[str, Any]) -> None:
         check_settings({**asdict(self.config), "data": self.count}, state["config"])
         self.images_seen = state["images_seen"]
         for name in ("encoder", "average", "adam"):
