@@ -45,4 +45,4 @@ def whitened(model: Degradation, y: Tensor) -> tuple[Degradation, Tensor]:
         return model, y
     least = N.values.min().sqrt()
     gain = least * N.values.rsqrt()
-    return Degradation(compose(model.operator, Gain(gain)), GaussianNoise(least.item())), gain * y
+    return Degradation(compose(model.operator, Gain(gain)), GaussianNoise(least.item())), gain.to(y) * y

@@ -128,13 +128,13 @@ class System:
             return self.operator.prox(m, y, gamma)
         residual = y - self.operator(m)
         if isinstance(self.noise, Diagonal):
-            scale = C.of(y) * torch.as_tensor(self.operator.gram).to(m) + self.noise.values
+            scale = C.of(y) * torch.as_tensor(self.operator.gram).to(m) + self.noise.of(y)
             return m + self.operator.adjoint(C.of(y) * residual / scale)
         return m + v * self.operator.adjoint(self.solve(C, residual))
 
     def whiten(self, v: Tensor) -> Tensor:
         """Observations v (B, ...) in units of their noise, where it differs from value to value."""
-        return v if self.gain is None else self.gain * v
+        return v if self.gain is None else self.gain.to(v) * v
 
     def _A(self, x: Tensor) -> Tensor:
         return self.whiten(self.operator(x))
