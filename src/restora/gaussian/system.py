@@ -148,8 +148,7 @@ class System:
         """N v; what A does not see has no noise either, with which that of the rest could vary."""
         if self.gain is not None:
             return v
-        restrict = self.operator.restrict if self._coloured else lambda v: v
-        return restrict(self.noise(restrict(v)))
+        return self.operator.restrict(self.noise(self.operator.restrict(v)))
 
     def _noisy(self, spectrum: Tensor) -> tuple[Tensor, float | Tensor]:
         """The spectrum of A x + e, as far as it is one, and the white noise beside it, which broadcasts."""
