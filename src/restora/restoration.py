@@ -7,10 +7,9 @@ from collections.abc import Generator
 from torch import Tensor
 
 from restora.degradations import Degradation
-from restora.errors import RestoraError
-from restora.operators.base import Shape
+from restora.observation import Seeds, shape_of
 from restora.pairing import Named
-from restora.plan import Plan, Restoration, Seeds, decide, finish
+from restora.plan import Plan, Restoration, decide, finish
 from restora.runs.tiles import TILE
 from restora.solvers import Solver, Step
 
@@ -74,15 +73,7 @@ def _plan(
     device: str,
     tile: int,
 ) -> Plan:
-    images = _behind(y, degradation)
+    images = shape_of(y, degradation)
     return decide(
         method, prior, samples=samples, uncertainty=uncertainty, device=device, tile=tile, images=images
     )
-
-
-def _behind(y: Tensor, degradation: Degradation) -> Shape | None:
-    """The shape (C, H, W) of the images behind y, in colour where y does not say; None where y is wrong."""
-    try:
-        return degradation.operator.image_shape(tuple(y.shape[1:]))
-    except (RestoraError, IndexError, ValueError):
-        return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import math
+import re
 from collections import Counter
 from dataclasses import MISSING, Field
 from pathlib import Path
@@ -20,6 +21,7 @@ from restora.solvers import Solver, solvers
 
 MASK_HELP = "a picture, white where pixels are missing; or a folder with one of the same name for each input"
 AUTO_HELP = "; auto, of denoise: as found in each picture"
+ARGUMENTS = ("method", "device", "samples")  # those that errors of the library name
 T = TypeVar("T")
 Owners = dict[str, tuple[Field[Any], Any]]
 
@@ -139,7 +141,15 @@ def spoken(error: RestoraError, args: argparse.Namespace) -> str:
     if name is not None and name in vars(args):
         off = f", --no-{flag(name)[2:]}" if isinstance(getattr(args, name), bool) else ""
         text = f"{flag(name)}{off}{text.removeprefix(name)}"
-    return " ".join(text.split())
+    return as_options(" ".join(text.split()))
+
+
+def as_options(text: str) -> str:
+    """Arguments of the library, as name='value', in the words of the command line."""
+    text = text.replace("uncertainty=False", "no --uncertainty").replace(
+        "raise max_pixels", "raise --max-megapixels"
+    )
+    return re.sub(rf"\b({'|'.join(ARGUMENTS)})='?([\w.-]+)'?", r"--\1 \2", text)
 
 
 def make_task(args: argparse.Namespace) -> Task:

@@ -56,6 +56,12 @@ class GaussianNoise(Noise):
         return float(torch.as_tensor(self.N.variance).mean().sqrt())
 
     @property
+    def reach(self) -> float:
+        if isinstance(self.sigma, Tensor) and self.covariance is None:
+            return float(self.sigma.max())
+        return self.level
+
+    @property
     def linear(self) -> bool:
         return not self.blind
 

@@ -49,6 +49,16 @@ class Compose(Operator):
     def shared(self) -> bool:
         return all(part.shared for part in self.parts)
 
+    @property
+    def picture(self) -> bool:
+        return all(part.picture for part in self.parts)
+
+    def verify(self, image_shape: Shape) -> None:
+        shape = tuple(image_shape)
+        for part in self.parts:
+            part.verify(shape)
+            shape = part.observed_shape(shape)
+
     def forward(self, x: Tensor) -> Tensor:
         return reduce(lambda image, part: part(image), self.parts, x)
 

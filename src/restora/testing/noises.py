@@ -195,7 +195,9 @@ def _check_stand_in(seen: Seen, draws: int, seed: int) -> None:
         f"gaussian: expected an error of variance {said:.3g}, got {power:.3g}",
     )
     level = error.mean(0).abs().max().item()
-    require(level <= 6 * (power / draws) ** 0.5 + 1e-6, f"gaussian: expected errors of mean 0, got {level:.3g}")
+    require(
+        level <= 6 * (power / draws) ** 0.5 + 1e-6, f"gaussian: expected errors of mean 0, got {level:.3g}"
+    )
 
 
 def _check_take(seen: Seen, tolerance: float) -> None:
@@ -208,7 +210,9 @@ def _check_take(seen: Seen, tolerance: float) -> None:
     if noise.shared:
         first = noise.take(torch.zeros(len(u), dtype=torch.long))
         found = first.posterior(m, STD**2, y)
-        close(found, noise.posterior(m, STD**2, y), "posterior of shared noise: expected one for all", tolerance)
+        close(
+            found, noise.posterior(m, STD**2, y), "posterior of shared noise: expected one for all", tolerance
+        )
 
 
 def _check_project(seen: Seen, tolerance: float) -> None:
@@ -238,7 +242,9 @@ def _check_dtypes(noise: Noise, u: Tensor, seed: int) -> None:
             "unclipped": known.unclipped(y, v),
         }
         if (white := known.white(y)) is not None:
-            require(white.shape == (len(v),), f"white: expected one number an image, got {tuple(white.shape)}")
+            require(
+                white.shape == (len(v),), f"white: expected one number an image, got {tuple(white.shape)}"
+            )
             results["white"] = white
         for name, found in results.items():
             require(found.dtype == dtype, f"{name}: expected {dtype}, got {found.dtype}")
