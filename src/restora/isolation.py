@@ -1,4 +1,4 @@
-"""Work done apart from the caller's: what it sets for the whole process is as before when the work is done."""
+"""Work apart from the caller's: what it sets for the whole process is as before when it is done."""
 
 from __future__ import annotations
 

@@ -111,13 +111,13 @@ def precision(y: Tensor, prior: Prior | None) -> torch.dtype:
 def seeds_of(seed: Any, count: int) -> Seeds:
     """One number, or one an image, as Python numbers. OptionError for another number of them."""
     seed = plain(seed)
-    if isinstance(seed, numbers.Integral) and not isinstance(seed, bool):
+    if _integer(seed):
         return int(seed)
     try:
         found = [plain(value) for value in seed]
     except TypeError:
         raise OptionError(f"expected a whole number, or one an image; got {seed!r}", "seed") from None
-    if not all(isinstance(value, numbers.Integral) for value in found):
+    if not all(map(_integer, found)):
         raise OptionError(f"expected whole numbers, one an image; got {found!r}", "seed")
     if len(found) != count:
         raise OptionError(f"expected one number, or {count}, one an image; got {len(found)}", "seed")
@@ -127,9 +127,13 @@ def seeds_of(seed: Any, count: int) -> Seeds:
 def whole(name: str, value: Any) -> int:
     """A whole number of any kind as an int; OptionError for anything else."""
     value = plain(value)
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+    if not _integer(value):
         raise OptionError(f"expected a whole number, got {value!r}", name)
     return int(value)
+
+
+def _integer(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def _tensor(y: Any) -> Tensor:
@@ -208,6 +212,5 @@ def _range(y: Tensor, degradation: Degradation) -> None:
             full = next((full for full in (255, 65535) if high <= full * (1 + margin)), None)
             remedy = f"divide by {full}" if full and low >= -margin * full else remedy
         raise ObservationError(
-            f"y: values from {low:.4g} to {high:.4g}, but pictures have values from 0 to 1, and their noise a "
-            f"standard deviation of {level:.3g}; {remedy}"
+            f"y: values from {low:.4g} to {high:.4g}, expected a picture's, from 0 to 1; {remedy}"
         )

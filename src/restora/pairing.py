@@ -77,9 +77,9 @@ def behind(degradation: Degradation, observed: Shape, prior: Prior | None) -> Sh
             return prior.image_shape
         height, width = prior.image_shape[1:]
         raise ShapeError(
-            f"the observation is {describe(observed)}, but prior {prior.name!r} makes {width}x{height} images "
-            f"with {_channels(prior.image_shape[0])}, so {task_name(degradation)} needs {describe(expected)}. "
-            f"{_remedy(observed, expected)}"
+            f"the observation is {describe(observed)}, but prior {prior.name!r} makes {width}x{height} "
+            f"images with {_channels(prior.image_shape[0])}, so {task_name(degradation)} needs "
+            f"{describe(expected)}. {_remedy(observed, expected)}"
         )
     channels = prior.image_shape[0] if prior is not None else observed[0] if len(observed) == 3 else COLOURS
     shape = tuple(operator.image_shape(observed, channels))
@@ -94,8 +94,8 @@ def behind(degradation: Degradation, observed: Shape, prior: Prior | None) -> Sh
     if prior is not None and shape[0] != channels:
         raise ShapeError(
             f"the observation is {describe(observed)}, but prior {prior.name!r} makes images with "
-            f"{_channels(channels)}; {task_name(degradation)} needs a prior of as many channels as the picture "
-            "has"
+            f"{_channels(channels)}; {task_name(degradation)} needs a prior of as many channels as the "
+            "picture has"
         )
     return shape
 

@@ -96,8 +96,8 @@ class Plan:
     def run(self, y: Any, degradation: Degradation, seeds: Seeds = 0) -> Generator[Step, None, Restoration]:
         """Restore the observations y (B, ...), step by step: yields each `Step`, and returns the Restoration.
 
-        y: a tensor or a NumPy array, as `restora.observation` says. seeds: image i has seeds + i, or seeds[i].
-        OptionError for another number of them, ResultError for a result that is not finite.
+        y: a tensor or a NumPy array, as `restora.observation` says. seeds: image i has seeds + i, or
+        seeds[i]. OptionError for another number of them, ResultError for a result that is not finite.
         """
         start = time.monotonic()
         with isolated(torch.float32, degradation):
@@ -178,8 +178,8 @@ class Plan:
     def _finite(self, found: Tensor) -> Tensor:
         if not found.isfinite().all():
             raise ResultError(
-                f"method {self.method!r}: the result has NaN or infinite values; try other settings of it, or "
-                "another method"
+                f"method {self.method!r}: the result has NaN or infinite values; try other settings of it, "
+                "or another method"
             )
         return found
 

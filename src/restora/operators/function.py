@@ -28,11 +28,6 @@ class Function(Operator):
 
     linear: bool = True
 
-    # What trials found: the dtype that a function takes, shapes, and the shapes of images that it was checked on.
-    _dtypes: dict[str, torch.dtype]
-    _shapes: dict[tuple[str, Shape], Shape]
-    _verified: set[Shape]
-
     def __init__(
         self, A: Map, adjoint: Map | None = None, *, linear: bool = True, shape: Shape | None = None
     ):
@@ -40,7 +35,10 @@ class Function(Operator):
             if value is not None and not callable(value):
                 raise OptionError(f"{name}: expected a function of a tensor, got {type(value).__name__}")
         self.A, self.transposed, self.linear, self.shape = A, adjoint, linear, shape
-        self._dtypes, self._shapes, self._verified = {}, {}, set()
+        # What trials found: the dtype that a function takes, shapes, and shapes for which it was checked.
+        self._dtypes: dict[str, torch.dtype] = {}
+        self._shapes: dict[tuple[str, Shape], Shape] = {}
+        self._verified: set[Shape] = set()
         # Follows .to(), so that shapes can be found by a trial on the right device.
         self.register_buffer("trial", torch.empty(0), persistent=False)
 
@@ -110,8 +108,8 @@ class Function(Operator):
         if not stray <= tolerance or self.transposed is None:
             stray = max(stray, off) if self.transposed is None else stray
             raise OptionError(
-                f"A: expected a linear map, got one that is off by {stray:.2g} of what it gives: A(x + z) is not "
-                "A x + A z; subtract what it adds, or say Function(A, linear=False)"
+                f"A: expected a linear map, got a relative error of {stray:.2g} between A(x + z) and A x + A z;"
+                " subtract what A adds, or say Function(A, linear=False)"
             )
         raise OptionError(
             f"adjoint: expected <A x, u> = <x, adjoint u>, got a relative error of {off:.2g}; is it the "
@@ -145,8 +143,8 @@ class Function(Operator):
                 f"{found.dtype}".removeprefix("torch.") if isinstance(found, Tensor) else type(found).__name__
             )
             raise CallError(
-                f"{role} ({_name(function)}): expected a tensor of real numbers, got {kind}; of complex ones, "
-                "return torch.view_as_real"
+                f"{role} ({_name(function)}): expected a tensor of real numbers, got {kind}; "
+                "of complex ones, return torch.view_as_real"
             )
         return found.to(x)
 
