@@ -22,16 +22,16 @@ import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
-from restora.errors import ObservationError, OptionError, RestoraError, ShapeError
+from restora.errors import CallError, ObservationError, OptionError, RestoraError, ShapeError
 from restora.operators.base import Shape
 from restora.options import plain
 from restora.priors import Prior
 
 Seeds = int | Sequence[int]
 FULL = {torch.uint8: 255, torch.uint16: 65535}
-MARGIN, DEVIATIONS, STRAY = 0.25, 4.0, 0.01
+MARGIN, DEVIATIONS, STRAY, FAR = 0.25, 4.0, 0.01, 4.0
 """Values of a picture may lie beyond 0 and 1 by the margin and so many standard deviations of the noise; a
-larger share of them than `STRAY` is of another range."""
+larger share of them than `STRAY` may be of another range: of -1 to 1, or of one that goes `FAR`."""
 MOST_CHANNELS = 4  # of a picture
 
 
@@ -171,7 +171,7 @@ def _batch(y: Tensor, degradation: Degradation, fit: Callable[[Shape], Shape]) -
     """y with a batch axis, and the shape of the images behind it."""
     try:
         return y, fit(tuple(y.shape[1:]))
-    except ShapeError:
+    except (CallError, ShapeError):
         try:
             shape = fit(tuple(y.shape))
         except RestoraError:
@@ -205,12 +205,15 @@ def _range(y: Tensor, degradation: Degradation) -> None:
         if max(above, below) <= count:
             continue
         low, high = row[seen].min().item(), row[seen].max().item()
-        remedy = "scale them"
-        if below > count and high <= 1 + margin:
-            remedy = "use (y + 1) / 2" if low >= -1 - margin else "add an offset and scale them"
-        elif above > count:
+        if above > count and high > FAR + margin:
             full = next((full for full in (255, 65535) if high <= full * (1 + margin)), None)
-            remedy = f"divide by {full}" if full and low >= -margin * full else remedy
+            remedy = f"divide by {full}" if full and low >= -margin * full else "scale them"
+        elif below > count and low < -FAR - margin:
+            remedy = "add an offset and scale them"
+        elif below > count and low >= -1 - margin and high <= 1 + margin:
+            remedy = "use (y + 1) / 2"
+        else:
+            continue
         raise ObservationError(
             f"y: values from {low:.4g} to {high:.4g}, expected a picture's, from 0 to 1; {remedy}"
         )

@@ -105,12 +105,12 @@ class Plan:
             streams = random.generators(observation.seeds_of(seeds, len(seen.y)), len(seen.y), "restore")
             if not len(seen.y):
                 return self._nothing(seen, degradation, time.monotonic() - start)
-            degradation.operator.verify(seen.shape)
+            dtype = observation.precision(seen.y, self.prior)
+            dtype = degradation.operator.verify(seen.shape, dtype)
             if degradation.blind:
                 degradation = degradation.given(seen.y)
                 self.check(degradation)
             observation.check(seen.y, degradation)
-        dtype = observation.precision(seen.y, self.prior)
         there, model = seen.y.to(self.device, dtype), on(degradation, self.device)
         history, last = [], None
         steps = self._steps(there, model, streams, seen.shape)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
+from restora.isolation import isolated
 from restora.observation import Seeds, shape_of
 from restora.pairing import Named
 from restora.plan import Plan, Restoration, decide, finish
@@ -73,7 +75,8 @@ def _plan(
     device: str,
     tile: int,
 ) -> Plan:
-    images = shape_of(y, degradation)
+    with isolated(torch.float32, degradation):
+        images = shape_of(y, degradation)
     return decide(
         method, prior, samples=samples, uncertainty=uncertainty, device=device, tile=tile, images=images
     )

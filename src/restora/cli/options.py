@@ -146,6 +146,7 @@ def spoken(error: RestoraError, args: argparse.Namespace) -> str:
 
 def as_options(text: str) -> str:
     """Arguments of the library, as name='value', in the words of the command line."""
+    text = text.replace("leave it at uncertainty=False", "leave --uncertainty out")
     text = text.replace("uncertainty=False", "no --uncertainty").replace(
         "raise max_pixels", "raise --max-megapixels"
     )

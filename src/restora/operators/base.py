@@ -169,8 +169,10 @@ class Operator(nn.Module):
         one that follows from `spectrum`."""
         return None
 
-    def verify(self, image_shape: Shape) -> None:
-        """OptionError where a user's function is not what it was said to be; each is tried once."""
+    def verify(self, image_shape: Shape, dtype: torch.dtype = torch.float32) -> torch.dtype:
+        """OptionError where a user's function is not what it was said to be; each is tried once. Gives the
+        dtype in which to compute, float32 where a function is no more accurate, else `dtype`."""
+        return dtype
 
     def restrict(self, y: Tensor) -> Tensor:
         """Observations y without what does not count, such as the values in a hole."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 
+import torch
 from torch import Tensor, nn
 
 from restora.operators.base import Map, Operator, Shape
@@ -53,11 +54,12 @@ class Compose(Operator):
     def picture(self) -> bool:
         return all(part.picture for part in self.parts)
 
-    def verify(self, image_shape: Shape) -> None:
+    def verify(self, image_shape: Shape, dtype: torch.dtype = torch.float32) -> torch.dtype:
         shape = tuple(image_shape)
         for part in self.parts:
-            part.verify(shape)
+            dtype = part.verify(shape, dtype)
             shape = part.observed_shape(shape)
+        return dtype
 
     def forward(self, x: Tensor) -> Tensor:
         return reduce(lambda image, part: part(image), self.parts, x)

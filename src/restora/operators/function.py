@@ -77,12 +77,22 @@ class Function(Operator):
         """PairingError: what A does to a part of an image is not known."""
         return super().window(window, y, (-1, -1))
 
-    def verify(self, image_shape: Shape) -> None:
-        """`check`, once for each shape."""
+    def verify(self, image_shape: Shape, dtype: torch.dtype = torch.float32) -> torch.dtype:
+        """`check`, once for each shape; and whether A takes float64 and gives it, if it has to."""
         shape = tuple(image_shape)
         if self.linear and shape not in self._verified:
             self.check(shape)
             self._verified.add(shape)
+        if dtype == torch.float64 and "double" not in self._dtypes:
+            self._dtypes["double"] = self._accuracy(shape)
+        return self._dtypes["double"] if dtype == torch.float64 else dtype
+
+    def _accuracy(self, image_shape: Shape) -> torch.dtype:
+        try:
+            found: Any = self.A(self._trial(image_shape).double())
+        except Exception:  # A, called as it is here, tells no more than that it takes no float64
+            return torch.float32
+        return torch.float64 if str(found.dtype).endswith("float64") else torch.float32
 
     def check(self, image_shape: Shape, tolerance: float = 1e-3) -> None:
         """OptionError unless <A x, u> = <x, adjoint u>, but for the part `tolerance` of |A x| |u|.
@@ -108,8 +118,8 @@ class Function(Operator):
         if not stray <= tolerance or self.transposed is None:
             stray = max(stray, off) if self.transposed is None else stray
             raise OptionError(
-                f"A: expected a linear map, got a relative error of {stray:.2g} between A(x + z) and A x + A z;"
-                " subtract what A adds, or say Function(A, linear=False)"
+                f"A: expected a linear map, got a relative error of {stray:.2g} between A(x + z) and "
+                "A x + A z; subtract what A adds, or say Function(A, linear=False)"
             )
         raise OptionError(
             f"adjoint: expected <A x, u> = <x, adjoint u>, got a relative error of {off:.2g}; is it the "

@@ -74,7 +74,7 @@ class Solver(Generic[P]):
         """
         raise PairingError(
             f"{type(self).__name__} draws nothing from the posterior, so that its uncertainty is not known; "
-            "expected a method that draws, such as lmmse or flower: use one, or uncertainty=False"
+            "expected a method that draws, such as lmmse or flower: use one, or leave it at uncertainty=False"
         )
 
     def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
