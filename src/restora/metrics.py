@@ -13,21 +13,22 @@ from torch import Tensor
 from restora.errors import ObservationError, ShapeError
 
 WINDOW = 11
+Image = Tensor | np.ndarray
 
 
-def psnr(x: Tensor, truth: Tensor, bits: int = 8) -> Tensor:
+def psnr(x: Image, truth: Image, bits: int = 8) -> Tensor:
     """Peak signal-to-noise ratio in dB, (B,), of images (B, C, H, W) in [0, 1]; both are clipped and
     rounded to 8 bits first, or 16, and the peak is 1. Equal images give infinity, NaN gives NaN."""
     return peak_ratio(*rounded(x, truth, bits))
 
 
-def ssim(x: Tensor, truth: Tensor, bits: int = 8) -> Tensor:
+def ssim(x: Image, truth: Image, bits: int = 8) -> Tensor:
     """Structural similarity (Wang et al., 2004), (B,): Gaussian window of 1.5 px cut at 11x11, population
     covariance, data range 1, mean over channels; on images clipped and rounded to 8 bits, or 16."""
     return similarity(*rounded(x, truth, bits))
 
 
-def rounded(x: Tensor, truth: Tensor, bits: int = 8) -> tuple[Tensor, Tensor]:
+def rounded(x: Image, truth: Image, bits: int = 8) -> tuple[Tensor, Tensor]:
     """Both as a file of so many bits would hold them: clipped, rounded, float64; NaN stays.
 
     Tensors or NumPy arrays; ObservationError unless they are floats.
