@@ -181,6 +181,10 @@ def test_numbers_of_any_kind(y: Tensor) -> None:
 def test_one_sigma_an_image(y: Tensor) -> None:
     levels = torch.tensor([0.1, 0.3])
     together = tv(y, Degradation(Identity(), GaussianNoise(levels))).image
+    for sigma in (levels, levels.numpy()):
+        named = AdditiveNoise(sigma)  # type: ignore[arg-type]
+        assert torch.equal(tv(y, named).image, together)
+        assert isinstance(named.sigma, float)
     for i in range(2):
         alone = tv(y[[i]], AdditiveNoise(levels[i])).image  # type: ignore[arg-type]
         torch.testing.assert_close(together[[i]], alone, atol=1e-6, rtol=0)

@@ -82,7 +82,10 @@ def behind(degradation: Degradation, observed: Shape, prior: Prior | None) -> Sh
             f"{describe(expected)}. {_remedy(observed, expected)}"
         )
     channels = prior.image_shape[0] if prior is not None else observed[0] if len(observed) == 3 else COLOURS
-    shape = tuple(operator.image_shape(observed, channels))
+    try:
+        shape = tuple(operator.image_shape(observed, channels))
+    except (ValueError, IndexError):  # an operator on images, and fewer axes than they have
+        shape = ()
     if len(shape) != 3:
         raise ShapeError(f"the observations are of shape {observed} each; expected (B, C, H, W)")
     expected = tuple(operator.observed_shape(shape))

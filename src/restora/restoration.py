@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,7 +20,7 @@ __all__ = ["Restoration", "restore", "stream"]
 
 
 def restore(
-    y: Tensor,
+    y: Tensor | np.ndarray,
     degradation: Degradation,
     *,
     method: str | Solver = "auto",
@@ -32,6 +33,9 @@ def restore(
 ) -> Restoration:
     """Restore the observations y = A(x) + e, shape (B, ...) as `degradation` makes them.
 
+    y: a tensor of any float dtype, which results have too; or a NumPy array, and results are arrays. uint8
+        and uint16 are scaled to [0, 1] where A gives pictures; one observation without a batch axis is a
+        batch of one. What a mask hides may be NaN; with no noise, what it shows comes back exactly.
     method: a registered name, `auto`, or a Solver with settings of your own.
     prior: a shipped name, a folder written by `restora train`, or a Prior; None is the one that ships for
         the method and the size. Methods without a prior, such as `tv`, restore images of any size.
@@ -41,15 +45,16 @@ def restore(
     seed: image i of the batch uses seed + i (or seed[i]), so its result does not depend on the batch.
     device: where it is done. What is elsewhere is copied, and stays where it is; results are where y is.
     tile: images with more pixels a side are restored in pieces of so many, with a prior of any size.
-    Raises a RestoraError when the parts do not fit each other, or the result is not finite. Each call chooses
-    and copies anew; a plan of `restora.plan.decide` serves any number of calls.
+    Raises a RestoraError when the parts do not fit each other, or the result is not finite. No gradients are
+    kept; random streams, the default dtype and what is passed in stay as they are. Each call chooses and
+    copies anew; a plan of `restora.plan.decide` serves any number of calls.
     """
     plan = _plan(y, degradation, method, prior, samples, uncertainty, device, tile)
     return finish(plan.run(y, degradation, seed))
 
 
 def stream(
-    y: Tensor,
+    y: Tensor | np.ndarray,
     degradation: Degradation,
     *,
     method: str | Solver = "auto",
@@ -66,7 +71,7 @@ def stream(
 
 
 def _plan(
-    y: Tensor,
+    y: Tensor | np.ndarray,
     degradation: Degradation,
     method: str | Solver,
     prior: Named,
