@@ -20,7 +20,7 @@ from restora.solvers import BM3D, NLMeans, Wavelet
 from restora.solvers.denoisers import Denoiser
 
 SIZES = [(1, 1), (1, 7), (7, 1), (5, 3), (17, 23)]
-OPTIONS = {"inpaint": ("--hole", "pixels"), "superres": ("--scale", "3"), "deblur": ("--width", "0.3")}
+OPTIONS = {"inpaint": ("--hole", "center"), "superres": ("--scale", "3"), "deblur": ("--width", "0.3")}
 
 
 @pytest.fixture

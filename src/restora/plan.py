@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from restora import observation, random
+from restora import observation, random, tiles
 from restora.degradations import Degradation
 from restora.device import pick
 from restora.errors import OptionError, PairingError, ResultError
@@ -25,7 +25,6 @@ from restora.observation import Observation, Seeds
 from restora.operators.base import Shape
 from restora.pairing import Named, behind, name_of, pair
 from restora.priors import Prior
-from restora.runs import tiles
 from restora.solvers import Solver, Step, solvers
 
 T = TypeVar("T")

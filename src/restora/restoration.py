@@ -13,8 +13,8 @@ from restora.isolation import isolated
 from restora.observation import Seeds, shape_of
 from restora.pairing import Named
 from restora.plan import Plan, Restoration, decide, finish
-from restora.runs.tiles import TILE
 from restora.solvers import Solver, Step
+from restora.tiles import TILE
 
 __all__ = ["Restoration", "restore", "stream"]
 

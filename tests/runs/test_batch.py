@@ -24,7 +24,7 @@ from restora.pictures import colour, image
 from restora.plan import decide, finish
 from restora.priors import GANPrior, load_prior
 from restora.runs import batch
-from restora.runs.batch import degrade, restore
+from restora.runs.batch import degrade_items, restore_items
 from restora.runs.items import Item, collect
 from restora.runs.task import Task
 from restora.solvers import LatentMAP, Solver, Step
@@ -43,7 +43,7 @@ def prior(tiny: Path) -> GANPrior:
 def run(source: Path, out: Path, task: Task, prior: GANPrior, **options: int) -> dict[str, Item]:
     items = collect([source], out, 0, samples=options.get("samples", 1))
     plan = decide(SOLVER, prior, samples=options.pop("samples", 1), device="cpu")
-    for _ in restore(items, task, plan, **options):
+    for _ in restore_items(items, task, plan, **options):
         pass
     return {item.path.name: item for item in items}
 
@@ -56,7 +56,7 @@ def test_degrade_is_the_degradation_of_the_picture_with_the_file_s_own_noise(
     clean: Path, tmp_path: Path
 ) -> None:
     items = collect([clean], tmp_path / "out", 3)
-    assert [item.status for item in degrade(items, Task("superres", {"sigma": 0.1}))] == ["done"] * 5
+    assert [item.status for item in degrade_items(items, Task("superres", {"sigma": 0.1}))] == ["done"] * 5
     for name in "abcde":
         x = pixels(clean / f"{name}.png")[None]
         y = Downsample(sigma=0.1)(x, random.generators([random.seed_of(name, 3)], 1))
@@ -65,7 +65,7 @@ def test_degrade_is_the_degradation_of_the_picture_with_the_file_s_own_noise(
 
 def test_degrade_keeps_sixteen_bits(clean: Path, tmp_path: Path) -> None:
     image.write(clean / "a.png", torch.full((3, 8, 8), 1234 / 65535), bits=16)
-    list(degrade(collect([clean / "a.png"], tmp_path / "out", 0), Task("superres", {})))
+    list(degrade_items(collect([clean / "a.png"], tmp_path / "out", 0), Task("superres", {})))
     picture = image.read(tmp_path / "out" / "a.png")
     assert picture.bits == 16
     assert (picture.pixels * 65535).round().eq(1234).all()
@@ -93,7 +93,7 @@ def test_results_of_different_files_and_samples_differ(clean: Path, tmp_path: Pa
 
 def test_batches_are_given_back_one_by_one(clean: Path, tmp_path: Path, prior: GANPrior) -> None:
     items = collect([clean], tmp_path / "out", 0)
-    chunks = restore(items, DENOISE, decide(SOLVER, prior, device="cpu"), batch_size=2)
+    chunks = restore_items(items, DENOISE, decide(SOLVER, prior, device="cpu"), batch_size=2)
     assert [item.path.stem for item in next(chunks)] == ["a", "b"]
     assert [item.status for item in items] == ["done", "done", "waiting", "waiting", "waiting"]
     assert [len(chunk) for chunk in chunks] == [2, 1]
@@ -105,7 +105,7 @@ def test_a_batch_has_no_more_pixels_than_it_may(
     run(clean, tmp_path / "all", DENOISE, prior)
     monkeypatch.setattr(batch, "MAX_PIXELS", 2 * 8 * 8 + 1)
     items = collect([clean], tmp_path / "few", 0)
-    chunks = list(restore(items, DENOISE, decide(SOLVER, prior, device="cpu")))
+    chunks = list(restore_items(items, DENOISE, decide(SOLVER, prior, device="cpu")))
     assert [[item.path.stem for item in chunk] for chunk in chunks] == [["a", "b"], ["c", "d"], ["e"]]
     for name in "abcde":
         few, all_ = (colour.to_uint8(pixels(tmp_path / x / f"{name}.png")).int() for x in ("few", "all"))
@@ -120,7 +120,9 @@ def test_pixels_of_a_batch_are_those_of_the_restorations(
     (tmp_path / "in" / "aa.png").write_bytes(b"not an image")
     monkeypatch.setattr(batch, "MAX_PIXELS", 4 * (36 + 18))
     items = collect([tmp_path / "in"], tmp_path / "out", 0)
-    chunks = [[x.path.stem for x in c] for c in restore(items, Task("superres", {"scale": 2}), decide("tv"))]
+    chunks = [
+        [x.path.stem for x in c] for c in restore_items(items, Task("superres", {"scale": 2}), decide("tv"))
+    ]
     assert chunks == [["a", "aa", "b"], ["c"], ["d"], ["e"]]
     assert [item.status for item in items] == ["done", "failed", "done", "done", "done", "done"]
 
@@ -180,7 +182,7 @@ def test_noise_of_a_grey_photo(tmp_path: Path) -> None:
     image.write(tmp_path / "a.png", noisy)
     items = collect([tmp_path / "a.png"], tmp_path / "out", 0)
     plan = decide(images=(3, 128, 128), device="cpu")
-    for _ in restore(items, DENOISE, plan):
+    for _ in restore_items(items, DENOISE, plan):
         pass
     assert psnr(pixels(tmp_path / "out" / "a.png")[None], truth[None]) > 27.5
 
@@ -275,7 +277,7 @@ class Root(Solver):
 def test_a_result_that_is_not_finite_fails_that_file_alone(clean: Path, tmp_path: Path) -> None:
     image.write(clean / "b.png", torch.zeros(3, 8, 8))
     items = collect([clean], tmp_path / "out", 0)
-    list(restore(items, DENOISE, decide(Root(), device="cpu")))
+    list(restore_items(items, DENOISE, decide(Root(), device="cpu")))
     assert [item.status for item in items] == ["done", "failed", "done", "done", "done"]
     assert "method 'Root': the result has NaN or infinite values" in items[1].facts["error"]
     assert not items[1].pictures[0].exists()
@@ -283,7 +285,7 @@ def test_a_result_that_is_not_finite_fails_that_file_alone(clean: Path, tmp_path
 
 def test_degrade_goes_on_after_a_file_that_does_not_fit(clean: Path, tmp_path: Path) -> None:
     image.write(clean / "b.png", torch.rand(3, 9, 9))
-    items = list(batch.degrade(collect([clean], tmp_path / "out", 0), Task("superres", {})))
+    items = list(batch.degrade_items(collect([clean], tmp_path / "out", 0), Task("superres", {})))
     assert [item.status for item in items] == ["done", "failed", "done", "done", "done"]
     assert "divide by 4, got 9x9" in items[1].facts["error"]
 

@@ -82,7 +82,7 @@ TASKS = [
     (("denoise",), 1),
     (("superres", "--scale", 2), 1),
     (("inpaint", "--hole", "center"), 2),  # one to check the options, one of the size of the picture
-    (("inpaint", "--hole", "text", "--sigma", 0.1), 2),
+    (("inpaint", "--hole", "center", "--sigma", 0.1), 2),
     (
         ("inpaint", "--mask", "masks/photo.png"),
         3,

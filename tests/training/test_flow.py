@@ -94,7 +94,7 @@ def test_a_resumed_run_is_the_run_itself(tmp_path: Path, monkeypatch: pytest.Mon
     checkpoint.save(tmp_path / "c", first.state())
     second = FlowTrainer(CONFIG, images())
     monkeypatch.setattr("restora.training.network.GaussianTrainer", None)  # it is in the checkpoint
-    second.restore(checkpoint.load(tmp_path / "c"))
+    second.load_state(checkpoint.load(tmp_path / "c"))
     for _ in range(3):
         second.step(0.0)
     one, two = whole.state(), second.state()
@@ -131,9 +131,9 @@ def test_divergence_is_seen() -> None:
 def test_other_settings_and_data_are_refused_on_resume() -> None:
     state = FlowTrainer(CONFIG, images()).state()
     with pytest.raises(TrainingError, match="blocks"):
-        FlowTrainer(FlowConfig(**SETTINGS | {"blocks": 1}), images()).restore(state)
+        FlowTrainer(FlowConfig(**SETTINGS | {"blocks": 1}), images()).load_state(state)
     with pytest.raises(TrainingError, match="data"):
-        FlowTrainer(CONFIG, images(39)).restore(state)
+        FlowTrainer(CONFIG, images(39)).load_state(state)
 
 
 def test_bad_settings_and_data() -> None:

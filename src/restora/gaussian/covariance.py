@@ -67,10 +67,14 @@ class Diagonal(Covariance):
     values: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
-        return self.values * x
+        return self.of(x) * x
 
     def draw(self, like: Tensor, generator: Generators = None) -> Tensor:
-        return self.values.sqrt() * randn(like.shape, generator, like=like)
+        return self.of(like).sqrt() * randn(like.shape, generator, like=like)
+
+    def of(self, x: Tensor) -> Tensor:
+        """v, of the dtype and on the device of x."""
+        return self.values.to(x)
 
     @property
     def variance(self) -> Tensor:
@@ -100,14 +104,14 @@ class Stationary(Covariance):
 
     def rest(self, x: Tensor) -> Tensor:
         """R x of x (B, C, H, W)."""
-        return idct(mix(self.spectrum, dct(x)))
+        return idct(mix(self.spectrum.to(x), dct(x)))
 
     def draw(self, like: Tensor, generator: Generators = None) -> Tensor:
         return self.draw_rest(like, generator)
 
     def draw_rest(self, like: Tensor, generator: Generators = None) -> Tensor:
         """A draw from N(0, R) for each row of `like`, (B, C, H, W)."""
-        return idct(mix(self.spread, dct(randn(like.shape, generator, like=self.spread))))
+        return idct(mix(self.spread, dct(randn(like.shape, generator, like=self.spread)))).to(like)
 
     def draw_along(self, like: Tensor, generator: Generators = None) -> Tensor:
         """A draw of what the directions hold, for each row of `like`: 0 where there are none."""

@@ -61,7 +61,7 @@ def solve_masked(
 
 
 def _filter(matrices: Tensor) -> Function:
-    return lambda v: idct(mix(matrices, dct(v)))
+    return lambda v: idct(mix(matrices.to(v), dct(v)))
 
 
 def _raise(spectrum: Tensor, noise: float | Tensor) -> Tensor:

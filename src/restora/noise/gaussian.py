@@ -18,7 +18,7 @@ from restora.gaussian.covariance import Covariance, Diagonal, Isotropic, Station
 from restora.noise.base import Noise, StandIn
 from restora.noise.level import estimate_sigma
 from restora.noise.truncated import unclipped
-from restora.operators.base import as_tensor
+from restora.operators.arithmetic import as_tensor
 from restora.operators.identity import Identity
 from restora.options import option
 from restora.random import Generators, Window, randn
@@ -57,6 +57,8 @@ class GaussianNoise(Noise):
     def level(self) -> float:
         if self.blind:
             return 0.0
+        if isinstance(self.sigma, float) and self.covariance is None:
+            return self.sigma
         return float(torch.as_tensor(self.N.variance).mean().sqrt())
 
     @property
@@ -97,7 +99,7 @@ class GaussianNoise(Noise):
     def simulate(self, u: Tensor, generator: Generators = None) -> Tensor:
         if self.covariance is None and not isinstance(self.sigma, Tensor) and self.sigma == 0:
             return u
-        return u + self.N.draw(u, generator).to(u)
+        return u + self.N.draw(u, generator)
 
     def posterior(self, m: Tensor, v: float | Tensor, y: Tensor) -> Tensor:
         v = as_tensor(v, m)
@@ -147,7 +149,5 @@ class GaussianNoise(Noise):
         if isinstance(N, Stationary):
             values = N.spectrum.diagonal(dim1=0, dim2=1).mean((0, 1))
             return as_tensor(values, like).view(-1, 1, 1)
-        if isinstance(N, Diagonal):
-            return as_tensor(N.values, like)
-        assert isinstance(N, Isotropic)
+        assert isinstance(N, Diagonal | Isotropic)
         return N.of(like)

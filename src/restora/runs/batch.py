@@ -47,12 +47,12 @@ class Loaded:
     luma: bool
 
 
-def degrade(items: Sequence[Item], task: Task) -> Iterator[Item]:
+def degrade_items(items: Sequence[Item], task: Task) -> Iterator[Item]:
     """Write the observation of each clean picture; yields the item when it is done or has failed."""
     for item in items:
         try:
             picture = image.read(item.file, max_pixels=task.max_pixels)
-            degradation = task.degradation([task.pictures(item.path, picture.size, item.partners)])
+            degradation = task.degradation([task.pictures(item.path, picture, item.partners, item.note)])
             x = _clean(picture.pixels, degradation)
             y = degradation(x[None], random.generators([item.seed], 1))
             image.write(item.pictures[0], y[0], picture.bits)
@@ -72,7 +72,7 @@ def _clean(pixels: Tensor, degradation: Degradation) -> Tensor:
     return pixels
 
 
-def restore(
+def restore_items(
     items: Sequence[Item], task: Task, plan: Plan, *, batch_size: int = 64, watch: Watch | None = None
 ) -> Iterator[list[Item]]:
     """Restore the items, up to `batch_size` images and MAX_PIXELS together; yields each batch when its
@@ -176,7 +176,7 @@ def _channels(picture: image.Picture, degradation: Degradation, prior: Prior | N
 
 def _fields(item: Item, picture: image.Picture, task: Task, prior: Prior | None) -> dict[str, Any]:
     told = task.cls.of_file(item.file)
-    fields = task.pictures(item.path, picture.size, item.partners)
+    fields = task.pictures(item.path, picture, item.partners, item.note)
     if prior is None or prior.any_size:
         return fields | told
     height, width = prior.image_shape[1:]

@@ -28,7 +28,9 @@ def close(found: Tensor, expected: Tensor, what: str, tolerance: float) -> None:
     require(found.isfinite().all(), f"{what}: expected finite values, got NaN or infinite ones")
     difference = (found - expected).abs().max().item()
     allowed = tolerance * max(1.0, expected.abs().max().item())
-    require(difference <= allowed, f"{what}: expected at most {allowed:.3g} between both, got {difference:.3g}")
+    require(
+        difference <= allowed, f"{what}: expected a difference of at most {allowed:.3g}, got {difference:.3g}"
+    )
 
 
 def inner(a: Tensor, b: Tensor) -> Tensor:

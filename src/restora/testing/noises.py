@@ -38,10 +38,14 @@ def check_noise(
 ) -> None:
     """Check that noise is consistent with itself, in float64 and in float32.
 
-    Checked are: `simulate` is reproducible, and an image does not depend on its batch; `given`, for noise that
-    is blind; `fidelity` is zero where nothing is left to explain, and has a gradient; `prox` is its minimum;
-    `posterior` is the mean of u given y, by Monte Carlo through `simulate` alone, and `draw` has that mean;
-    the Gaussian that stands in for it has its bias and its power; `take`; and `project`.
+    These are checked:
+
+    - `simulate` gives the same y for the same streams, and an image does not depend on its batch.
+    - `given` completes noise that is blind, and leaves other noise alone.
+    - `fidelity` has a gradient, and is 0 after `prox` with gamma=inf; `prox` is a minimum.
+    - `posterior` is the mean of u given y, by Monte Carlo through `simulate` alone; `draw` has that mean.
+    - The noise of `gaussian`, which stands in for it, has the right power, and its errors have mean 0.
+    - `take` selects images; `project` gives values that explain y.
 
     Args:
         noise: the noise to check. It has to be able to simulate, which noise of an unknown level is not.
@@ -195,7 +199,7 @@ def _check_stand_in(seen: Seen, draws: int, seed: int) -> None:
         f"gaussian: expected an error of variance {said:.3g}, got {power:.3g}",
     )
     level = error.mean(0).abs().max().item()
-    require(level <= 6 * (power / draws) ** 0.5 + 1e-6, f"gaussian: expected errors of mean 0, got {level:.3g}")
+    require(level <= 6 * (power / draws) ** 0.5 + 1e-6, f"gaussian: errors have mean {level:.3g}, not 0")
 
 
 def _check_take(seen: Seen, tolerance: float) -> None:
@@ -207,8 +211,8 @@ def _check_take(seen: Seen, tolerance: float) -> None:
     close(found, noise.posterior(m, STD**2, y)[index], "posterior after take", tolerance)
     if noise.shared:
         first = noise.take(torch.zeros(len(u), dtype=torch.long))
-        found = first.posterior(m, STD**2, y)
-        close(found, noise.posterior(m, STD**2, y), "posterior of shared noise: expected one for all", tolerance)
+        found, expected = first.posterior(m, STD**2, y), noise.posterior(m, STD**2, y)
+        close(found, expected, "posterior of shared noise: expected one for all", tolerance)
 
 
 def _check_project(seen: Seen, tolerance: float) -> None:
@@ -238,7 +242,7 @@ def _check_dtypes(noise: Noise, u: Tensor, seed: int) -> None:
             "unclipped": known.unclipped(y, v),
         }
         if (white := known.white(y)) is not None:
-            require(white.shape == (len(v),), f"white: expected one number an image, got {tuple(white.shape)}")
+            require(white.shape == (len(v),), f"white: expected one an image, got {tuple(white.shape)}")
             results["white"] = white
         for name, found in results.items():
             require(found.dtype == dtype, f"{name}: expected {dtype}, got {found.dtype}")

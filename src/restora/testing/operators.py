@@ -201,7 +201,5 @@ def _check_nonlinear(operator: Operator, x: Tensor) -> None:
 
         for step in (1.0, 0.1):
             other = objective(best + step * normal(best, 6))
-            require(
-                (objective(best) <= other + 1e-9).all(), f"prox for gamma={gamma}: not a minimum"
-            )
+            require((objective(best) <= other + 1e-9).all(), f"prox for gamma={gamma}: not a minimum")
         require((objective(best) <= objective(z) + 1e-9).all(), f"prox for gamma={gamma}: no better than z")

@@ -62,9 +62,7 @@ def check_solver(
         close(alone.x, last.x[index], "x of an image by itself", tolerance)
 
 
-def _steps(
-    solver: Solver, y: Tensor, degradation: Degradation, prior: Prior | None, seed: int
-) -> list[Step]:
+def _steps(solver: Solver, y: Tensor, degradation: Degradation, prior: Prior | None, seed: int) -> list[Step]:
     return list(solver.steps(y, degradation, prior, generators(seed, len(y), "restore")))
 
 
@@ -76,13 +74,13 @@ def _check_steps(steps: list[Step], shape: tuple[int, ...]) -> None:
     for step in steps:
         require(tuple(step.x.shape) == shape, f"x: expected shape {shape}, got {tuple(step.x.shape)}")
         require(step.loss.shape == shape[:1], f"loss: expected one an image, got {tuple(step.loss.shape)}")
-        require(step.x.isfinite().all() and step.loss.isfinite().all(), f"step {step.i}: NaN or infinite values")
+        require(
+            step.x.isfinite().all() and step.loss.isfinite().all(), f"step {step.i}: NaN or infinite values"
+        )
     last = steps[-1]
     if last.samples is not None:
         found = tuple(last.samples.shape)
-        require(
-            found == (shape[0], found[1], *shape[1:]), f"samples: expected (B, K, C, H, W), got {found}"
-        )
+        require(found == (shape[0], found[1], *shape[1:]), f"samples: expected (B, K, C, H, W), got {found}")
         close(last.samples[:, 0], last.x, "samples: expected x to be the first", 0)
     if last.std is not None:
         require(tuple(last.std.shape) == shape, f"std: expected shape {shape}, got {tuple(last.std.shape)}")

@@ -214,7 +214,7 @@ class NetworkTrainer(Trainer):
             "muon": self.muon.state_dict(),
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def load_state(self, state: dict[str, Any]) -> None:
         check_settings({**asdict(self.config), "data": self.count}, state["config"])
         self.images_seen = state["images_seen"]
         self._gaussian, self._prior = GaussianPrior(**state["gaussian"]), None

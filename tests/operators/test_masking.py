@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from scipy.signal import convolve2d
 
 from restora.degradations import Mask
 from restora.errors import MaskError, OptionError, ShapeError
@@ -34,22 +33,6 @@ def test_what_the_picture_holds_in_the_hole_does_not_count() -> None:
     assert torch.equal(mask.A_dagger(junk), clean)
 
 
-@pytest.mark.parametrize("window", [1, 3, 7, 15])
-def test_importance_against_scipy(window: int) -> None:
-    mask = (torch.rand(2, 1, 9, 11, generator=torch.Generator().manual_seed(0)) < 0.7).double()
-    weight = Mask(mask).importance(torch.zeros(2, 3, 9, 11).double(), window)
-    for m, w in zip(mask[:, 0], weight[:, 0], strict=True):
-        box = torch.ones(window, window).double() / window**2
-        expected = m * torch.from_numpy(convolve2d(1 - m, box, mode="same", boundary="symm"))
-        torch.testing.assert_close(w, expected)
-
-
-@pytest.mark.parametrize("window", [0, -1, 4])
-def test_importance_needs_an_odd_window(window: int) -> None:
-    with pytest.raises(OptionError, match="odd"):
-        Mask.center((8, 8)).importance(torch.zeros(1, 3, 8, 8), window)
-
-
 def test_bad_masks() -> None:
     with pytest.raises(MaskError, match="no pixel is observed"):
         Mask(torch.zeros(1, 1, 4, 4))
@@ -78,5 +61,5 @@ def test_any_type_and_number_of_axes() -> None:
     mask = torch.rand(5, 6) < 0.5
     for given in (mask, mask[None], mask[None, None], mask.int()):
         assert torch.equal(Mask(given).mask, mask.float()[None, None])
-    assert Mask(mask).to(torch.float64).mask.dtype == torch.float64
-    assert "mask" in dict(Mask(mask).named_buffers())
+    assert Mask(mask).to(torch.float64).operator.mask.dtype == torch.float64
+    assert [value.shape for value in Mask(mask).buffers()] == [(1, 1, 5, 6)]

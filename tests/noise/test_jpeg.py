@@ -14,10 +14,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from restora import restore
-from restora.degradations import JPEG, codec
-from restora.degradations.coefficients import Coefficients, Transform
+from restora.degradations import JPEG
 from restora.errors import ImageError
 from restora.metrics import psnr
+from restora.operators import codec
+from restora.operators.coefficients import Transform
 from restora.random import generators, randn
 
 PICTURE = astronaut()[:256, 128:384]
@@ -53,8 +54,8 @@ def test_what_pillow_makes_of_a_picture(quality: int, subsampling: str) -> None:
     the pixels, within a level."""
     _, y = compressed(quality, subsampling)
     d = JPEG(quality, subsampling)
-    assert rms(d.A(tensor(PICTURE)).clamp(0, 1) - y) < 2.5 / 255
-    decoded = d.A(d.A_dagger(y))
+    assert rms(d(tensor(PICTURE)).clamp(0, 1) - y) < 2.5 / 255
+    decoded = d(y)
     plain = -F.max_pool2d(-((decoded > 0) & (decoded < 1)).all(1, keepdim=True).double(), 3, 1, 1) > 0
     assert plain.double().mean() > 0.4
     assert rms((decoded - y)[plain.expand_as(y)]) < 0.8 / 255
@@ -68,12 +69,12 @@ def test_indices_survive_rounding_to_bytes(quality: int, subsampling: str) -> No
     array = (PICTURE / 2 + 64).astype(np.uint8)
     _, y = compressed(quality, subsampling, array)
     d = JPEG(quality, subsampling)
-    steps = d._with_steps(d.transform.read(y - 128 / 255))
+    steps = d.noise._with_steps(d.noise.transform.read(y - 128 / 255))
     for step, c in steps:
         assert ((c / step - (c / step).round()).abs() < 0.4).double().mean() > 0.995
-    own = d.A(tensor(array))
+    own = d(tensor(array))
     assert ((own > 0) & (own < 1)).all()
-    for (step, c), (_, e) in zip(steps, d._with_steps(d._planes(tensor(array))), strict=True):
+    for (step, c), (_, e) in zip(steps, d.noise._with_steps(d.noise._planes(tensor(array))), strict=True):
         assert ((c - e).abs() < step / 2 + 1 / 255).double().mean() > 0.995
 
 
@@ -82,8 +83,8 @@ def test_indices_survive_rounding_to_bytes(quality: int, subsampling: str) -> No
 def test_the_tangent_has_an_adjoint(subsampling: codec.Subsampling, size: tuple[int, int]) -> None:
     d = JPEG(25, subsampling, sigma=0.02)
     x, y = (torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(i)).double() for i in (0, 1))
-    model, observed = d.tangent(x, d.A(y))
-    assert isinstance(model, Coefficients)
+    model, observed = d.gaussian(x, d(y))
+    assert model.linear
     v = randn(observed.shape, generators(0, 2), like=observed)
     left, right = (model.A(x) * v).flatten(1).sum(1), (x * model.A_adjoint(v)).flatten(1).sum(1)
     torch.testing.assert_close(left, right, rtol=0, atol=1e-10)
@@ -97,11 +98,12 @@ def test_the_tangent_sees_the_rounding_as_noise_of_its_sigma(subsampling: codec.
         JPEG(90, subsampling),
         torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0)).double(),
     )
-    model, observed = d.tangent(x, d.A(x))
+    model, observed = d.gaussian(x, d(x))
     shares = (1.0, *(1 / float(np.prod(codec.FACTORS[subsampling])),) * 2)
     for p, share in enumerate(shares):
         squares = (observed - model.A(x))[:, p].square().mean().item()
-        assert squares == pytest.approx(model.sigma**2 * share, rel=0.1)
+        said = model.noise.N.values[:, p].mean().item()
+        assert squares == pytest.approx(said * share, rel=0.1)
 
 
 @pytest.mark.parametrize("subsampling", list(codec.FACTORS))
@@ -114,7 +116,7 @@ def test_condition_is_exact_for_independent_planes(subsampling: codec.Subsamplin
     x_hat = x_hat.expand(count, -1, -1, -1)
     noise = [randn(c.shape, generators(p, count), like=c) for p, c in enumerate(T.planes(x_hat))]
     x = x_hat + T.lift([std * T.norm(p, channels) ** 0.5 * n for p, n in enumerate(noise)])
-    mean = d.condition(x_hat, std**2, d.A(x))
+    mean = d.condition(x_hat, std**2, d(x))
     error = x - mean
     z_score = error.mean(0) / (error.std(0) / count**0.5 + 1e-3 * std)
     assert z_score.abs().max() < 6
@@ -127,9 +129,9 @@ def test_condition_is_exact_for_independent_planes(subsampling: codec.Subsamplin
 def test_each_image_has_its_own_tables() -> None:
     x = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     both = JPEG(tables=torch.stack([codec.tables(5), codec.tables(80)]))
-    expected = torch.cat([JPEG(q).A(x[i : i + 1]) for i, q in enumerate((5, 80))])
-    torch.testing.assert_close(both.A(x), expected)
-    torch.testing.assert_close(both.take(torch.tensor([1])).A(x[1:]), expected[1:])
+    expected = torch.cat([JPEG(q)(x[i : i + 1]) for i, q in enumerate((5, 80))])
+    torch.testing.assert_close(both(x), expected)
+    torch.testing.assert_close(both.take(torch.tensor([1]))(x[1:]), expected[1:])
 
 
 def test_total_variation_removes_blocks() -> None:

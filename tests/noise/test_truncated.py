@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest, truncnorm
 
-from restora.degradations import AdditiveNoise, Poisson
-from restora.degradations.truncated import truncated_draw, truncated_mean
+from restora.noise import GaussianNoise, PoissonNoise
+from restora.noise.truncated import truncated_draw, truncated_mean
 
 INF = math.inf
 CASES = [
@@ -83,12 +83,12 @@ def test_what_a_file_cut_is_put_back_on_average() -> None:
     x = torch.rand(1, 1, 400, 400, generator=generator).double() * 0.2
     noisy = x + 0.1 * torch.randn(x.shape, generator=generator).double()
     cut = noisy.clamp(0, 1)
-    back = AdditiveNoise(0.1).unclipped(cut, x)
+    back = GaussianNoise(0.1).unclipped(cut, x)
     assert torch.equal(back[cut > 0], cut[cut > 0])
     assert (back[cut == 0] < 0).all()
     assert abs((back - noisy).mean()) < 5 * (back - noisy).std() / 400
     assert abs((cut - noisy).mean()) > 20 * abs((back - noisy).mean())
-    assert torch.equal(AdditiveNoise(0.1).unclipped(noisy, x), noisy)  # nothing was cut
-    torch.testing.assert_close(1 - AdditiveNoise(0.1).unclipped(1 - cut, 1 - x), back)
-    photons = Poisson(20.0).unclipped(cut, x)
+    assert torch.equal(GaussianNoise(0.1).unclipped(noisy, x), noisy)  # nothing was cut
+    torch.testing.assert_close(1 - GaussianNoise(0.1).unclipped(1 - cut, 1 - x), back)
+    photons = PoissonNoise(20.0).unclipped(cut, x)
     assert torch.equal(photons, cut)  # counts are not cut at 0

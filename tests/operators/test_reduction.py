@@ -7,7 +7,8 @@ import torch
 from torch.nn import functional as F
 
 from restora.degradations import Downsample
-from restora.degradations.resize import reduction
+from restora.errors import ShapeError
+from restora.operators.resize import reduction
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -32,3 +33,11 @@ def test_gaussian_is_as_wide_as_it_says() -> None:
     assert mean.item() == pytest.approx(8 * 4 + 1.5)
     assert ((middle * (place - mean).square()).sum() ** 0.5).item() == pytest.approx(1.6, rel=1e-3)
     torch.testing.assert_close(R.sum(1), torch.ones(16).double())
+
+
+def test_downsample_averages_boxes_of_images_that_divide() -> None:
+    x = torch.rand(1, 3, 8, 12, dtype=torch.float64)
+    expected = x.view(1, 3, 2, 4, 3, 4).mean((3, 5))
+    torch.testing.assert_close(Downsample(4).A(x), expected)
+    with pytest.raises(ShapeError, match=r"divide by 4.*crop it to 8x8"):
+        Downsample(4).A(torch.zeros(1, 3, 8, 11))

@@ -9,7 +9,8 @@ from scipy.integrate import quad
 from scipy.stats import ks_2samp
 
 from restora.degradations import Quantize
-from restora.degradations.truncated import truncated_mean
+from restora.noise import Rounding
+from restora.noise.truncated import truncated_mean
 
 
 def tensor(*values: float) -> torch.Tensor:
@@ -21,12 +22,12 @@ def test_nearest_level_by_search(levels: int) -> None:
     x = torch.rand(1, 3, 16, 16, dtype=torch.float64) * 1.4 - 0.2
     grid = torch.linspace(0, 1, levels, dtype=torch.float64)
     nearest = grid[(x[..., None] - grid).abs().argmin(-1)]
-    torch.testing.assert_close(Quantize(levels).A(x), nearest)
+    torch.testing.assert_close(Quantize(levels)(x), nearest)
 
 
 def test_cells_of_a_file_of_8_bits() -> None:
     file = torch.tensor([0, 64, 128, 191, 255], dtype=torch.float64).view(1, 1, 1, 5) / 255
-    low, high = Quantize(5).cell(file)
+    low, high = Rounding(5).cell(file)
     torch.testing.assert_close(low, tensor(0, 0.125, 0.375, 0.625, 0.875))
     torch.testing.assert_close(high, tensor(0.125, 0.375, 0.625, 0.875, 1))
 
@@ -69,9 +70,9 @@ def test_truncated_mean_against_quadrature(
 @pytest.mark.parametrize("std", [1e-6, 1e-3, 1.0, 1e3])
 def test_condition_stays_in_the_cell(dtype: torch.dtype, std: float) -> None:
     d = Quantize(5)
-    y = d.A(torch.rand(1, 3, 32, 32, dtype=dtype))
+    y = d(torch.rand(1, 3, 32, 32, dtype=dtype))
     x_hat = torch.rand(1, 3, 32, 32, dtype=dtype) * 20 - 10
-    low, high = d.cell(y)
+    low, high = d.noise.cell(y)
     mean = d.condition(x_hat, std**2, y)
     assert ((mean >= low) & (mean <= high)).all()
     if std == 1e-6:
@@ -90,7 +91,7 @@ def test_condition_by_rejection(sigma: float, level: float) -> None:
     x = x_hat + std * torch.randn(1_000_000, generator=generator, dtype=torch.float64)
     u = x + sigma * torch.randn(x.shape, generator=generator, dtype=torch.float64)
     d = Quantize(5, sigma=sigma)
-    kept = x[(d.A(u) == level) & ((sigma > 0) | ((x >= 0) & (x <= 1)))]
+    kept = x[(Rounding(5).snap(u) == level) & ((sigma > 0) | ((x >= 0) & (x <= 1)))]
     mean = d.condition(tensor(x_hat), std**2, tensor(level)).item()
     assert mean == pytest.approx(kept.mean().item(), abs=5 * kept.std().item() / len(kept) ** 0.5)
 
@@ -102,7 +103,7 @@ def test_draws_by_rejection(sigma: float, level: float) -> None:
     x = x_hat + std * torch.randn(500_000, generator=generator, dtype=torch.float64)
     d, count = Quantize(5, sigma=sigma), 20_000
     u = x + sigma * torch.randn(x.shape, generator=generator, dtype=torch.float64)
-    kept = x[(d.A(u) == level) & ((sigma > 0) | ((x >= 0) & (x <= 1)))]
+    kept = x[(Rounding(5).snap(u) == level) & ((sigma > 0) | ((x >= 0) & (x <= 1)))]
     centre, y = (torch.full((1, 1, 1, count), v, dtype=torch.float64) for v in (x_hat, level))
     draws = d.draw(centre, std**2, y, torch.Generator().manual_seed(1)).flatten()
     assert ks_2samp(draws.numpy(), kept.numpy()).pvalue > 1e-3

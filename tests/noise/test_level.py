@@ -8,8 +8,10 @@ from skimage.data import astronaut
 from torch import Tensor
 
 import restora
-from restora.degradations import AdditiveNoise, UnknownNoise
+from restora.degradations import AdditiveNoise, Degradation
 from restora.errors import OptionError, ShapeError
+from restora.noise import GaussianNoise
+from restora.operators import Identity
 from restora.pictures import colour
 from restora.random import generators
 
@@ -56,17 +58,27 @@ def test_each_image_has_its_own(photo: Tensor) -> None:
 
 def test_restore_finds_it(photo: Tensor) -> None:
     y = file(AdditiveNoise(0.1)(photo[..., :64, :64], generators(0, 1)))
-    found = restora.restore(y, UnknownNoise(), method="tv")
-    assert isinstance(found.degradation, AdditiveNoise)
+    found = restora.restore(y, AdditiveNoise("auto"), method="tv")
+    assert not found.degradation.blind
     assert found.degradation.sigma == pytest.approx(0.1, rel=0.12)
     again = restora.restore(y, found.degradation, method="tv")
     assert torch.equal(found.image, again.image)
 
 
+def test_one_level_an_image() -> None:
+    x, sigma = torch.full((2, 3, 64, 64), 0.5), torch.tensor([0.05, 0.2])
+    y = Degradation(Identity(), GaussianNoise(sigma))(x, generators(0, 2))
+    known = AdditiveNoise("auto").given(y)
+    torch.testing.assert_close(known.noise.white(y), sigma, rtol=0.1, atol=0)
+    mean = known.condition(x + 0.1, 0.01, y)
+    for i in range(2):
+        index = torch.tensor([i])
+        alone = AdditiveNoise("auto").given(y[index]).condition(x[index] + 0.1, 0.01, y[index])
+        torch.testing.assert_close(mean[index], alone)
+
+
 def test_bad_input() -> None:
     with pytest.raises(ShapeError, match="at least 4 pixels a side"):
         restora.estimate_sigma(torch.zeros(1, 3, 3, 9))
-    with pytest.raises(ShapeError, match="one image at a time, got 2"):
-        UnknownNoise().given(torch.zeros(2, 3, 8, 8))
     with pytest.raises(OptionError, match="expected a number to make noise with"):
-        UnknownNoise()(torch.zeros(1, 3, 8, 8))
+        AdditiveNoise("auto")(torch.zeros(1, 3, 8, 8))

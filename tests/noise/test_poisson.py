@@ -14,7 +14,7 @@ def test_counts_have_the_mean_and_the_variance_of_their_brightness() -> None:
     y = degradation(x, torch.Generator().manual_seed(0))
     assert y.mean().item() == pytest.approx(0.4, abs=2e-3)
     assert y.var().item() == pytest.approx(0.4 / 50 + 0.05**2, rel=0.03)
-    torch.testing.assert_close(degradation.noise(x).mean().item(), 0.4 / 50 + 0.05**2)
+    torch.testing.assert_close(degradation.noise.variance(x).mean().item(), 0.4 / 50 + 0.05**2)
     counts = 50 * Poisson(50.0)(x, torch.Generator().manual_seed(0))
     torch.testing.assert_close(counts, counts.round(), rtol=0, atol=1e-4)
 
