@@ -26,6 +26,7 @@ from restora import (
 )
 from restora.errors import CallError, ObservationError, OptionError, RestoraError, ShapeError
 from restora.operators import Identity
+from restora.operators.base import verify
 
 SHAPE = (3, 12, 10)
 NOISE = AdditiveNoise(0.1)
@@ -301,10 +302,10 @@ def test_a_right_operator_is_tried_once(y: Tensor) -> None:
         return v
 
     function = Function(A, A)
-    function.verify(SHAPE)
+    verify(function, SHAPE)
     assert len(calls) == 2
-    function.verify(SHAPE)
-    (function @ Identity()).verify(SHAPE)
+    verify(function, SHAPE)
+    verify(function @ Identity(), SHAPE)
     assert len(calls) == 2
 
 

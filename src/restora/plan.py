@@ -22,7 +22,7 @@ from restora.device import pick
 from restora.errors import OptionError, PairingError, ResultError
 from restora.isolation import isolated, naming, untouched
 from restora.observation import Observation, Seeds
-from restora.operators.base import Shape
+from restora.operators.base import Shape, verify
 from restora.pairing import Named, behind, name_of, pair
 from restora.priors import Prior
 from restora.solvers import Solver, Step, solvers
@@ -105,7 +105,7 @@ class Plan:
             if not len(seen.y):
                 return self._nothing(seen, degradation, time.monotonic() - start)
             dtype = observation.precision(seen.y, self.prior)
-            dtype = degradation.operator.verify(seen.shape, dtype)
+            dtype = verify(degradation.operator, seen.shape, dtype)
             if degradation.blind:
                 degradation = degradation.given(seen.y)
                 self.check(degradation)

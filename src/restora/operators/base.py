@@ -168,7 +168,7 @@ class Operator(nn.Module):
         one that follows from `spectrum`."""
         return None
 
-    def verify(self, image_shape: Shape, dtype: torch.dtype = torch.float32) -> torch.dtype:
+    def _verify(self, image_shape: Shape, dtype: torch.dtype = torch.float32) -> torch.dtype:
         """OptionError where a user's function is not what it was said to be; each is tried once. Gives the
         dtype in which to compute, float32 where a function is no more accurate, else `dtype`."""
         return dtype
@@ -193,6 +193,11 @@ class Operator(nn.Module):
 
     def _grey(self, u: Tensor) -> Tensor:
         return u.new_full((len(u), *self.image_shape(tuple(u.shape[1:]))), GREY)
+
+
+def verify(operator: Operator, image_shape: Shape, dtype: torch.dtype = torch.float32) -> torch.dtype:
+    """Check what a user wrote, once, on images of this shape (C, H, W); the dtype in which A works."""
+    return operator._verify(image_shape, dtype)
 
 
 def uncut(operator: Operator) -> PairingError:

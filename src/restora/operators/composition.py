@@ -54,10 +54,10 @@ class Compose(Operator):
     def picture(self) -> bool:
         return all(part.picture for part in self.parts)
 
-    def verify(self, image_shape: Shape, dtype: torch.dtype = torch.float32) -> torch.dtype:
+    def _verify(self, image_shape: Shape, dtype: torch.dtype = torch.float32) -> torch.dtype:
         shape = tuple(image_shape)
         for part in self.parts:
-            dtype = part.verify(shape, dtype)
+            dtype = part._verify(shape, dtype)
             shape = part.observed_shape(shape)
         return dtype
 

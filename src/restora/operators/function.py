@@ -77,7 +77,7 @@ class Function(Operator):
         """PairingError: what A does to a part of an image is not known."""
         return super().window(window, y, (-1, -1))
 
-    def verify(self, image_shape: Shape, dtype: torch.dtype = torch.float32) -> torch.dtype:
+    def _verify(self, image_shape: Shape, dtype: torch.dtype = torch.float32) -> torch.dtype:
         """`check`, once for each shape; and whether A takes float64 and gives it, if it has to."""
         shape = tuple(image_shape)
         if self.linear and shape not in self._verified:

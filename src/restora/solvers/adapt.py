@@ -7,23 +7,19 @@ A few small steps: the weights know nothing of y at first, and of faces less and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 from torch.func import functional_call, vmap
 
 from restora.degradations import Degradation
 from restora.priors.gan import GANPrior
-
-if TYPE_CHECKING:
-    from restora.solvers.latent_map import LatentMAP
+from restora.solvers.latent_settings import LatentSettings
 
 AT_ONCE = 16  # generators that are held in memory together
 LATENT = 30  # how much larger steps on z are than steps on the weights
 
 
-def adapt(solver: LatentMAP, z: Tensor, y: Tensor, degradation: Degradation, prior: GANPrior) -> Tensor:
+def adapt(solver: LatentSettings, z: Tensor, y: Tensor, degradation: Degradation, prior: GANPrior) -> Tensor:
     """G_theta(z), (B, C, H, W), for latents z (B, *latent_shape), each with its theta; `prior` stays."""
     if len(z) > AT_ONCE:
         rows = torch.arange(len(z), device=z.device).split(AT_ONCE)

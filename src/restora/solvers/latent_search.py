@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -14,9 +13,7 @@ from restora.device import fast_bfloat16
 from restora.errors import OptionError
 from restora.priors.gan import GANPrior
 from restora.solvers.descent import Adam, Nesterov
-
-if TYPE_CHECKING:
-    from restora.solvers.latent_map import LatentMAP
+from restora.solvers.latent_settings import LatentSettings
 
 
 class Search:
@@ -24,7 +21,7 @@ class Search:
 
     def __init__(
         self,
-        solver: LatentMAP,
+        solver: LatentSettings,
         z: Tensor,
         y: Tensor,
         degradation: Degradation,

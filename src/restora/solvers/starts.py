@@ -8,7 +8,6 @@ lookup    the entries of a table (`restora.priors.lookup`) that explain y best
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -18,15 +17,13 @@ from restora.errors import OptionError
 from restora.priors.gan import GANPrior
 from restora.priors.lookup import Lookup
 from restora.random import Stream
-
-if TYPE_CHECKING:
-    from restora.solvers.latent_map import LatentMAP
+from restora.solvers.latent_settings import LatentSettings
 
 RANDOM = 3
 """Random starts where none are asked for; of good ones, one."""
 
 
-def kind(solver: LatentMAP, prior: GANPrior) -> str:
+def kind(solver: LatentSettings, prior: GANPrior) -> str:
     """`auto` is the table where one was given, else the encoder where there is one. OptionError for a start
     that cannot be had."""
     name, table = solver.start, solver.table
@@ -39,14 +36,14 @@ def kind(solver: LatentMAP, prior: GANPrior) -> str:
     return name
 
 
-def number(solver: LatentMAP, name: str) -> int:
+def number(solver: LatentSettings, name: str) -> int:
     """How many of this kind an image gets: as the solver says, else as is usual, and all its survivors."""
     usual = RANDOM if name == "random" else 1
     return max(usual if solver.restarts == "auto" else solver.restarts, solver.survivors)
 
 
 def starts(
-    solver: LatentMAP,
+    solver: LatentSettings,
     y: Tensor,
     degradation: Degradation,
     prior: GANPrior,
