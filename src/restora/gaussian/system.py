@@ -41,6 +41,7 @@ class LinearMap(Protocol):
     def adjoint(self, u: Tensor) -> Tensor: ...
     def prox(self, z: Tensor, u: Tensor, gamma: float | Tensor) -> Tensor: ...
     def take(self, index: Tensor) -> LinearMap: ...
+    def restrict(self, y: Tensor) -> Tensor: ...
     def spectrum(self, spectrum: Tensor) -> Tensor | None: ...
     def preconditioner(self, spectrum: Tensor, gain: Tensor | None, noise: float) -> Function | None: ...
 
@@ -90,6 +91,7 @@ class System:
 
         An observation's result does not depend on the rest of its batch.
         """
+        residual = self.operator.restrict(residual)
         if tolerance is None and isinstance(C, Stationary):
             tolerance = TOLERANCE
         if isinstance(C, Stationary) and not C.rank and self._masked:
@@ -143,7 +145,10 @@ class System:
         return self.operator.adjoint(self.whiten(v))
 
     def _noise(self, v: Tensor) -> Tensor:
-        return v if self.gain is not None else self.noise(v)
+        """N v; what A does not see has no noise either, with which that of the rest could vary."""
+        if self.gain is not None or not self._coloured:
+            return v if self.gain is not None else self.noise(v)
+        return self.operator.restrict(self.noise(self.operator.restrict(v)))
 
     def _noisy(self, spectrum: Tensor) -> tuple[Tensor, float | Tensor]:
         """The spectrum of A x + e, as far as it is one, and the white noise beside it, which broadcasts."""
@@ -159,7 +164,10 @@ class System:
         if own is not None or (seen := self.operator.spectrum(spectrum)) is None:
             return own
         nearly, gain = inverse(*self._noisy(seen)), self.gain
-        return nearly if gain is None else lambda v: nearly(v / gain) / gain
+        if gain is None:
+            return nearly
+        back = torch.where(gain > 0, 1 / gain, 0)
+        return lambda v: back.to(v) * nearly(back.to(v) * v)
 
     def _seen(self, directions: Tensor) -> Directions:
         if self._directions is None or self._directions.directions.data_ptr() != directions.data_ptr():
