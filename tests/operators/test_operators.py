@@ -32,7 +32,12 @@ from restora.random import generators, randn
 from restora.testing import check_operator
 
 SHAPE = (3, 12, 12)
-SIZES = {"coefficients": (3, 16, 16), "coefficients-444": (3, 13, 9), "coefficients-grey": (1, 16, 16)}
+SIZES = {
+    "power": (1, 4, 4),
+    "coefficients": (3, 16, 16),
+    "coefficients-444": (3, 13, 9),
+    "coefficients-grey": (1, 16, 16),
+}
 
 
 def values(*shape: int, low: float = 0.0) -> Tensor:
