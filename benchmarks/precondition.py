@@ -90,7 +90,7 @@ def main() -> None:
     images, _ = load(args.data, size)
     held_out, _ = load([args.validation], size)
     x = held_out[:: max(len(held_out) // args.count, 1)].float() / 255
-    lines = [("linear", 0, denoised(Wiener(gaussian, SCALE), x))]
+    lines = [("linear", 0, denoised(Wiener(gaussian.mean, gaussian.covariance, SCALE), x))]
     for name, form, used in (
         ("stationary", "gaussian", gaussian),
         ("isotropic", "gaussian", isotropic(gaussian)),

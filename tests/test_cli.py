@@ -63,7 +63,9 @@ def test_round_trip_of_every_task(
 
     hole, width = ("center" if task == "inpaint" else None), ({"width": 0.5} if task == "deblur" else {})
     prior, described = load_prior(tiny), Task(task, width, hole)
-    degradation = described.degradation([described.pictures(Path("a.png"), (8, 8))] * 5)
+    degradation = described.degradation(
+        [described.pictures(Path("a.png"), image.Picture(torch.zeros(3, 8, 8)))] * 5
+    )
     channels = degradation.operator.observed_shape(prior.image_shape)[0]
     y = torch.stack([image.read(tmp_path / "obs" / f"{s}.png", channels).pixels for s in "abcde"])
     seeds = [seed_of(s, 0) for s in "abcde"]
@@ -269,15 +271,23 @@ BAD = [
     (["clean", "--task", "superres", "--scale", "3"], "task 'superres' does not fit prior 'tiny'"),
     (
         ["clean", "--task", "inpaint"],
-        "--hole center|pixels|scratches|text, got neither",
+        "either --mask FILE|DIR|alpha or --hole center, got neither",
     ),
     (["clean", "--task", "inpaint", "--hole", "center", "--mask", "white.png"], "got both"),
-    (["clean", "--task", "inpaint", "--hole", "pixel"], "--hole: expected 'center' or 'pixels'"),
-    (
-        ["clean", "--task", "inpaint", "--hole", "pixels", "--missing", "1"],
-        "--missing: expected a number from",
+    *(
+        (
+            ["clean", "--task", "inpaint", "--hole", hole],
+            f"--hole {hole}: expected center; other holes are for",
+        )
+        for hole in ("pixel", "pixels", "scratches", "text")
     ),
-    (["clean", "--task", "inpaint", "--hole", "text", "--missing", "0.5"], "expected hole=pixels"),
+    (["clean", "--task", "inpaint", "--hole", "center", "--grow", "2"], "--grow widens a mask"),
+    (
+        ["clean", "--task", "inpaint", "--mask", "white.png", "--grow", "-1"],
+        "--grow: expected a whole number",
+    ),
+    (["clean", "--grow", "2"], "--grow is an option of inpaint; task 'denoise' has no such option"),
+    (["clean", "--task", "inpaint", "--mask", "black.png"], "black.png: nothing is missing according to"),
     (["clean", "--task", "colorize", "--sigma", "auto"], "--sigma: expected a number from 0 to 1 ("),
     (["clean", "--task", "impulse", "--share", "1"], "--share: expected a number from 0 to 0.99"),
     (["clean", "--task", "inpaint", "--mask", "white.png"], "white.png: the mask is white everywhere"),
@@ -305,6 +315,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("in the way")
     image.write(tmp_path / "white.png", torch.ones(1, 8, 8))
+    image.write(tmp_path / "black.png", torch.zeros(1, 8, 8))
     image.write(tmp_path / "other" / "a.png", torch.ones(3, 8, 8))
     before = sorted(tmp_path.rglob("*"))
     usual = ("-o", "out", "--task", "denoise", "--prior", tiny, "--device", "cpu")
@@ -354,20 +365,22 @@ def test_noise_is_found_in_pictures_and_not_made(tmp_path: Path, tiny: Path, res
         assert (next(pair) - next(pair)).abs().max() <= 1
 
 
-def test_a_mask_that_is_named_is_the_same_in_degrade_and_restore(
+def test_a_mask_that_is_named_is_made_by_degrade_and_given_to_restore_as_a_file(
     clean: Path, tmp_path: Path, tiny: Path, restora: Command
 ) -> None:
-    words = ("--task", "inpaint", "--hole", "pixels", "--missing", "0.3", "--hole-seed", 2)
-    restora("degrade", clean, "-o", tmp_path / "holes", *words, "--seed", 1)
-    restora("restore", tmp_path / "holes", "-o", tmp_path / "out", *words, "--method", "tv")
+    named = ("--task", "inpaint", "--hole", "pixels", "--missing", "0.3", "--hole-seed", 2)
+    restora("degrade", clean, "-o", tmp_path / "holes", *named, "--seed", 1)
     mask = Mask.pixels((8, 8), 0.3, 2).mask[0]
+    image.write(tmp_path / "mask.png", 1 - mask)
+    words = ("--task", "inpaint", "--mask", tmp_path / "mask.png", "--method", "tv")
+    restora("restore", tmp_path / "holes", "-o", tmp_path / "out", *words)
     for stem in "abcde":
         y, x = (image.read(tmp_path / f / f"{stem}.png").pixels for f in ("holes", "out"))
         truth = image.read(clean / f"{stem}.png").pixels
         assert torch.equal(y, mask * truth)
         assert torch.equal(mask * x, mask * truth)
         assert (x[(1 - mask).expand_as(x) > 0] > 0).any()
-    settings = manifest(tmp_path / "out")["settings"]
+    settings = manifest(tmp_path / "holes")["settings"]
     assert {k: settings[k] for k in ("hole", "missing", "hole_seed")} == {
         "hole": "pixels",
         "missing": 0.3,
@@ -436,17 +449,60 @@ def test_mask_missing_for_one_file_and_of_another_size(
     hole[:, 3:5, 3:5] = 1
     for stem in "ade":
         image.write(masks / f"{stem}.png", hole)
-    image.write(masks / "b.png", torch.zeros(1, 9, 9))
+    image.write(masks / "b.png", torch.zeros(1, 9, 6))
     image.write(masks / "e.png", torch.ones(1, 8, 8))
     words = ("--task", "inpaint", "--mask", masks, "--prior", tiny, *QUICK)
     done = restora("restore", clean, "-o", tmp_path / "out", *words)
     one, two, three = done.failures()
-    assert one.startswith(f"{clean / 'b.png'}: {masks / 'b.png'}: the mask is 9x9 but b.png is 8x8")
+    assert one.startswith(f"{clean / 'b.png'}: {masks / 'b.png'}: the mask is 6x9 but b.png is 8x8")
     assert two.startswith(f"{clean / 'c.png'}: c.png: no mask for it in {masks}")
     assert "e.png: the mask is white everywhere" in three
     assert listing(tmp_path / "out") == ["a.png", "d.png", "restora.json"]
     image.write(masks / "a.png", hole.mT.roll(2, 1))
     assert restora("restore", clean / "a.png", "-o", tmp_path / "out", *words).out.startswith("1 written")
+
+
+def test_a_mask_of_another_kind_is_noted_once_and_in_the_manifest(
+    clean: Path, tmp_path: Path, restora: Command
+) -> None:
+    ones = torch.zeros(1, 8, 8)
+    ones[:, 3:5, 3:5] = 1 / 255
+    image.write(tmp_path / "mask.png", ones)
+    words = ("--task", "inpaint", "--mask", tmp_path / "mask.png", "--grow", 1, "--method", "tv")
+    done = restora("restore", clean, "-o", tmp_path / "out", *words)
+    note = f"{tmp_path / 'mask.png'}: its values are 0, 1 of 255; all but 0 is missing"
+    assert (done.code, done.err) == (0, f"restora: note: {note}\n")
+    content = manifest(tmp_path / "out")
+    assert content["settings"]["grow"] == 1
+    assert [entry["notes"] for entry in content["files"].values()] == [[note]] * 5
+    x, y = (image.read(folder / "a.png").pixels for folder in (tmp_path / "out", clean))
+    changed = (x != y).any(0)
+    assert changed[2:6, 3:5].all()
+    assert changed[3:5, 2:6].all()
+    assert changed.sum() == 12  # the square and the pixels beside it
+    again = restora("restore", clean, "-o", tmp_path / "out", *words)
+    assert (again.err, again.out.startswith("0 written")) == ("", True)
+    assert manifest(tmp_path / "out")["files"] == content["files"]
+
+
+def test_the_transparent_parts_of_each_picture_are_its_mask(tmp_path: Path, restora: Command) -> None:
+    pixels = torch.randint(0, 255, (8, 8, 4), generator=torch.Generator().manual_seed(3), dtype=torch.uint8)
+    pixels[..., 3] = 255
+    for stem, columns in (("a", slice(2, 4)), ("b", slice(5, 7)), ("opaque", slice(0, 0))):
+        own = pixels.clone()
+        own[3:5, columns, 3] = 0
+        (tmp_path / "in").mkdir(exist_ok=True)
+        Image.fromarray(own.numpy()).save(tmp_path / "in" / f"{stem}.png")
+    words = ("--task", "inpaint", "--mask", "alpha", "--method", "tv")
+    (failure,) = restora("restore", tmp_path / "in", "-o", tmp_path / "out", *words).failures()
+    assert "opaque.png: no transparent parts to take as missing" in failure
+    for stem, columns in (("a", slice(2, 4)), ("b", slice(5, 7))):
+        expected = torch.zeros(8, 8, dtype=torch.bool)
+        expected[3:5, columns] = True
+        x = image.read(tmp_path / "out" / f"{stem}.png").pixels
+        changed = (x != pixels[..., :3].permute(2, 0, 1) / 255).any(0)
+        assert torch.equal(changed, expected)
+    assert manifest(tmp_path / "out")["settings"]["mask"] == "alpha"
 
 
 def spoil_prior(folder: Path, tiny: Path, kind: str) -> str:

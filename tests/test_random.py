@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from restora.random import generators, randn, seed_of
+from restora.random import Stream, Window, generators, randn, seed_of
 
 SHAPES = [(1,), (5,), (3, 8, 8)]  # fewer than 16 numbers take another path in torch
 
@@ -98,9 +98,16 @@ def test_a_wrong_number_of_streams_is_refused():
 
 
 def test_purposes_have_streams_of_their_own():
-    first, second, third = (torch.rand(4, generator=generators(3, 1, p)[0]) for p in ("", "restore", "other"))
-    assert torch.equal(second, torch.rand(4, generator=generators([3], 1, "restore")[0]))
+    first, second, third = (generators(3, 1, p)[0].randn((4,)) for p in ("", "restore", "other"))
+    assert torch.equal(second, generators([3], 1, "restore")[0].randn((4,)))
     assert len({tuple(x.tolist()) for x in (first, second, third)}) == 3
+
+
+def test_a_stream_is_never_silently_left_out():
+    """torch.randn refuses a stream, whose numbers it cannot have."""
+    for stream in (Stream(0), Stream(0).within(Window(0, 0, 8, 8))):
+        with pytest.raises(TypeError):
+            torch.randn(3, 8, 8, generator=stream)
 
 
 class TestSeedOf:

@@ -20,7 +20,7 @@ from restora.solvers import BM3D, NLMeans, Wavelet
 from restora.solvers.denoisers import Denoiser
 
 SIZES = [(1, 1), (1, 7), (7, 1), (5, 3), (17, 23)]
-OPTIONS = {"inpaint": ("--hole", "pixels"), "superres": ("--scale", "3"), "deblur": ("--width", "0.3")}
+OPTIONS = {"inpaint": ("--hole", "center"), "superres": ("--scale", "3"), "deblur": ("--width", "0.3")}
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_smaller_than_the_kernel(tmp_path: Path, restora: Callable[..., Any]) ->
     """Where no prior is named, it is the kernel that is to blame, and not one of them."""
     image.write(tmp_path / "a.png", torch.rand(3, 5, 3))
     (failure,) = restora("restore", tmp_path / "a.png", "-o", tmp_path / "out", "--task", "deblur").failures()
-    assert "the blur kernel is 11x11 pixels, larger than the 5x3 image; reduce width" in failure
+    assert "the blur kernel is 11x11 pixels, larger than the 5x3 image; use a narrower blur" in failure
 
 
 @pytest.mark.parametrize("method", [NLMeans(), Wavelet()], ids=lambda m: type(m).__name__)

@@ -19,6 +19,7 @@ from restora.degradations import (
 from restora.errors import RestoraError
 from restora.noise import GaussianNoise, Noise
 from restora.operators import Function, Operator
+from restora.plan import Plan, decide
 from restora.priors import DictionaryPrior, FlowPrior, GANPrior, GaussianPrior, Prior, load_prior
 from restora.restoration import Restoration, restore, stream
 from restora.solvers import LMMSE, MMSE, TV, Flower, LatentMAP, LowRank, Solver, Sparse, Step
@@ -50,6 +51,7 @@ __all__ = [
     "Mask",
     "Noise",
     "Operator",
+    "Plan",
     "Poisson",
     "Prior",
     "Quantize",
@@ -58,6 +60,7 @@ __all__ = [
     "Solver",
     "Sparse",
     "Step",
+    "decide",
     "estimate_sigma",
     "from_physics",
     "load_prior",

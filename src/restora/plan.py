@@ -16,14 +16,13 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from restora import random
+from restora import random, tiles
 from restora.degradations import Degradation
 from restora.device import pick
 from restora.errors import OptionError, PairingError, ResultError
 from restora.operators.base import Shape
 from restora.pairing import Named, behind, name_of, pair
 from restora.priors import Prior
-from restora.runs import tiles
 from restora.solvers import Solver, Step, solvers
 
 Seeds = int | Sequence[int]

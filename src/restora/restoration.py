@@ -11,8 +11,8 @@ from restora.errors import RestoraError
 from restora.operators.base import Shape
 from restora.pairing import Named
 from restora.plan import Plan, Restoration, Seeds, decide, finish
-from restora.runs.tiles import TILE
 from restora.solvers import Solver, Step
+from restora.tiles import TILE
 
 __all__ = ["Restoration", "restore", "stream"]
 
@@ -40,8 +40,8 @@ def restore(
     seed: image i of the batch uses seed + i (or seed[i]), so its result does not depend on the batch.
     device: where it is done. What is elsewhere is copied, and stays where it is; results are where y is.
     tile: images with more pixels a side are restored in pieces of so many, with a prior of any size.
-    Raises a RestoraError when the parts do not fit each other. For many calls, `restora.plan.decide` all this
-    once.
+    Raises a RestoraError when the parts do not fit each other, or the result is not finite. Each call chooses
+    and copies anew; a plan of `restora.plan.decide` serves any number of calls.
     """
     plan = _plan(y, degradation, method, prior, samples, uncertainty, device, tile)
     return finish(plan.run(y, degradation, seed))

@@ -19,15 +19,17 @@ from restora.degradations import (
     Mask,
     Poisson,
     Quantize,
+    lmmse,
+    system_of,
 )
-from restora.degradations.base import LMMSE_TOLERANCE
 from restora.gaussian.cosine import dct
-from restora.gaussian.covariance import Covariance, invert, mix
+from restora.gaussian.covariance import LowRank, invert, mix
+from restora.gaussian.system import TOLERANCE
 
 SMALL, LARGE = (3, 16, 24), (3, 64, 96)
 
 
-def photographs(shape: tuple[int, int, int], least: float = 1e-3) -> Covariance:
+def photographs(shape: tuple[int, int, int], least: float = 1e-3) -> LowRank:
     """Variances that fall as those of photographs do, luma stronger than colours; `least` is added to all."""
     channels, height, width = shape
     rows, columns = (torch.arange(side).double() / side for side in (height, width))
@@ -37,7 +39,7 @@ def photographs(shape: tuple[int, int, int], least: float = 1e-3) -> Covariance:
     values, vectors = torch.linalg.eigh(colours)
     root = vectors * values.sqrt() @ vectors.T
     spread = root[..., None, None] * power.sqrt()
-    return Covariance(torch.zeros(0, *shape).double(), torch.zeros(0).double(), spread)
+    return LowRank(spread, torch.zeros(0, *shape).double(), torch.zeros(0).double())
 
 
 def masks(size: tuple[int, int], sigma: float = 0.0) -> Mask:
@@ -70,8 +72,14 @@ DEGRADATIONS: dict[
 }
 
 
-def observe(degradation: Degradation, covariance: Covariance) -> Tensor:
-    x = 0.5 + covariance.draw(3, torch.Generator().manual_seed(0)) / 4
+def observe(degradation: Degradation, covariance: LowRank) -> Tensor:
+    x = (
+        0.5
+        + covariance.draw(
+            torch.zeros(3, *covariance.spread.shape[1:]).double(), torch.Generator().manual_seed(0)
+        )
+        / 4
+    )
     return degradation(x.clamp(0, 1), torch.Generator().manual_seed(1))
 
 
@@ -81,19 +89,20 @@ def test_it_is_the_dense_solution(name: str) -> None:
     degradation = make(SMALL[1:])
     y = observe(degradation, covariance)
     mean = torch.full((3, *SMALL), 0.5).double()
-    model, observed = degradation.tangent(mean, y)
+    model, observed = degradation.gaussian(mean, y)
     for i in range(3):
         one = model.take(torch.tensor([i]))
         residual = observed[i : i + 1] - one.A(mean[:1])
-        found = one.solve_stationary(covariance, residual, 1e-9).flatten()
+        found = system_of(one).solve(covariance, residual, 1e-9).flatten()
         units = torch.eye(residual.numel()).double().view(-1, *residual.shape[1:])
         alone = one.take(torch.zeros(len(units), dtype=torch.long))
-        M = alone.A(covariance(alone.A_adjoint(units))).flatten(1) + one.sigma**2 * torch.eye(len(units))
+        noise = system_of(one).noise(units).flatten(1)
+        M = alone.A(covariance(alone.A_adjoint(units))).flatten(1) + noise
         # by what it makes of images, since where A A^T is singular the solution is not the only one
         dense = torch.linalg.pinv(M, hermitian=True) @ residual.flatten()
         image, expected = (covariance(one.A_adjoint(u.view_as(residual))) for u in (found, dense))
         assert (image - expected).norm() < 1e-5 * expected.norm()
-        together = model.solve_stationary(covariance, observed - model.A(mean), 1e-9)[i].flatten()
+        together = system_of(model).solve(covariance, observed - model.A(mean), 1e-9)[i].flatten()
         torch.testing.assert_close(found, together, rtol=1e-5, atol=1e-5 * found.abs().max().item())
 
 
@@ -103,28 +112,29 @@ def test_it_takes_a_few_steps(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
     covariance, (make, allowed) = photographs(LARGE), DEGRADATIONS[name]
     degradation = make(LARGE[1:])
     y = observe(degradation, covariance)
-    model, observed = degradation.tangent(torch.full((3, *LARGE), 0.5).double(), y)
+    model, observed = degradation.gaussian(torch.full((3, *LARGE), 0.5).double(), y)
     residual = observed - model.A(torch.full((3, *LARGE), 0.5).double())
-    count, A = 0, model.A
+    count, A = 0, model.operator.forward
 
     def counted(x: Tensor) -> Tensor:
         nonlocal count
         count += 1
         return A(x)
 
-    monkeypatch.setattr(model, "A", counted)
-    u = model.solve_stationary(covariance, residual, LMMSE_TOLERANCE)
+    monkeypatch.setattr(model.operator, "forward", counted)
+    system = system_of(model)
+    u = system.solve(covariance, residual, TOLERANCE)
     assert count <= allowed
-    left = A(covariance(model.A_adjoint(u))) + model.sigma**2 * u - residual
-    assert (left.flatten(1).norm(dim=1) <= 0.02 * residual.flatten(1).norm(dim=1)).all()
+    left = system.whiten(A(covariance(model.A_adjoint(u))) + system.noise(u) - residual)
+    assert (left.flatten(1).norm(dim=1) <= 0.02 * system.whiten(residual).flatten(1).norm(dim=1)).all()
 
 
 @pytest.mark.parametrize("name", ["noise", "luma", "box", "bicubic", "gaussian", "chain"])
 def test_the_observed_spectrum_is_that_of_what_is_seen(name: str) -> None:
     covariance, degradation = photographs(SMALL), DEGRADATIONS[name][0](SMALL[1:])
-    spectrum = degradation.observed_spectrum(covariance.spectrum)
+    spectrum = degradation.operator.spectrum(covariance.spectrum)
     assert spectrum is not None
-    shape = degradation.observed_shape(SMALL)
+    shape = degradation.operator.observed_shape(SMALL)
     units = torch.eye(shape[0] * shape[1] * shape[2]).double().view(-1, *shape)
     basis = dct(units)  # its transpose, unit by unit, and T is orthogonal
     columns = basis.flatten(1).T.reshape(-1, *shape)
@@ -147,9 +157,9 @@ def test_colours_that_never_occur() -> None:
     """A spectrum without variance in some direction, as that of grey pictures, is no division by zero."""
     grey = photographs(SMALL, least=0.0)
     spread = grey.spread.mean((0, 1), keepdim=True).expand_as(grey.spread)
-    covariance = Covariance(grey.directions, grey.weights, spread.contiguous())
+    covariance = LowRank(spread.contiguous(), grey.directions, grey.weights)
     y = observe(degradation := masks(SMALL[1:]), covariance)
-    x = degradation.lmmse(torch.full_like(y, 0.5), covariance, y)
+    x = lmmse(degradation, torch.full_like(y, 0.5), covariance, y)
     torch.testing.assert_close(x[:, 0], x[:, 1], atol=1e-3, rtol=0)
     assert (degradation.A(x) - y).abs().max() < 0.01
 
@@ -159,8 +169,8 @@ def test_channels_that_are_multiples_of_each_other_can_be_inverted() -> None:
     shape = (3, 32, 32)
     spread = photographs(shape).spread.float()
     spread = torch.ones(3, 3, 1, 1) * spread[:1, :1]
-    C = Covariance(spread.new_zeros(0, *shape), spread.new_zeros(0), spread)
+    C = LowRank(spread, spread.new_zeros(0, *shape), spread.new_zeros(0))
     grey = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(0)).expand(1, 3, 32, 32)
     mask = (torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(1)) > 0.3).float()
-    found = Mask(mask).lmmse(torch.zeros_like(grey), C, mask * grey)
+    found = lmmse(Mask(mask), torch.zeros_like(grey), C, mask * grey)
     assert (mask * (found - grey)).square().mean().sqrt() < 0.03

@@ -40,13 +40,17 @@ def dense(prior: GaussianPrior, t: float) -> tuple[Tensor, Tensor]:
     return solved, noise * solved
 
 
+def wiener_of(prior: GaussianPrior) -> Wiener:
+    return Wiener(prior.mean, prior.covariance, SCALE)
+
+
 EXACT = [(0, False, True), (0, True, True), (6, True, True), (6, True, False)]
 
 
 @pytest.mark.parametrize(("rank", "isotropic", "orthogonal"), EXACT)
 def test_closed_form(rank: int, isotropic: bool, orthogonal: bool) -> None:
     prior = prior_of(rank, isotropic, orthogonal)
-    wiener = Wiener(prior, SCALE)
+    wiener = wiener_of(prior)
     w = torch.rand(4, *SHAPE, generator=torch.Generator().manual_seed(1)).double()
     found, error = wiener(w, T)
     for i, t in enumerate(T.tolist()):
@@ -62,7 +66,7 @@ def test_closed_form(rank: int, isotropic: bool, orthogonal: bool) -> None:
 def test_directions_over_a_coloured_rest() -> None:
     """Approximate, but the error it makes is nearly the least, and the one it announces."""
     prior = prior_of(6, isotropic=False)
-    wiener, x = Wiener(prior, SCALE), prior.mean + prior.deviation(3000, torch.Generator().manual_seed(1))
+    wiener, x = wiener_of(prior), prior.mean + prior.deviation(3000, torch.Generator().manual_seed(1))
     e = torch.randn(x.shape, generator=torch.Generator().manual_seed(2)).double()
     for t in T.tolist():
         found, announced = wiener(t * x + (1 - t) * SCALE * e, torch.full((len(x),), t).double())
@@ -73,21 +77,21 @@ def test_directions_over_a_coloured_rest() -> None:
 
 
 def test_draws_have_the_covariance() -> None:
-    wiener, count = Wiener(prior_of(6, isotropic=False), SCALE), 20_000
+    wiener, count = wiener_of(prior_of(6, isotropic=False)), 20_000
     operator = wiener.covariance(0.3)
-    draws = operator.draw(count, torch.Generator().manual_seed(1)).flatten(1)
+    draws = operator.draw(torch.zeros(count, *SHAPE).double(), torch.Generator().manual_seed(1)).flatten(1)
     expected = operator(torch.eye(SIZE).double().view(SIZE, *SHAPE)).flatten(1)
     std = expected.diagonal().sqrt()
     noise = ((std[:, None] * std[None]) ** 2 + expected**2).div(count).sqrt()
     assert ((draws.T @ draws / count - expected) / noise).abs().max() < 6
-    alone = operator.draw(1, generators(6, 1))
-    torch.testing.assert_close(operator.draw(3, generators(5, 3))[1:2], alone)
+    alone = operator.draw(torch.zeros(1, *SHAPE).double(), generators(6, 1))
+    torch.testing.assert_close(operator.draw(torch.zeros(3, *SHAPE).double(), generators(5, 3))[1:2], alone)
 
 
 def test_at_first_it_is_the_covariance_of_images() -> None:
     prior = prior_of(6, isotropic=False)
     x = torch.eye(SIZE).double().view(SIZE, *SHAPE)
-    found = Wiener(prior, SCALE).covariance(0.0)(x)
+    found = wiener_of(prior).covariance(0.0)(x)
     torch.testing.assert_close(found, prior.covariance(x), rtol=0, atol=1e-6)
 
 
@@ -95,7 +99,7 @@ def test_at_first_it_is_the_covariance_of_images() -> None:
 def test_covariance_over_a_coloured_rest(t: float) -> None:
     """Approximate, but close."""
     prior, x = prior_of(6, isotropic=False), torch.eye(SIZE).double().view(SIZE, *SHAPE)
-    found = Wiener(prior, SCALE).covariance(t)(x).flatten(1)
+    found = wiener_of(prior).covariance(t)(x).flatten(1)
     expected = dense(prior, t)[1]
     assert (found - expected).norm() < 0.2 * expected.norm()
     assert found.trace().item() == pytest.approx(expected.trace().item(), rel=0.02)
@@ -104,6 +108,6 @@ def test_covariance_over_a_coloured_rest(t: float) -> None:
 def test_finite_without_noise() -> None:
     prior = prior_of(6, isotropic=False).float()
     w = prior.sample(2)
-    found, error = Wiener(prior, SCALE)(w, torch.ones(2))
+    found, error = wiener_of(prior)(w, torch.ones(2))
     torch.testing.assert_close(found, w, rtol=0, atol=1e-2)
     assert 0 < error[0] < 1e-2

@@ -144,7 +144,7 @@ class Wrong(Swap):
 def registered() -> Iterator[str]:
     operators.register("swap", Swap)
     yield "swap"
-    operators._entries.pop("swap")
+    operators._own.pop("swap")
 
 
 def test_a_new_operator_is_picked_up(registered: str) -> None:

@@ -468,41 +468,6 @@ def test_the_standard_deviation_of_two_channels_keeps_16_bits(tmp_path):
     assert (tifffile.imread(tmp_path / "a.tiff") == 1000).all()
 
 
-class TestMask:
-    def write(self, path: Path, array: np.ndarray) -> Path:
-        Image.fromarray(array).save(path)
-        return path
-
-    def test_white_is_missing(self, tmp_path):
-        missing = RANDOM.integers(0, 2, (6, 9)).astype(bool)
-        mask = image.read_mask(self.write(tmp_path / "m.png", np.where(missing, 255, 0).astype(np.uint8)))
-        assert mask.shape == (1, 6, 9)
-        assert mask.dtype == torch.float32
-        np.testing.assert_array_equal(mask[0].numpy(), ~missing)
-
-    def test_a_blurred_edge_is_cut_at_half(self, tmp_path):
-        path = self.write(tmp_path / "m.png", np.array([[0, 127, 128, 255]], np.uint8))
-        assert image.read_mask(path).tolist() == [[[1, 1, 0, 0]]]
-
-    def test_colour_masks_are_accepted(self, tmp_path):
-        array = np.zeros((2, 2, 3), np.uint8)
-        array[0, 0] = 255
-        assert image.read_mask(self.write(tmp_path / "m.png", array)).tolist() == [[[0, 1], [1, 1]]]
-
-    def test_transparent_is_missing(self, tmp_path):
-        array = np.zeros((1, 2, 4), np.uint8)
-        array[0, 0, 3] = 255
-        assert image.read_mask(self.write(tmp_path / "m.png", array)).tolist() == [[[1, 0]]]
-
-    def test_all_white_is_refused(self, tmp_path):
-        path = self.write(tmp_path / "white.png", np.full((4, 4), 255, np.uint8))
-        with pytest.raises(MaskError, match=r"white\.png: .*Is it inverted\?"):
-            image.read_mask(path)
-
-    def test_all_black_misses_nothing(self, tmp_path):
-        assert image.read_mask(self.write(tmp_path / "m.png", np.zeros((4, 4), np.uint8))).all()
-
-
 class TestWrite:
     @pytest.mark.parametrize("suffix", decoding.SUFFIXES)
     @pytest.mark.parametrize("channels", [1, 3])

@@ -69,8 +69,8 @@ def test_without_an_answer_of_the_network_it_is_the_linear_estimate(task: str) -
     prior = DirectPrior(network(), gaussian(4), task, TASKS[task])
     y, g = observations(prior.degradation, prior), prior.gaussian
     expected = lmmse(prior.degradation, g.mean.expand(3, -1, -1, -1), g.covariance, y, tolerance=1e-5)
-    torch.testing.assert_close(prior.restore(y), expected, rtol=0, atol=2e-3)
-    torch.testing.assert_close(prior.restore(y[1:2])[0], prior.restore(y)[1], rtol=0, atol=1e-3)
+    torch.testing.assert_close(prior.estimate(y), expected, rtol=0, atol=2e-3)
+    torch.testing.assert_close(prior.estimate(y[1:2])[0], prior.estimate(y)[1], rtol=0, atol=1e-3)
 
 
 def test_the_answer_counts_in_units_of_the_linear_error() -> None:
@@ -82,7 +82,7 @@ def test_the_answer_counts_in_units_of_the_linear_error() -> None:
 
     prior = DirectPrior(One(), gaussian(), "superres", units=Units(0.125, 0.2, 0.25))
     y = observations(prior.degradation, prior)
-    torch.testing.assert_close(prior.restore(y) - prior.linear(y), torch.full((3, *SHAPE), 0.125))
+    torch.testing.assert_close(prior.estimate(y) - prior.linear(y), torch.full((3, *SHAPE), 0.125))
 
 
 @pytest.mark.parametrize("task", ["inpaint", "colorize", "superres", "denoise"])
@@ -104,7 +104,7 @@ def test_for_denoising_it_is_the_flow_with_the_same_network() -> None:
     y = observations(prior.degradation, prior)
     expected = flow.denoise(t * y, t)
     assert (expected - prior.linear(y)).abs().max() > 0.005
-    torch.testing.assert_close(prior.restore(y), expected, rtol=0, atol=1e-3)
+    torch.testing.assert_close(prior.estimate(y), expected, rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_round_trip(task: str, options: dict[str, Any], tmp_path: Path) -> None:
     assert named.same(loaded.degradation, prior.degradation)
     assert not any(p.requires_grad for p in loaded.parameters())
     y = observations(prior.degradation, prior)
-    torch.testing.assert_close(loaded.restore(y), prior.restore(y), rtol=0, atol=5e-3)
+    torch.testing.assert_close(loaded.estimate(y), prior.estimate(y), rtol=0, atol=5e-3)
     assert all(v.element_size() <= 2 for k, v in prior.pack().items() if k != "gaussian.steps")
 
 

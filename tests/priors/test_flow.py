@@ -37,12 +37,12 @@ class Velocity(nn.Module):
     def forward(self, z: Tensor, t: Tensor) -> Tensor:
         t_ = t.view(-1, 1, 1, 1)
         w = (z + t_) / 2
-        return 2 * (Wiener(gaussian())(w, t)[0] - w) / (1 - t_) - 1
+        return 2 * (Wiener(gaussian().mean, gaussian().covariance)(w, t)[0] - w) / (1 - t_) - 1
 
 
 class Denoiser(nn.Module):
     def forward(self, w: Tensor, t: Tensor) -> Tensor:
-        return Wiener(gaussian())(w, t)[0]
+        return Wiener(gaussian().mean, gaussian().covariance)(w, t)[0]
 
 
 def forms() -> list[FlowPrior]:
@@ -56,7 +56,7 @@ def forms() -> list[FlowPrior]:
 @pytest.mark.parametrize("prior", forms(), ids=lambda prior: prior.form)
 def test_forms_of_one_flow(prior: FlowPrior) -> None:
     w, t = torch.rand(2, *SHAPE, generator=torch.Generator().manual_seed(1)), torch.tensor([0.2, 0.7])
-    expected = Wiener(gaussian())(w, t)[0]
+    expected = Wiener(gaussian().mean, gaussian().covariance)(w, t)[0]
     torch.testing.assert_close(prior.denoise(w, t), expected, rtol=0, atol=1e-5)
     expected = (expected - w) / (1 - t.view(-1, 1, 1, 1))
     torch.testing.assert_close(prior.velocity(w, t), expected, rtol=0, atol=1e-4)

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from skimage.data import astronaut
 from torch import Tensor
 
 from restora import random
-from restora.degradations import Downsample
+from restora.degradations import Degradation, Downsample
+from restora.metrics import psnr
+from restora.noise import GaussianNoise
+from restora.operators import Luma
 from restora.pictures import colour, image
-from restora.plan import decide
+from restora.plan import decide, finish
 from restora.priors import GANPrior, load_prior
 from restora.runs import batch
-from restora.runs.batch import degrade, restore
+from restora.runs.batch import degrade_items, restore_items
 from restora.runs.items import Item, collect
 from restora.runs.task import Task
-from restora.solvers import LatentMAP
+from restora.solvers import LatentMAP, Solver, Step
 
 SOLVER = LatentMAP(iterations=5, restarts=2)
 DENOISE = Task("denoise", {})
@@ -37,7 +43,7 @@ def prior(tiny: Path) -> GANPrior:
 def run(source: Path, out: Path, task: Task, prior: GANPrior, **options: int) -> dict[str, Item]:
     items = collect([source], out, 0, samples=options.get("samples", 1))
     plan = decide(SOLVER, prior, samples=options.pop("samples", 1), device="cpu")
-    for _ in restore(items, task, plan, **options):
+    for _ in restore_items(items, task, plan, **options):
         pass
     return {item.path.name: item for item in items}
 
@@ -50,7 +56,7 @@ def test_degrade_is_the_degradation_of_the_picture_with_the_file_s_own_noise(
     clean: Path, tmp_path: Path
 ) -> None:
     items = collect([clean], tmp_path / "out", 3)
-    assert [item.status for item in degrade(items, Task("superres", {"sigma": 0.1}))] == ["done"] * 5
+    assert [item.status for item in degrade_items(items, Task("superres", {"sigma": 0.1}))] == ["done"] * 5
     for name in "abcde":
         x = pixels(clean / f"{name}.png")[None]
         y = Downsample(sigma=0.1)(x, random.generators([random.seed_of(name, 3)], 1))
@@ -59,7 +65,7 @@ def test_degrade_is_the_degradation_of_the_picture_with_the_file_s_own_noise(
 
 def test_degrade_keeps_sixteen_bits(clean: Path, tmp_path: Path) -> None:
     image.write(clean / "a.png", torch.full((3, 8, 8), 1234 / 65535), bits=16)
-    list(degrade(collect([clean / "a.png"], tmp_path / "out", 0), Task("superres", {})))
+    list(degrade_items(collect([clean / "a.png"], tmp_path / "out", 0), Task("superres", {})))
     picture = image.read(tmp_path / "out" / "a.png")
     assert picture.bits == 16
     assert (picture.pixels * 65535).round().eq(1234).all()
@@ -87,7 +93,7 @@ def test_results_of_different_files_and_samples_differ(clean: Path, tmp_path: Pa
 
 def test_batches_are_given_back_one_by_one(clean: Path, tmp_path: Path, prior: GANPrior) -> None:
     items = collect([clean], tmp_path / "out", 0)
-    chunks = restore(items, DENOISE, decide(SOLVER, prior, device="cpu"), batch_size=2)
+    chunks = restore_items(items, DENOISE, decide(SOLVER, prior, device="cpu"), batch_size=2)
     assert [item.path.stem for item in next(chunks)] == ["a", "b"]
     assert [item.status for item in items] == ["done", "done", "waiting", "waiting", "waiting"]
     assert [len(chunk) for chunk in chunks] == [2, 1]
@@ -99,7 +105,7 @@ def test_a_batch_has_no_more_pixels_than_it_may(
     run(clean, tmp_path / "all", DENOISE, prior)
     monkeypatch.setattr(batch, "MAX_PIXELS", 2 * 8 * 8 + 1)
     items = collect([clean], tmp_path / "few", 0)
-    chunks = list(restore(items, DENOISE, decide(SOLVER, prior, device="cpu")))
+    chunks = list(restore_items(items, DENOISE, decide(SOLVER, prior, device="cpu")))
     assert [[item.path.stem for item in chunk] for chunk in chunks] == [["a", "b"], ["c", "d"], ["e"]]
     for name in "abcde":
         few, all_ = (colour.to_uint8(pixels(tmp_path / x / f"{name}.png")).int() for x in ("few", "all"))
@@ -114,7 +120,9 @@ def test_pixels_of_a_batch_are_those_of_the_restorations(
     (tmp_path / "in" / "aa.png").write_bytes(b"not an image")
     monkeypatch.setattr(batch, "MAX_PIXELS", 4 * (36 + 18))
     items = collect([tmp_path / "in"], tmp_path / "out", 0)
-    chunks = [[x.path.stem for x in c] for c in restore(items, Task("superres", {"scale": 2}), decide("tv"))]
+    chunks = [
+        [x.path.stem for x in c] for c in restore_items(items, Task("superres", {"scale": 2}), decide("tv"))
+    ]
     assert chunks == [["a", "aa", "b"], ["c"], ["d"], ["e"]]
     assert [item.status for item in items] == ["done", "failed", "done", "done", "done", "done"]
 
@@ -155,11 +163,28 @@ def same_result(one: Path, two: Path, task: Task, prior: GANPrior, out: Path) ->
     return torch.equal(pixels(out / "1" / "a.png"), pixels(out / "2" / "a.png"))
 
 
-def test_grey_file_for_a_colour_task(tmp_path: Path, prior: GANPrior) -> None:
+def test_a_grey_file_is_the_luma_of_a_colour_image(tmp_path: Path, prior: GANPrior) -> None:
     grey = torch.rand(1, 8, 8, generator=torch.Generator().manual_seed(0))
-    image.write(tmp_path / "grey" / "a.png", grey)
-    image.write(tmp_path / "rgb" / "a.png", grey.expand(3, -1, -1))
-    assert same_result(tmp_path / "grey", tmp_path / "rgb", DENOISE, prior, tmp_path / "out")
+    image.write(tmp_path / "grey" / "a.png", grey, bits=16)
+    item = run(tmp_path / "grey", tmp_path / "out", DENOISE, prior)["a.png"]
+    found = pixels(tmp_path / "out" / "a.png")
+    assert found.shape == (1, 8, 8)
+    y = pixels(tmp_path / "grey" / "a.png")[None]
+    degradation = Degradation(Luma(), GaussianNoise(0.1))
+    result = finish(decide(SOLVER, prior, device="cpu").run(y, degradation, [item.seed]))
+    torch.testing.assert_close(found, colour.luma(result.image[0]), rtol=0, atol=1e-4)
+
+
+def test_noise_of_a_grey_photo(tmp_path: Path) -> None:
+    """Taken for three channels with noise of their own, it is hardly removed: 24 dB."""
+    truth = colour.luma(torch.from_numpy(astronaut()[:128, 160:288]).permute(2, 0, 1) / 255)
+    noisy = truth + 0.1 * torch.randn(truth.shape, generator=torch.Generator().manual_seed(0))
+    image.write(tmp_path / "a.png", noisy)
+    items = collect([tmp_path / "a.png"], tmp_path / "out", 0)
+    plan = decide(images=(3, 128, 128), device="cpu")
+    for _ in restore_items(items, DENOISE, plan):
+        pass
+    assert psnr(pixels(tmp_path / "out" / "a.png")[None], truth[None]) > 27.5
 
 
 def test_colour_file_for_colorize_counts_as_its_luma(tmp_path: Path, prior: GANPrior) -> None:
@@ -241,9 +266,26 @@ def test_full_disk_fails_that_file_alone(
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "c.png", "d.png", "e.png"]
 
 
+@dataclass(frozen=True)
+class Root(Solver):
+    """A dark picture has none."""
+
+    def steps(self, y: Tensor, *rest: object) -> Iterator[Step]:
+        yield Step(1, 1, (y - 0.1 * (y.mean((1, 2, 3), keepdim=True) < 0.1)).sqrt(), torch.zeros(len(y)))
+
+
+def test_a_result_that_is_not_finite_fails_that_file_alone(clean: Path, tmp_path: Path) -> None:
+    image.write(clean / "b.png", torch.zeros(3, 8, 8))
+    items = collect([clean], tmp_path / "out", 0)
+    list(restore_items(items, DENOISE, decide(Root(), device="cpu")))
+    assert [item.status for item in items] == ["done", "failed", "done", "done", "done"]
+    assert "method 'Root': the result has NaN or infinite values" in items[1].facts["error"]
+    assert not items[1].pictures[0].exists()
+
+
 def test_degrade_goes_on_after_a_file_that_does_not_fit(clean: Path, tmp_path: Path) -> None:
     image.write(clean / "b.png", torch.rand(3, 9, 9))
-    items = list(batch.degrade(collect([clean], tmp_path / "out", 0), Task("superres", {})))
+    items = list(batch.degrade_items(collect([clean], tmp_path / "out", 0), Task("superres", {})))
     assert [item.status for item in items] == ["done", "failed", "done", "done", "done"]
     assert "divide by 4, got 9x9" in items[1].facts["error"]
 

@@ -12,11 +12,16 @@ from restora.degradations import AdditiveNoise, Mask, Quantize, degradations, na
 from restora.errors import MaskError, OptionError, RestoraError, ShapeError, UnknownNameError
 from restora.pictures import image
 from restora.pictures.file import File
+from restora.pictures.image import Picture
 from restora.plan import decide
 from restora.runs.task import Task
 
 MASK = torch.zeros(1, 8, 8)
 MASK[:, 2:4, 3:6] = 1  # as a file: white where missing
+
+
+def blank(height: int, width: int) -> Picture:
+    return Picture(torch.zeros(3, height, width))
 
 
 def mask_file(path: Path, missing: torch.Tensor = MASK) -> Path:
@@ -44,7 +49,7 @@ def test_facts_have_the_defaults_too() -> None:
 
 def test_mask_file_is_white_where_missing(tmp_path: Path) -> None:
     task = Task("inpaint", {"mask": mask_file(tmp_path / "mask.png")})
-    pictures = task.pictures(tmp_path / "any.png", (8, 8))
+    pictures = task.pictures(tmp_path / "any.png", blank(8, 8))
     assert torch.equal(pictures["mask"], 1 - MASK[None])
     degradation = task.degradation([pictures, pictures])
     assert degradation.A(torch.ones(2, 3, 8, 8)).sum() == 2 * 3 * (64 - 6)
@@ -55,7 +60,7 @@ def test_each_picture_has_its_mask_of_a_folder(tmp_path: Path) -> None:
     mask_file(tmp_path / "masks" / "a.png")
     mask_file(tmp_path / "masks" / "b.PNG", MASK.mT)
     task = Task("inpaint", {"mask": tmp_path / "masks"})
-    pictures = [task.pictures(Path(f"in/{name}.jpg"), (8, 8)) for name in "ab"]
+    pictures = [task.pictures(Path(f"in/{name}.jpg"), blank(8, 8)) for name in "ab"]
     degradation = task.degradation(pictures)
     assert isinstance(degradation, Mask)
     assert torch.equal(degradation.mask, 1 - torch.stack([MASK, MASK.mT]))
@@ -63,7 +68,7 @@ def test_each_picture_has_its_mask_of_a_folder(tmp_path: Path) -> None:
 
 
 def test_hole_is_half_of_each_side() -> None:
-    mask = Task("inpaint", {}, hole="center").pictures(Path("a.png"), (8, 12))["mask"]
+    mask = Task("inpaint", {}, hole="center").pictures(Path("a.png"), blank(8, 12))["mask"]
     assert (mask == 0).nonzero()[:, 2:].unique(dim=0).tolist() == [
         [r, c] for r in range(2, 6) for c in range(3, 9)
     ]
@@ -73,7 +78,7 @@ def test_hole_is_half_of_each_side() -> None:
     ("options", "hole", "came"), [({}, None, "neither"), ({"mask": Path("m.png")}, "center", "both")]
 )
 def test_mask_or_hole(options: dict[str, Any], hole: str | None, came: str) -> None:
-    with pytest.raises(OptionError, match=f"either --mask FILE.DIR or --hole center.*text, got {came}"):
+    with pytest.raises(OptionError, match=f"either --mask FILE.DIR.alpha or --hole center, got {came}"):
         Task("inpaint", options, hole=hole)
 
 
@@ -81,12 +86,12 @@ def test_mask_or_hole(options: dict[str, Any], hole: str | None, came: str) -> N
 def test_a_named_mask_is_the_same_for_all_who_name_it(hole: str) -> None:
     options = {"hole": hole, "hole_seed": 3}
     task = Task("inpaint", {"hole_seed": 3, "sigma": 0.1}, hole=hole)
-    mask = task.pictures(Path("a.png"), (16, 12))["mask"]
-    assert torch.equal(task.pictures(Path("b.jpg"), (16, 12))["mask"], mask)
+    mask = task.pictures(Path("a.png"), blank(16, 12))["mask"]
+    assert torch.equal(task.pictures(Path("b.jpg"), blank(16, 12))["mask"], mask)
     built = named.build("inpaint", (16, 12), options)
     assert isinstance(built, Mask)
     assert torch.equal(built.mask, mask)
-    assert task.pictures(Path("a.png"), (17, 12))["mask"].shape == (1, 1, 17, 12)
+    assert task.pictures(Path("a.png"), blank(17, 12))["mask"].shape == (1, 1, 17, 12)
     share = {"missing": 0.5} if hole == "pixels" else {}
     assert task.facts() == {"task": "inpaint", "sigma": 0.1, **share, **options}
     assert named.options(built) == {"sigma": 0.0, **share, **options}
@@ -129,9 +134,9 @@ def test_mask_that_is_missing_or_of_another_size(tmp_path: Path) -> None:
     mask_file(tmp_path / "masks" / "a.png")
     task = Task("inpaint", {"mask": tmp_path / "masks"})
     with pytest.raises(MaskError, match=r"b\.png: no mask for it in .*masks; expected .*masks.b\.png"):
-        task.pictures(Path("b.png"), (8, 8))
+        task.pictures(Path("b.png"), blank(8, 8))
     with pytest.raises(MaskError, match=r"a\.png: the mask is 8x8 but a\.jpg is 12x8; expected the same"):
-        task.pictures(Path("a.jpg"), (8, 12))
+        task.pictures(Path("a.jpg"), blank(8, 12))
 
 
 @pytest.mark.parametrize(
@@ -173,7 +178,7 @@ def test_the_images_behind_files(tmp_path: Path) -> None:
 
 def test_one_mask_for_all_where_they_are_the_same() -> None:
     task, other = Task("inpaint", {}, hole="center"), {"mask": torch.ones(1, 1, 8, 8)}
-    own = task.pictures(Path("a.png"), (8, 8))
+    own = task.pictures(Path("a.png"), blank(8, 8))
     assert len(task.degradation([own, own, own]).mask) == 1
     assert len(task.degradation([own, other, own]).mask) == 3
 

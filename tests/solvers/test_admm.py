@@ -24,6 +24,7 @@ from restora.priors import DictionaryPrior, load_prior
 from restora.random import generators
 from restora.solvers import TV, LowRank, Solver, Sparse, Step, solvers
 from restora.solvers.admm import ADMM
+from restora.solvers.kind import OTHER
 
 METHODS = [TV, LowRank, Sparse]
 
@@ -104,7 +105,7 @@ def test_more_noise_needs_no_other_weight(method: type[ADMM]) -> None:
         x, y = observe(AdditiveNoise(sigma))
         found = [
             psnr(
-                run(method(weight=factor * method.best[AdditiveNoise]["weight"]), y, AdditiveNoise(sigma)).x,
+                run(method(weight=factor * method.best["gaussian"]["weight"]), y, AdditiveNoise(sigma)).x,
                 x,
             )
             for factor in (0.6, 1, 1.6)
@@ -116,8 +117,8 @@ def test_more_noise_needs_no_other_weight(method: type[ADMM]) -> None:
 def test_settings(method: type[ADMM]) -> None:
     degradation = Downsample(4)
     assert method(iterations=3).settled(degradation).iterations == 3
-    assert method().settled(degradation).weight == method.best[Downsample]["weight"]
-    assert method().settled(Half()).weight == method.best[Degradation]["weight"]
+    assert method().settled(degradation).weight == method.best["reduction"]["weight"]
+    assert method().settled(Half()).weight == method.best[OTHER]["weight"]
     for name in ("weight", "penalty", "iterations"):
         with pytest.raises(
             OptionError, match=rf"^{name}: expected .* or 'auto' .*, got 0; the default is 'auto'"

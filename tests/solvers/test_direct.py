@@ -54,7 +54,7 @@ def test_another_task_or_setting_is_refused() -> None:
     )
     with pytest.raises(PairingError, match=text):
         restora.restore(y, AdditiveNoise(0.1), prior=prior)
-    with pytest.raises(PairingError, match=r"this is superres \(sigma=0.0, scale=4, kernel=box\)"):
+    with pytest.raises(PairingError, match=r"this is superres \(scale=4, kernel=box, sigma=0.0\)"):
         restora.restore(y[..., :4, :4], Downsample(), prior=prior)
     with pytest.raises(PairingError, match=r"inpaint \(sigma=0.0, hole=center\) alone, and this is inpaint"):
         restora.restore(y, Mask.center((16, 16), 4), prior=direct("inpaint"))

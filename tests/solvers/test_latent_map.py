@@ -15,6 +15,7 @@ from restora.random import generators
 from restora.restoration import restore
 from restora.solvers import LatentMAP
 from restora.solvers.finish import Finish, project, smooth
+from restora.solvers.latent_search import importance
 
 DEGRADATIONS: dict[str, Degradation] = {
     "inpaint": Mask.center((8, 8)),
@@ -59,7 +60,7 @@ def test_finds_the_closed_form(prior: GANPrior, name: str, lambda_d: float, lamb
 def test_weights_pixels_near_the_hole(prior: GANPrior) -> None:
     mask, solver = Mask.center((8, 8)), replace(EXACT, window=3)
     y = mask.A(torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)))
-    z = closed_form(prior, mask, y, solver, mask.importance(y, 3))
+    z = closed_form(prior, mask, y, solver, importance(y, mask, 3))
     found = restore(y, mask, method=solver, prior=prior)
     torch.testing.assert_close(found.image, prior.generate(z).clamp(0, 1), atol=2e-3, rtol=0)
     plain = restore(y, mask, method=EXACT, prior=prior)

@@ -14,11 +14,10 @@ import restora
 from restora.align import astronaut
 from restora.bench.method import LEFT_OUT, all_usable
 from restora.degradations import AdditiveNoise, Blur, Degradation, Downsample, Mask, Poisson, Quantize
-from restora.degradations.anscombe import destabilize, stabilize
 from restora.errors import OptionError, PackageError, PairingError
 from restora.metrics import psnr
 from restora.random import generators
-from restora.solvers import NLMeans, OpenCV, RichardsonLucy, Solver, Wavelet, Wiener, solvers
+from restora.solvers import NLMeans, OpenCV, RichardsonLucy, Solver, Wavelet, WienerDeconvolution, solvers
 
 PACKAGES = {"wavelet": "pywt", "bm3d": "bm3d"}
 SPOTS = (torch.rand(64, 64, generator=torch.Generator().manual_seed(0)) < 0.5).float()
@@ -105,7 +104,7 @@ def test_a_hole_takes_the_colour_around_it_and_the_rest_stays() -> None:
     assert torch.equal(image(OpenCV(), y, TASKS["inpaint"])[kept], y[kept])
 
 
-@pytest.mark.parametrize("solver", [Wiener(balance=1e-3), RichardsonLucy(iterations=200)])
+@pytest.mark.parametrize("solver", [WienerDeconvolution(balance=1e-3), RichardsonLucy(iterations=200)])
 @pytest.mark.parametrize("boundary", ["reflect", "circular"])
 def test_a_weak_blur_is_undone_up_to_the_border(
     solver: Solver, boundary: Literal["reflect", "circular"]
@@ -122,11 +121,13 @@ def test_a_weak_blur_is_undone_up_to_the_border(
 def test_photons_are_made_white_and_taken_back(read_out: float) -> None:
     photons, x = Poisson(30.0, sigma=read_out), torch.tensor([0.1, 0.3, 1.0]).view(3, 1, 1, 1)
     y = photons(x.expand(3, 1, 500, 500), generators(0, 3))
-    f, white = stabilize(y, photons)
-    torch.testing.assert_close(f.flatten(1).std(1) / white.sigma, torch.ones(3), rtol=0.05, atol=0)
+    stabilizer = photons.noise.stabilizer
+    assert stabilizer is not None
+    f = stabilizer.forward(y)
+    torch.testing.assert_close(f.flatten(1).std(1) / stabilizer.deviation, torch.ones(3), rtol=0.05, atol=0)
     mean = f.mean((1, 2, 3), keepdim=True)
-    torch.testing.assert_close(destabilize(mean, photons), x, rtol=0, atol=2e-3)
-    counts = (mean / white.sigma).square() / 4
+    torch.testing.assert_close(stabilizer.inverse(mean), x, rtol=0, atol=2e-3)
+    counts = (mean / stabilizer.deviation).square() / 4
     assert ((counts - 3 / 8 - (30 * read_out) ** 2) / 30 < x - 4e-3).all()  # the plain inverse
 
 
@@ -153,7 +154,7 @@ def test_without_the_package(name: str, package: str, monkeypatch: pytest.Monkey
         (NLMeans, "distance", 0),
         (OpenCV, "radius", 0),
         (RichardsonLucy, "iterations", 0),
-        (Wiener, "balance", 0),
+        (WienerDeconvolution, "balance", 0),
         (Wavelet, "wavelet", "fourier"),
     ],
 )

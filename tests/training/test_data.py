@@ -13,7 +13,7 @@ from PIL import Image
 
 from restora.errors import DataError
 from restora.pictures import image
-from restora.training.data import Batches, Crops, centres, fit, load, load_whole, members
+from restora.training.data import Batches, Crops, centres, load, load_whole, members, to_square
 
 
 def png(level: int, size: tuple[int, int] = (8, 8)) -> bytes:
@@ -147,28 +147,28 @@ class TestSources:
 class TestFit:
     def test_what_fits_is_untouched(self):
         pixels = torch.rand(3, 8, 8)
-        assert torch.equal(fit(pixels, 8), pixels)
+        assert torch.equal(to_square(pixels, 8), pixels)
 
     @pytest.mark.parametrize(("height", "width", "top", "left"), [(8, 13, 0, 2), (12, 8, 2, 0)])
     def test_the_centre_square_is_taken(self, height, width, top, left):
         pixels = torch.rand(3, height, width)
-        assert torch.equal(fit(pixels, 8), pixels[:, top : top + 8, left : left + 8])
+        assert torch.equal(to_square(pixels, 8), pixels[:, top : top + 8, left : left + 8])
 
     def test_scaling_down_averages(self):
         checks = (torch.arange(64)[:, None] + torch.arange(64)) % 2
-        assert (fit(checks[None].float(), 16) - 0.5).abs().max() < 0.02
+        assert (to_square(checks[None].float(), 16) - 0.5).abs().max() < 0.02
 
     @pytest.mark.parametrize("size", [5, 40])
     def test_values_stay_in_range(self, size):
         edge = (torch.arange(16) > 7).float().expand(1, 16, 16)
-        scaled = fit(edge, size)
+        scaled = to_square(edge, size)
         assert scaled.shape == (1, size, size)
         assert scaled.min() == 0
         assert scaled.max() == 1
 
     def test_mirror_symmetry(self):
         pixels = torch.rand(1, 17, 17)
-        torch.testing.assert_close(fit(pixels.flip(-1), 6), fit(pixels, 6).flip(-1))
+        torch.testing.assert_close(to_square(pixels.flip(-1), 6), to_square(pixels, 6).flip(-1))
 
 
 IMAGES = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (10, 3, 6, 7), dtype=np.uint8))

@@ -74,7 +74,7 @@ def test_a_run_that_stops_continues() -> None:
         first.step(0.0)
     state = first.state()
     first.step(0.0)  # does not reach the state
-    second.restore(state)
+    second.load_state(state)
     for _ in range(4):
         second.step(0.0)
     assert torch.equal(whole.atoms, second.atoms)

@@ -12,7 +12,8 @@ from restora.degradations import AdditiveNoise, Mask, degradations
 from restora.errors import OptionError
 from restora.priors import GANPrior, load_prior
 from restora.training import checkpoint, loop
-from restora.training.encoder import EncoderConfig, EncoderTrainer, fitting, observe
+from restora.training.encoder import EncoderConfig, EncoderTrainer
+from restora.training.observations import fitting, observe
 
 SETTINGS: dict[str, Any] = {
     "width": 8,
@@ -70,7 +71,7 @@ def test_a_resumed_run_is_the_run_itself(config: EncoderConfig, tmp_path: Path) 
         first.step(0.5)
     checkpoint.save(tmp_path / "c", first.state())
     second = EncoderTrainer(config, images(config))
-    second.restore(checkpoint.load(tmp_path / "c"))
+    second.load_state(checkpoint.load(tmp_path / "c"))
     for _ in range(2):
         second.step(0.5)
     for name in ("encoder", "average"):

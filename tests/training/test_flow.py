@@ -62,11 +62,13 @@ def test_at_first_it_is_the_linear_denoiser() -> None:
 
 def test_the_rate_rises_and_falls() -> None:
     trainer = FlowTrainer(FlowConfig(**SETTINGS | {"warmup": 16, "decay_from": 0.5}), images())
-    rates = []
+    rates, muon_rates = [], []
     for done in (0.0, 0.5, 0.75, 1.0):
         trainer.step(done)
         rates.append(trainer.adam.param_groups[0]["lr"])
+        muon_rates.append(trainer.muon.param_groups[0]["lr"])
     assert rates == pytest.approx([5e-4, 1e-3, 5e-4, 0])
+    assert muon_rates == pytest.approx([3.5e-3, 7e-3, 3.5e-3, 0])
 
 
 def test_the_average_follows_slowly() -> None:
@@ -92,12 +94,14 @@ def test_a_resumed_run_is_the_run_itself(tmp_path: Path, monkeypatch: pytest.Mon
     checkpoint.save(tmp_path / "c", first.state())
     second = FlowTrainer(CONFIG, images())
     monkeypatch.setattr("restora.training.network.GaussianTrainer", None)  # it is in the checkpoint
-    second.restore(checkpoint.load(tmp_path / "c"))
+    second.load_state(checkpoint.load(tmp_path / "c"))
     for _ in range(3):
         second.step(0.0)
     one, two = whole.state(), second.state()
     for name in ("network", "average", "gaussian"):
         assert [key for key, value in one[name].items() if not torch.equal(two[name][key], value)] == []
+    for p, q in zip(whole.muon.param_groups[0]["params"], second.muon.param_groups[0]["params"], strict=True):
+        assert torch.equal(whole.muon.state[p]["momentum"], second.muon.state[q]["momentum"])
     assert whole.check() == second.check()
 
 
@@ -127,13 +131,13 @@ def test_divergence_is_seen() -> None:
 def test_other_settings_and_data_are_refused_on_resume() -> None:
     state = FlowTrainer(CONFIG, images()).state()
     with pytest.raises(TrainingError, match="blocks"):
-        FlowTrainer(FlowConfig(**SETTINGS | {"blocks": 1}), images()).restore(state)
+        FlowTrainer(FlowConfig(**SETTINGS | {"blocks": 1}), images()).load_state(state)
     with pytest.raises(TrainingError, match="data"):
-        FlowTrainer(CONFIG, images(39)).restore(state)
+        FlowTrainer(CONFIG, images(39)).load_state(state)
 
 
 def test_bad_settings_and_data() -> None:
-    for name, value in {"channels": 17, "width": 5, "blocks": 0, "rate": -1, "decay_from": 2}.items():
+    for name, value in {"channels": 17, "width": 5, "blocks": 0, "rate": -1, "muon_rate": -1}.items():
         with pytest.raises(OptionError, match=f"^{name}: expected"):
             FlowConfig(**SETTINGS | {name: value})
     with pytest.raises(DataError, match="7 images to train on; it takes at least 8"):

@@ -66,7 +66,7 @@ def test_a_resumed_run_is_the_run_itself(tmp_path: Path) -> None:
         first.step(0.0)
     checkpoint.save(tmp_path / "c", first.state())
     second = DCGANTrainer(CONFIG, images())
-    second.restore(checkpoint.load(tmp_path / "c"))
+    second.load_state(checkpoint.load(tmp_path / "c"))
     for _ in range(3):
         second.step(0.0)
     for name in ("generator", "discriminator", "average"):
@@ -78,7 +78,7 @@ def test_a_resumed_run_is_the_run_itself(tmp_path: Path) -> None:
 def test_other_settings_are_refused_on_resume() -> None:
     state = DCGANTrainer(CONFIG, images()).state()
     with pytest.raises(TrainingError, match="latent"):
-        DCGANTrainer(DCGANConfig(**{**SETTINGS, "latent": 5}), images()).restore(state)
+        DCGANTrainer(DCGANConfig(**{**SETTINGS, "latent": 5}), images()).load_state(state)
 
 
 def test_divergence_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_a_run_that_stops_continues(tmp_path: Path) -> None:
         whole.step(0.0)
     for _ in range(6):
         first.step(0.0)
-    second.restore(first.state())
+    second.load_state(first.state())
     while second.images_seen < second.length:
         second.step(0.0)
     for name, value in whole.prior().state_dict().items():

@@ -51,7 +51,7 @@ def test_a_resumed_table_is_the_table_itself(config: LookupConfig, tmp_path: Pat
     first.step(0.0)
     checkpoint.save(tmp_path / "c", first.state())
     second = LookupTrainer(config, IMAGES)
-    second.restore(checkpoint.load(tmp_path / "c"))
+    second.load_state(checkpoint.load(tmp_path / "c"))
     for _ in range(4):
         second.step(0.0)
     for name in lookup.TENSORS:

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         with progress() as bar:
             line = bar.add_task(f"degrade: {task.name}", total=len(todo))
-            for item in batch.degrade(todo, task):
+            for item in batch.degrade_items(todo, task):
                 finished.append(item)
                 bar.advance(line)
     finally:

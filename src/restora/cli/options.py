@@ -10,16 +10,22 @@ from dataclasses import MISSING, Field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from restora.degradations import degradations
-from restora.degradations.named import AUTO, option_fields
+from restora.degradations import NamedDegradation, degradations
+from restora.degradations.named import AUTO, HOLE_OPTIONS, option_fields
 from restora.errors import OptionError, RestoraError
 from restora.options import number, options, parse, show, span, words
 from restora.pictures.decoding import MAX_PIXELS
+from restora.pictures.masks import ALPHA, Reading
 from restora.runs.task import Task
 from restora.solvers import Solver, solvers
 
-MASK_HELP = "a picture, white where pixels are missing; or a folder with one of the same name for each input"
+MASK_HELP = (
+    "a picture, white where pixels are missing, or a copy of the input with strokes painted over them; a "
+    "folder with one of the same name for each input; or 'alpha': the transparent parts of the input"
+)
+HOLE_HELP = "in place of a mask: center, half of each side"
 AUTO_HELP = "; auto, of denoise: as found in each picture"
+READING = tuple(entry.name for entry, _ in options(Reading))
 T = TypeVar("T")
 Owners = dict[str, tuple[Field[Any], Any]]
 
@@ -44,15 +50,19 @@ def max_pixels(args: argparse.Namespace) -> int:
     return round(args.max_megapixels * 1e6)
 
 
-def add_task(parser: argparse.ArgumentParser) -> None:
-    """One option for each field of each registered degradation, in a group for each task."""
+def add_task(parser: argparse.ArgumentParser, experiments: bool = True) -> None:
+    """One option for each field of each registered degradation, in a group for each task. Without
+    `experiments`, the only hole is the central one."""
     table = _task_options()
     for task in degradations.names():
         names = [name for name, owners in table.items() if list(owners) == [task]]
         if names:
             group = parser.add_argument_group(f"options of --task {task}")
             for name in names:
-                _add_option(group, name, table[name])
+                if experiments or name not in HOLE_OPTIONS:
+                    _add_option(group, name, table[name])
+                elif name == "hole":
+                    group.add_argument("--hole", type=_central, metavar="center", help=HOLE_HELP)
     group = parser.add_argument_group("options of several tasks")
     for name, owners in table.items():
         if len(owners) > 1:
@@ -63,18 +73,40 @@ def _task_options() -> dict[str, Owners]:
     """name of an option -> the tasks that have it, and their fields with the types."""
     table: dict[str, Owners] = {}
     for task, cls in degradations:
-        for name, entry in option_fields(cls).items():
+        for name, entry in _fields(cls).items():
             table.setdefault(name, {})[task] = entry
     return table
+
+
+def _fields(cls: type[NamedDegradation]) -> dict[str, tuple[Field[Any], Any]]:
+    """The options of a task; how masks are read are among them, where it has one."""
+    found = option_fields(cls)
+    reading = {entry.name: (entry, hint) for entry, hint in options(Reading)} if "mask" in found else {}
+    return found | reading
 
 
 def _add_option(group: argparse._ArgumentGroup, name: str, owners: Owners) -> None:
     item = next(iter(owners.values()))[0]
     if item.metadata.get("per_image"):
-        group.add_argument(flag(name), type=Path, metavar="FILE|DIR", help=MASK_HELP)
+        group.add_argument(flag(name), type=_source, metavar="FILE|DIR|alpha", help=MASK_HELP)
         return
     text = _help(owners) + (AUTO_HELP if name == "sigma" else "")
     group.add_argument(flag(name), metavar=metavar(*(hint for _, hint in owners.values())), help=text)
+
+
+def _source(text: str) -> Path | str:
+    """Where masks come from."""
+    return ALPHA if text == ALPHA else Path(text)
+
+
+def _central(text: str) -> str:
+    """The one hole that is not for experiments alone."""
+    if text != "center":
+        raise OptionError(
+            f"--hole {text}: expected center; other holes are for experiments, in degrade and bench. Paint "
+            "what is missing white on a black picture of the same size, and give it as --mask"
+        )
+    return text
 
 
 def _help(owners: Owners) -> str:
@@ -144,17 +176,19 @@ def spoken(error: RestoraError, args: argparse.Namespace) -> str:
 
 def make_task(args: argparse.Namespace) -> Task:
     """The Task that the options describe. An option of another task is an error, never ignored."""
-    own = option_fields(degradations.get(args.task))
+    own = _fields(degradations.get(args.task))
     table, given = _task_options(), {}
     for name in table:
-        text = getattr(args, name)
+        text = getattr(args, name, None)
         if text is None:
             continue
         if name not in own:
             owners = ", ".join(table[name])
             raise OptionError(f"{flag(name)} is an option of {owners}; task {args.task!r} has no such option")
-        given[name] = text if (name, text) == ("sigma", AUTO) else _value(text, *own[name])
-    return Task(args.task, given, given.pop("hole", None), max_pixels(args))
+        is_word = (name, text) in (("sigma", AUTO), ("mask", ALPHA))
+        given[name] = text if is_word else _value(text, *own[name])
+    reading = Reading(**{name: given.pop(name) for name in READING if name in given})
+    return Task(args.task, given, given.pop("hole", None), max_pixels(args), reading)
 
 
 def add_solver(parser: argparse.ArgumentParser) -> None:

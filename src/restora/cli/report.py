@@ -22,8 +22,10 @@ def progress() -> Progress:
 
 
 def summary(items: Sequence[Item], manifest: Manifest, as_json: bool) -> int:
-    """Print what became of the items; failures by name. The exit code: 1 if any failed, else 0."""
+    """Print what became of the items: notes, failures by name. The exit code: 1 if any failed, else 0."""
     counts = Counter(item.status for item in items)
+    for text in dict.fromkeys(text for item in items for text in item.notes):
+        tell(f"note: {text}")
     failed = [item for item in items if item.status == "failed"]
     for item in failed:
         tell(f"failed: {item.path}: {item.facts['error']}")

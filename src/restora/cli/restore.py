@@ -27,9 +27,9 @@ from restora.runs import batch
 from restora.runs import items as files
 from restora.runs.items import Item
 from restora.runs.manifest import Manifest
-from restora.runs.tiles import OVERLAP, TILE
 from restora.runs.trace import Trace
 from restora.solvers import Step
+from restora.tiles import OVERLAP, TILE
 
 EXAMPLES = """examples:
   restora restore grey.png -o out --task colorize
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="do again what an earlier run did")
     add("--trace", action="store_true", help="also write STEM-trace.webp: the search, animated")
     add("--json", action="store_true", help="print the manifest to stdout")
-    add_task(parser)
+    add_task(parser, experiments=False)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
     manifest = Manifest(args.output, settings, args.overwrite)
     todo = manifest.todo(items)
     with _Watch(f"{plan.method}: {task.name}", len(todo), args.trace) as watch:
-        for chunk in batch.restore(todo, task, plan, batch_size=args.batch_size, watch=watch.step):
+        for chunk in batch.restore_items(todo, task, plan, batch_size=args.batch_size, watch=watch.step):
             watch.finished(chunk)
             manifest.record(chunk)
     return summary(items, manifest, args.json)

@@ -1,7 +1,8 @@
 """Degradations: an operator and noise. A task with a name: one class in a file here, and one line below."""
 
-from restora.degradations.base import Degradation, lmmse, system_of, whitened
+from restora.degradations.base import Degradation, system_of
 from restora.degradations.general import Chain, LinearDegradation, from_physics
+from restora.degradations.linear import lmmse, whitened
 from restora.degradations.mask import Mask
 from restora.degradations.task import NamedDegradation
 from restora.degradations.tasks import (
@@ -17,7 +18,7 @@ from restora.degradations.tasks import (
 from restora.noise.level import estimate_sigma
 from restora.registry import Registry
 
-degradations: Registry[type[NamedDegradation]] = Registry("task")
+degradations: Registry[type[NamedDegradation]] = Registry("task", "restora.degradations")
 degradations.register("inpaint", Mask)
 degradations.register("colorize", Grayscale)
 degradations.register("superres", Downsample)

@@ -17,13 +17,13 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from restora.gaussian.covariance import Covariance, Diagonal, Isotropic, Stationary, as_covariance
+from restora.gaussian.covariance import Covariance, Isotropic, Stationary, as_covariance
 from restora.gaussian.system import System
 from restora.noise.base import Noise
 from restora.noise.gaussian import GaussianNoise
-from restora.operators.base import Operator, as_tensor, divide
+from restora.operators.arithmetic import as_tensor, divide
+from restora.operators.base import Operator
 from restora.operators.composition import compose
-from restora.operators.gain import Gain
 from restora.operators.masking import Masking
 from restora.random import Generators
 
@@ -116,7 +116,8 @@ class Degradation(nn.Module):
         C = as_covariance(covariance)
         if self._by_values(C):
             return self._posterior(x_hat, C, y)
-        return lmmse(self, x_hat, C, y, tolerance=tolerance, system=system)
+        model, z = self.gaussian(x_hat, y)
+        return self.project((system or system_of(model)).mean(C, x_hat, z, tolerance), y)
 
     @final
     def draw(
@@ -223,35 +224,7 @@ class Degradation(nn.Module):
         return x + self.operator.adjoint(divide(wanted - u, as_tensor(self.operator.gram, u)))
 
 
-def lmmse(
-    degradation: Degradation,
-    mean: Tensor,
-    covariance: Covariance,
-    y: Tensor,
-    *,
-    tolerance: float | None = None,
-    system: System | None = None,
-) -> Tensor:
-    """The linear estimate of least mean square error: E[x | y] for x ~ N(mean, C), where the Gaussian that
-    stands for the degradation takes its place, and then `project`. Arguments as in `condition`."""
-    model, z = degradation.gaussian(mean, y)
-    found = (system or system_of(model)).mean(covariance, mean, z, tolerance)
-    return degradation.project(found, y)
-
-
 def system_of(model: Degradation, runs: int = 1) -> System:
     """The system of a `linear` degradation. runs: so many rows of a batch are of one image."""
     assert isinstance(model.noise, GaussianNoise)
     return System(model.operator, model.noise.N, runs)
-
-
-def whitened(model: Degradation, y: Tensor) -> tuple[Degradation, Tensor]:
-    """A `linear` degradation with noise that differs from value to value, and its observation, in units in
-    which all values have the least of it."""
-    assert isinstance(model.noise, GaussianNoise)
-    N = model.noise.N
-    if not isinstance(N, Diagonal):
-        return model, y
-    least = N.values.min().sqrt()
-    gain = least * N.values.rsqrt()
-    return Degradation(compose(model.operator, Gain(gain)), GaussianNoise(least.item())), gain.to(y) * y

@@ -19,6 +19,7 @@ from restora.noise import Noise
 from restora.operators import Operator
 from restora.operators.base import Shape
 from restora.options import option
+from restora.pictures.file import File
 
 SIGMA = "standard deviation of the added Gaussian noise, full scale = 1"
 
@@ -53,7 +54,7 @@ class NamedDegradation(Degradation):
         return cls()
 
     @classmethod
-    def of_file(cls, path: Path) -> dict[str, Any]:
+    def of_file(cls, path: Path | File) -> dict[str, Any]:
         """The options that the file of an observation itself tells, in place of what is set; usually none."""
         return {}
 

@@ -25,6 +25,7 @@ from restora.operators import (
 from restora.operators.base import Shape
 from restora.operators.resize import Kernel
 from restora.options import option
+from restora.pictures.file import File
 from restora.pictures.jpeg import jpeg_header
 
 
@@ -178,7 +179,7 @@ class JPEG(NamedDegradation):
         return cls(quality, one_of(("4:2:0", "4:2:0", "4:4:4"), generator))
 
     @classmethod
-    def of_file(cls, path: Path) -> dict[str, Any]:
+    def of_file(cls, path: Path | File) -> dict[str, Any]:
         """The tables and the subsampling of a JPEG file; of another file nothing."""
         header = jpeg_header(path)
         if header is None:

@@ -146,8 +146,8 @@ class System:
 
     def _noise(self, v: Tensor) -> Tensor:
         """N v; what A does not see has no noise either, with which that of the rest could vary."""
-        if self.gain is not None or not self._coloured:
-            return v if self.gain is not None else self.noise(v)
+        if self.gain is not None:
+            return v
         return self.operator.restrict(self.noise(self.operator.restrict(v)))
 
     def _noisy(self, spectrum: Tensor) -> tuple[Tensor, float | Tensor]:
@@ -164,10 +164,8 @@ class System:
         if own is not None or (seen := self.operator.spectrum(spectrum)) is None:
             return own
         nearly, gain = inverse(*self._noisy(seen)), self.gain
-        if gain is None:
-            return nearly
-        back = torch.where(gain > 0, 1 / gain, 0)
-        return lambda v: back.to(v) * nearly(back.to(v) * v)
+        back = None if gain is None else torch.where(gain > 0, 1 / gain, 0).to(spectrum)
+        return nearly if back is None else lambda v: back * nearly(back * v)
 
     def _seen(self, directions: Tensor) -> Directions:
         if self._directions is None or self._directions.directions.data_ptr() != directions.data_ptr():

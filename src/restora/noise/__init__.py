@@ -9,7 +9,7 @@ from restora.noise.poisson import PoissonNoise
 from restora.noise.rounding import Rounding
 from restora.registry import Registry
 
-noises: Registry[type[Noise]] = Registry("noise")
+noises: Registry[type[Noise]] = Registry("noise", "restora.noises")
 noises.register("gaussian", GaussianNoise)
 noises.register("poisson", PoissonNoise)
 noises.register("rounding", Rounding)

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from torch import Tensor, nn
 
 from restora import options
-from restora.operators.base import Operator, as_tensor
+from restora.operators.arithmetic import as_tensor
+from restora.operators.base import Operator
 from restora.random import Generators, Window
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from restora.gaussian.covariance import Covariance, Diagonal, Isotropic, Station
 from restora.noise.base import Noise, StandIn
 from restora.noise.level import estimate_sigma
 from restora.noise.truncated import unclipped
-from restora.operators.base import as_tensor
+from restora.operators.arithmetic import as_tensor
 from restora.operators.identity import Identity
 from restora.options import option
 from restora.random import Generators, Window, randn

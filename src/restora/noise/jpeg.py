@@ -21,7 +21,7 @@ from restora.noise.base import Noise, StandIn, weighted_sum
 from restora.noise.gaussian import GaussianNoise
 from restora.noise.truncated import truncated_draw, truncated_mean
 from restora.operators import codec
-from restora.operators.base import as_tensor
+from restora.operators.arithmetic import as_tensor
 from restora.operators.coefficients import Coefficients, Planes, Transform
 from restora.options import option
 from restora.random import Generators, randn

@@ -19,7 +19,7 @@ from restora.noise.base import Noise, StandIn
 from restora.noise.gaussian import GaussianNoise
 from restora.noise.quadrature import hermite
 from restora.noise.truncated import unclipped
-from restora.operators.base import as_tensor
+from restora.operators.arithmetic import as_tensor
 from restora.operators.identity import Identity
 from restora.options import option
 from restora.random import Generators, poisson, randn

@@ -19,7 +19,7 @@ from torch import Tensor
 from restora.noise.base import Noise, StandIn, weighted_sum
 from restora.noise.gaussian import GaussianNoise
 from restora.noise.truncated import truncated_draw, truncated_mean
-from restora.operators.base import as_tensor
+from restora.operators.arithmetic import as_tensor
 from restora.operators.identity import Identity
 from restora.options import option
 from restora.random import Generators, randn

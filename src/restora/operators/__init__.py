@@ -1,12 +1,13 @@
 """Operators: what happens to an image before it is seen. A new one: one file here, one line below."""
 
-from restora.operators.base import Jacobian, Operator
+from restora.operators.base import Operator
 from restora.operators.coefficients import Coefficients
 from restora.operators.composition import Compose, compose
 from restora.operators.convolution import Convolution
 from restora.operators.function import Function
 from restora.operators.gain import Gain
 from restora.operators.identity import Identity
+from restora.operators.jacobian import Jacobian
 from restora.operators.luma import Luma, Maximum
 from restora.operators.masking import Masking
 from restora.operators.matrix import Matrix
@@ -14,7 +15,7 @@ from restora.operators.reduction import Reduction
 from restora.operators.stack import Stack
 from restora.registry import Registry
 
-operators: Registry[type[Operator]] = Registry("operator")
+operators: Registry[type[Operator]] = Registry("operator", "restora.operators")
 operators.register("identity", Identity)
 operators.register("mask", Masking)
 operators.register("luma", Luma)

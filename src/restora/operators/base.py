@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from restora import options
 from restora.errors import PairingError
 from restora.gaussian.conjugate_gradient import conjugate_gradient
+from restora.operators.arithmetic import as_tensor, divide, per_image, shares
 from restora.operators.newton import newton
 from restora.random import Window
 
@@ -97,6 +98,8 @@ class Operator(nn.Module):
 
     def adjoint(self, u: Tensor) -> Tensor:
         """A^T u, (B, C, H, W); where A is not linear, that of its tangent about grey."""
+        from restora.operators.jacobian import Jacobian
+
         return Jacobian(self, self._grey(u)).adjoint(u)
 
     def pseudo_inverse(self, u: Tensor) -> Tensor:
@@ -120,7 +123,7 @@ class Operator(nn.Module):
         data, prior = shares(gamma, z)
         residual = u - self(z)
         if self.gram is not None:
-            data, prior = _like(data, u), _like(prior, u)
+            data, prior = per_image(data, u), per_image(prior, u)
             return z + self.adjoint(divide(data * residual, data * as_tensor(self.gram, z) + prior))
         if bool((prior == 0).all()):
             return z + self.pseudo_inverse(residual)
@@ -131,8 +134,9 @@ class Operator(nn.Module):
         """J, linear, and the offset A x_0 - J x_0, for x_0 = x: A x ~ offset + J x."""
         if self.linear:
             return self, x.new_zeros(())
-        jacobian = Jacobian(self, x)
-        return jacobian, self(x) - jacobian(x)
+        from restora.operators.jacobian import tangent
+
+        return tangent(self, x)
 
     def take(self, index: Tensor) -> Operator:
         """A for the images `index` (N,) of the batch; an index may come several times."""
@@ -179,80 +183,6 @@ class Operator(nn.Module):
 
     def _grey(self, u: Tensor) -> Tensor:
         return u.new_full((len(u), *self.image_shape(tuple(u.shape[1:]))), GREY)
-
-
-class Jacobian(Operator):
-    """J of `operator` about images x (B, C, H, W), by automatic differentiation; one for each image."""
-
-    def __init__(self, operator: Operator, x: Tensor):
-        self.operator, self.x = operator, x.detach()
-        self._graph: tuple[Tensor, Tensor] | None = None
-
-    @property
-    def shared(self) -> bool:
-        return False
-
-    def forward(self, x: Tensor) -> Tensor:
-        """J x: the derivative of J^T w with respect to w, which is the same for all w."""
-        start, u = self._trace()
-        with torch.enable_grad():
-            w = torch.zeros_like(u, requires_grad=True)
-            (pulled,) = torch.autograd.grad(u, start, w, create_graph=True)
-            (found,) = torch.autograd.grad(pulled, w, x, retain_graph=True)
-        return found.detach()
-
-    def adjoint(self, u: Tensor) -> Tensor:
-        start, traced = self._trace()
-        (found,) = torch.autograd.grad(traced, start, u, retain_graph=True)
-        return found
-
-    def take(self, index: Tensor) -> Jacobian:
-        return Jacobian(self.operator.take(index), self.x[index.to(self.x.device)])
-
-    def spectrum(self, spectrum: Tensor) -> Tensor | None:
-        """Where u is like x: as if J were a multiple of I, of the same mean square."""
-        if self.observed_shape(tuple(self.x.shape[1:])) != tuple(self.x.shape[1:]):
-            return None
-        probe = torch.randn(self.x.shape[1:], generator=torch.Generator().manual_seed(0)).to(self.x)
-        power = self(probe.expand_as(self.x)).square().flatten(1).mean(1)
-        return power.view(-1, 1, 1, 1, 1) * spectrum
-
-    def restrict(self, y: Tensor) -> Tensor:
-        return self.operator.restrict(y)
-
-    def observed_shape(self, image_shape: Shape) -> Shape:
-        return self.operator.observed_shape(image_shape)
-
-    def image_shape(self, observed_shape: Shape, channels: int = 3) -> Shape:
-        return tuple(self.x.shape[1:])
-
-    def _trace(self) -> tuple[Tensor, Tensor]:
-        if self._graph is None:
-            with torch.inference_mode(False), torch.enable_grad():
-                start = self.x.clone().requires_grad_()
-                self._graph = start, self.operator(start)
-        return self._graph
-
-
-def as_tensor(value: float | Tensor, like: Tensor) -> Tensor:
-    return torch.as_tensor(value, dtype=like.dtype, device=like.device)
-
-
-def shares(gamma: float | Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
-    """gamma/(1 + gamma) and 1/(1 + gamma): the weights of data and prior, finite for gamma in [0, inf]."""
-    gamma = as_tensor(gamma, like)
-    return 1 / (1 + 1 / gamma), 1 / (1 + gamma)
-
-
-def divide(numerator: Tensor, denominator: Tensor) -> Tensor:
-    """numerator / denominator, and 0 where the denominator is 0 (the pseudo-inverse of a diagonal)."""
-    positive = denominator > 0
-    return torch.where(positive, numerator / torch.where(positive, denominator, 1), 0)
-
-
-def _like(value: Tensor, u: Tensor) -> Tensor:
-    """One number an image, (B, 1, 1, 1), shaped to broadcast with u (B, ...)."""
-    return value if value.ndim == 0 else value.view(-1, *[1] * (u.ndim - 1))
 
 
 def uncut(operator: Operator) -> PairingError:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from restora.errors import ShapeError
 from restora.gaussian.cosine import cosines, dct, idct
 from restora.pictures.colour import LUMA
 
@@ -49,7 +50,9 @@ def tile(table: Tensor, plane: int, like: Tensor) -> Tensor:
 
 
 def colours(channels: int, like: Tensor) -> Tensor:
-    """M (planes, channels): rows Y, Cb, Cr of RGB; a grey image is its own luma."""
+    """M (planes, channels): rows Y, Cb, Cr of RGB; a grey image is its own luma. ShapeError for others."""
+    if channels not in (1, 3):
+        raise ShapeError(f"JPEG: expected an RGB or a grey image, got {channels} channels; convert it first")
     if channels == 1:
         return like.new_ones(1, 1)
     (red, _, blue), eye = LUMA, torch.eye(3, dtype=torch.float64)

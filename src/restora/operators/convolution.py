@@ -19,7 +19,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from restora.errors import OptionError, ShapeError
-from restora.operators.base import Operator, Shape, divide, shares
+from restora.operators.arithmetic import divide, shares
+from restora.operators.base import Operator, Shape
 from restora.options import option
 from restora.random import Window
 

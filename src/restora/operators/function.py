@@ -43,14 +43,14 @@ class Function(Operator):
         return super().adjoint(u) if self.transposed is None else self.transposed(u)
 
     def observed_shape(self, image_shape: Shape) -> Shape:
-        return tuple(self.A(self._trial(image_shape)).shape[1:])
+        return self._tried(self.A, image_shape)
 
     def image_shape(self, observed_shape: Shape, channels: int = 3) -> Shape:
         """By the adjoint, if it was given. ShapeError where the shape of images cannot be found."""
         if self.shape is not None:
             return self.shape
         if self.transposed is not None:
-            return tuple(self.transposed(self._trial(observed_shape)).shape[1:])
+            return self._tried(self.transposed, observed_shape)
         if len(observed_shape) == 3:
             for count in dict.fromkeys((observed_shape[0], channels)):
                 guess = (count, *observed_shape[1:])
@@ -78,8 +78,13 @@ class Function(Operator):
                 "is it the transpose of A, on the same image size?"
             )
 
-    def _trial(self, shape: Shape) -> Tensor:
-        return self.get_buffer("trial").new_zeros(1, *shape)
+    def _tried(self, function: Map, shape: Shape) -> Shape:
+        """The shape that it gives, in single precision or, where it takes none, in double."""
+        zeros = self.get_buffer("trial").new_zeros(1, *shape)
+        try:
+            return tuple(function(zeros).shape[1:])
+        except RuntimeError:
+            return tuple(function(zeros.double()).shape[1:])
 
     def _seen(self, image_shape: Shape) -> Any:
         try:

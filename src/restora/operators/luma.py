@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from restora.errors import ShapeError
-from restora.operators.base import Operator, Shape, shares
+from restora.operators.arithmetic import shares
+from restora.operators.base import Operator, Shape
 from restora.pictures.colour import LUMA, luma
 
 

@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from restora.errors import ShapeError
-from restora.operators.base import Operator, Shape, divide, shares
+from restora.operators.arithmetic import divide, shares
+from restora.operators.base import Operator, Shape
 from restora.operators.resize import Kernel, eigen, gains, reduction
 from restora.options import option
 from restora.random import Window

@@ -22,8 +22,8 @@ ORIENTATION = 0x0112
 _LOCK = threading.Lock()  # while a setting of Pillow's is another
 
 
-def decode(data: bytes, name: str, max_pixels: float) -> tuple[np.ndarray, int]:
-    """(H, W, C) float32 in [0, 1], and the depth."""
+def decode(data: bytes, name: str, max_pixels: float) -> tuple[np.ndarray, np.ndarray | None, int]:
+    """(H, W, C) float32 in [0, 1]; alpha (H, W, 1), None where all is opaque; and the depth."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -37,7 +37,9 @@ def decode(data: bytes, name: str, max_pixels: float) -> tuple[np.ndarray, int]:
         raise ImageError(f"{name}: truncated or damaged ({reason})") from error
     bits = 8 if array.dtype == np.uint8 else 16
     scaled = _scale(array, name)
-    return _over_white(scaled) if alpha else scaled, bits
+    if not alpha:
+        return scaled, None, bits
+    return scaled[..., :-1], scaled[..., -1:] if (scaled[..., -1] < 1).any() else None, bits
 
 
 def _stored(data: bytes, name: str, max_pixels: float) -> tuple[np.ndarray, bool]:
@@ -177,8 +179,3 @@ def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (2, 3, 6, 7):
         array = array[:, ::-1]
     return array
-
-
-def _over_white(array: np.ndarray) -> np.ndarray:
-    colour, alpha = array[..., :-1], array[..., -1:]
-    return colour * alpha + (1 - alpha)

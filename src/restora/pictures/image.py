@@ -25,7 +25,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from restora.errors import MaskError, OutputError
+from restora.errors import OutputError
 from restora.pictures import tiff
 from restora.pictures.atomic import atomic
 from restora.pictures.colour import convert, to_integers, to_uint8
@@ -39,10 +39,11 @@ TIFF_SUFFIXES = (".tif", ".tiff")
 @dataclass(frozen=True)
 class Picture:
     """A decoded file: `pixels` (C, H, W) in [0, 1], C = 1 grey, 3 RGB, else as many as the file has, and its
-    depth in bits (8 or 16)."""
+    depth in bits (8 or 16). `alpha` (1, H, W), None where all is opaque; the pixels are laid over white."""
 
     pixels: Tensor
     bits: int = 8
+    alpha: Tensor | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -61,17 +62,27 @@ def read(
     Raises ImageError, in one line, for a file that is missing, not an image, truncated, has more than
     `max_pixels` pixels, by its head alone, has non-finite values, or other channels than wanted.
     """
-    name = name or _name(source, "image")
+    name = name or name_of(source, "image")
+    colour, alpha, bits = load(source, name, max_pixels)
+    pixels = colour if alpha is None else colour * alpha + (1 - alpha)
+    return Picture(convert(pixels, channels, name), bits, alpha)
+
+
+def load(source: Source, name: str, max_pixels: float = MAX_PIXELS) -> tuple[Tensor, Tensor | None, int]:
+    """The colours (C, H, W) of a file; alpha (1, H, W), None where all is opaque; its depth."""
     if isinstance(source, File):
         data = source.read(name, max_pixels)
     else:
         data = source if isinstance(source, bytes) else contents(Path(source), name, max_pixels)[0]
-    array, bits = decode(data, name, max_pixels)
-    pixels = torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
-    return Picture(convert(pixels, channels, name), bits)
+    colour, alpha, bits = decode(data, name, max_pixels)
+    return _planes(colour), None if alpha is None else _planes(alpha), bits
 
 
-def _name(source: Source, other: str) -> str:
+def _planes(array: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
+
+
+def name_of(source: Source, other: str) -> str:
     """What messages call it: its path, or `other` for bytes."""
     return other if isinstance(source, bytes) else str(source.path if isinstance(source, File) else source)
 
@@ -79,21 +90,6 @@ def _name(source: Source, other: str) -> str:
 def size(path: Path | str) -> tuple[int, int] | None:
     """(height, width) of the upright picture, from its file's head; None where it cannot be read."""
     return File(Path(path)).head.size
-
-
-def read_mask(source: Source, name: str | None = None, max_pixels: float = MAX_PIXELS) -> Tensor:
-    """A mask file, white where the pixel is MISSING -> tensor (1, H, W), 1 where it was OBSERVED.
-
-    This is the only place where the two conventions meet. A mask with nothing left to see raises.
-    """
-    name = name or _name(source, "mask")
-    observed = (read(source, 1, name, max_pixels).pixels < 0.5).float()
-    if not observed.any():
-        raise MaskError(
-            f"{name}: the mask is white everywhere, so no pixel is observed; "
-            "expected white only where the picture is missing. Is it inverted?"
-        )
-    return observed
 
 
 def write(path: Path | str, image: Tensor, bits: int = 8) -> None:

@@ -9,7 +9,7 @@ from restora.priors.gaussian import GaussianPrior
 from restora.priors.store import load as load_prior
 from restora.registry import Registry
 
-priors: Registry[type[Prior]] = Registry("kind of prior")
+priors: Registry[type[Prior]] = Registry("kind of prior", "restora.priors")
 priors.register("gan", GANPrior)
 priors.register("gaussian", GaussianPrior)
 priors.register("dictionary", DictionaryPrior)

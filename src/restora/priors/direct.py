@@ -75,7 +75,7 @@ class DirectPrior(Prior):
         inputs = torch.cat([2 * L - 1, (self.lift(y) - L) / (c * c + e * e) ** 0.5], 1)
         return inputs, y.new_full((len(y),), t)
 
-    def restore(self, y: Tensor, L: Tensor | None = None) -> Tensor:
+    def estimate(self, y: Tensor, L: Tensor | None = None) -> Tensor:
         """x_hat, (B, C, H, W). `L`, if it is known, is L(y)."""
         L = self.linear(y) if L is None else L
         return L + self.units.linear * evaluate(self.network, *self.precondition(y, L))

@@ -31,6 +31,7 @@ def channels(image_channels: int) -> int:
 def evidence(y: Tensor, degradation: Degradation, image_shape: tuple[int, int, int]) -> Tensor:
     """(B, 2 C + 1, H, W) of observations y (B, ...) of images of `image_shape` (C, H, W)."""
     grey = y.new_full((len(y), *image_shape), MEAN)
+    degradation = degradation.given(y)
     model, z = degradation.gaussian(grey, y)
     sigma = 1.0 if degradation.valuewise and not degradation.noise.steady else model.sigma
     ones, noise = torch.ones_like(grey), math.log10(max(sigma, LEAST)) + 2

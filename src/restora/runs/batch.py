@@ -14,6 +14,7 @@ from restora import random
 from restora.degradations import Degradation
 from restora.errors import ImageError, MaskError, RestoraError, ResultError, ShapeError
 from restora.figure import std_map
+from restora.operators import Luma, compose
 from restora.operators.base import Shape
 from restora.pictures import colour, image
 from restora.plan import Plan, Restoration
@@ -23,7 +24,7 @@ from restora.runs.task import Task
 from restora.solvers import Step
 
 Watch = Callable[[Sequence[Item], Tensor, Step], None]
-Known = dict[tuple[Any, ...], tuple[int, Shape]]
+Known = dict[tuple[Any, ...], tuple[int, bool, Shape]]
 MAX_PIXELS = 2**20  # of all images of a batch
 
 
@@ -34,20 +35,24 @@ def room(size: Sequence[int], most: int) -> int:
 
 @dataclass
 class Loaded:
-    """An item, its picture, the per-image fields of its degradation, and the pixels of its restoration."""
+    """An item, its picture, the per-image fields of its degradation, and the pixels of its restoration.
+
+    luma: whether the picture is grey and the prior's images are not, so that it is the luma of one of them.
+    """
 
     item: Item
     picture: image.Picture
     fields: dict[str, Any]
     pixels: int
+    luma: bool
 
 
-def degrade(items: Sequence[Item], task: Task) -> Iterator[Item]:
+def degrade_items(items: Sequence[Item], task: Task) -> Iterator[Item]:
     """Write the observation of each clean picture; yields the item when it is done or has failed."""
     for item in items:
         try:
             picture = image.read(item.file, max_pixels=task.max_pixels)
-            degradation = task.degradation([task.pictures(item.path, picture.size, item.partners)])
+            degradation = task.degradation([task.pictures(item.path, picture, item.partners, item.note)])
             x = _clean(picture.pixels, degradation)
             y = degradation(x[None], random.generators([item.seed], 1))
             image.write(item.pictures[0], y[0], picture.bits)
@@ -67,14 +72,14 @@ def _clean(pixels: Tensor, degradation: Degradation) -> Tensor:
     return pixels
 
 
-def restore(
+def restore_items(
     items: Sequence[Item], task: Task, plan: Plan, *, batch_size: int = 64, watch: Watch | None = None
 ) -> Iterator[list[Item]]:
     """Restore the items, up to `batch_size` images and MAX_PIXELS together; yields each batch when its
     results are written. `watch` sees every step of the items, and their observations."""
     work = partial(_restore_batch, task, plan, watch)
     for chunk, loaded in _chunks(items, task, plan, batch_size):
-        for alike in [[x] for x in loaded] if task.auto else _alike(loaded):
+        for alike in _alike(loaded):
             _try_batch(alike, work)
         yield chunk
 
@@ -126,7 +131,7 @@ def _kind(picture: image.Picture, fields: dict[str, Any]) -> tuple[Any, ...]:
 
 def _load(item: Item, task: Task, plan: Plan, known: Known) -> Loaded | None:
     """Read an observation; None, with the item failed, where it cannot be used. `known`: how many channels
-    observations of a kind must have, and the shape of their images."""
+    observations of a kind must have, whether they are luma, and the shape of their images."""
     try:
         picture = image.read(item.file, max_pixels=task.max_pixels)
         fields = _fields(item, picture, task, plan.prior)
@@ -134,14 +139,22 @@ def _load(item: Item, task: Task, plan: Plan, known: Known) -> Loaded | None:
         if kind not in known:
             degradation = task.degradation([fields])
             channels = _channels(picture, degradation, plan.prior)
+            luma = (len(picture.pixels), channels) == (1, 3)
+            if luma:
+                channels, degradation = 1, of_luma(degradation)
             pixels = colour.convert(picture.pixels, channels, str(item.path))
-            known[kind] = channels, plan.fit(degradation, tuple(pixels.shape))
-        channels, (_, height, width) = known[kind]
+            known[kind] = channels, luma, plan.fit(degradation, tuple(pixels.shape))
+        channels, luma, (_, height, width) = known[kind]
         pixels = colour.convert(picture.pixels, channels, str(item.path))
-        return Loaded(item, image.Picture(pixels, picture.bits), fields, height * width)
+        return Loaded(item, image.Picture(pixels, picture.bits), fields, height * width, luma)
     except RestoraError as error:
         item.fail(error)
         return None
+
+
+def of_luma(degradation: Degradation) -> Degradation:
+    """What happens to the luma of a colour image, where `degradation` happens to a grey one."""
+    return Degradation(compose(Luma(), degradation.operator), degradation.noise)
 
 
 def _channels(picture: image.Picture, degradation: Degradation, prior: Prior | None) -> int:
@@ -162,8 +175,8 @@ def _channels(picture: image.Picture, degradation: Degradation, prior: Prior | N
 
 
 def _fields(item: Item, picture: image.Picture, task: Task, prior: Prior | None) -> dict[str, Any]:
-    told: dict[str, Any] = task.cls.of_file(item.file)  # type: ignore[arg-type]
-    fields = task.pictures(item.path, picture.size, item.partners)
+    told = task.cls.of_file(item.file)
+    fields = task.pictures(item.path, picture, item.partners, item.note)
     if prior is None or prior.any_size:
         return fields | told
     height, width = prior.image_shape[1:]
@@ -178,6 +191,8 @@ def _fields(item: Item, picture: image.Picture, task: Task, prior: Prior | None)
 def _restore_batch(task: Task, plan: Plan, watch: Watch | None, loaded: Sequence[Loaded]) -> None:
     y = torch.stack([x.picture.pixels for x in loaded])
     degradation = task.degradation([x.fields for x in loaded])
+    if loaded[0].luma:
+        degradation = of_luma(degradation)
     items = [x.item for x in loaded]
     run = plan.run(y, degradation, [item.seed for item in items])
     while True:
@@ -189,16 +204,17 @@ def _restore_batch(task: Task, plan: Plan, watch: Watch | None, loaded: Sequence
         if watch is not None:
             watch(items, y, step)
     for i, x in enumerate(loaded):
-        _write(x, result, i, {"sigma": round(result.degradation.sigma, 4)} if task.auto else {})
+        level = result.degradation.take(torch.tensor([i])).noise.level
+        _write(x, result, i, {"sigma": round(level, 4)} if degradation.blind else {})
 
 
 def _write(x: Loaded, result: Restoration, i: int, found: dict[str, float]) -> None:
     try:
         for path, sample in zip(x.item.pictures, result.samples[i], strict=True):
-            image.write(path, sample, x.picture.bits)
+            image.write(path, colour.luma(sample) if x.luma else sample, x.picture.bits)
         if x.item.maps:
             assert result.std is not None  # the method was set for it
-            _write_maps(x.item, result.std[i])
+            _write_maps(x.item, colour.luma(result.std[i]) if x.luma else result.std[i])
     except RestoraError as error:
         x.item.fail(error)
         return

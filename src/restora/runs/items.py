@@ -24,6 +24,7 @@ class Item:
     pictures: STEM.png, STEM-2.png, ..., best first; .tif for channels that no PNG has. `trace`:
     STEM-trace.webp, if one is wanted; `maps`: STEM-std.png and STEM-std.tiff, if the standard deviation is.
     file: the file at `path`, and partners: the others that the result depends on, such as {"mask": ...}.
+    notes: what the user should know of how the files were read.
     """
 
     path: Path
@@ -34,6 +35,7 @@ class Item:
     partners: dict[str, File] = field(default_factory=dict)
     status: str = "waiting"
     facts: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     file: File = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -42,6 +44,11 @@ class Item:
     @property
     def outputs(self) -> list[Path]:
         return [*self.pictures, *self.maps, *([self.trace] if self.trace else [])]
+
+    def note(self, text: str) -> None:
+        """Once, whoever says it how often."""
+        if text not in self.notes:
+            self.notes.append(text)
 
     def fail(self, error: Exception) -> None:
         reason = " ".join(str(error).split()).removeprefix(f"{self.path}: ")

@@ -86,6 +86,7 @@ class Manifest:
         """
         for item in items:
             entry = {"status": item.status, "seed": item.seed, **item.facts}
+            entry |= {"notes": item.notes} if item.notes else {}
             if item.status == "done":
                 entry |= {name: str(file.path) for name, file in item.partners.items()} | item.digests()
             self.files[str(item.path)] = entry

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -13,22 +13,25 @@ import torch
 from torch import Tensor
 
 from restora.degradations import Degradation, Mask, NamedDegradation, degradations, named
-from restora.degradations.holes import HOLES, Hole
+from restora.degradations.holes import Hole
 from restora.errors import MaskError, OptionError, RestoraError, ShapeError
 from restora.operators.base import Shape
-from restora.pictures import decoding, image
+from restora.pictures import decoding, masks
 from restora.pictures.file import File
+from restora.pictures.image import Picture
 from restora.plan import Plan
 
 USUAL = (64, 64)  # pixels a side, where no size is known
+PLAIN = masks.Reading()
 
 
 @dataclass(frozen=True)
 class Task:
     """`name` is a registered degradation, `options` are its fields. A field that is a picture (the mask)
-    is given as a file for all pictures, or as a folder with a file of the same stem for each; or as a `hole`
-    that has a name, with its settings among the options. The noise of `denoise` may be "auto": found in each
-    picture. Pictures and masks of more than `max_pixels` are refused.
+    is given as a file for all pictures, or as a folder with a file of the same stem for each, or as "alpha",
+    the transparent parts of each picture; or as a `hole` with a name, and its settings among the options.
+    `reading`: how the files of masks are read. The noise of `denoise` may be "auto": found in each picture.
+    Pictures and masks of more than `max_pixels` are refused.
 
     Bad options, and a file for all pictures that is no mask, raise a RestoraError at once.
     """
@@ -37,6 +40,9 @@ class Task:
     options: dict[str, Any]
     hole: str | None = None
     max_pixels: int = decoding.MAX_PIXELS
+    reading: masks.Reading = PLAIN
+    _sheets: dict[str, masks.Sheet] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _found: dict[Any, masks.Found] = field(default_factory=dict, init=False, repr=False, compare=False)
     _last: list[Any] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -46,13 +52,15 @@ class Task:
         if takes_mask and (self.hole is None) == ("mask" not in self.options):
             came = "neither" if self.hole is None else "both"
             raise OptionError(
-                f"inpaint needs to know what is missing: either --mask FILE|DIR or --hole "
-                f"{'|'.join(HOLES)}, got {came}"
+                "inpaint needs to know what is missing: either --mask FILE|DIR|alpha or --hole center, "
+                f"got {came}"
             )
+        if self.reading.grow and "mask" not in self.options:
+            raise OptionError("--grow widens a mask; expected --mask FILE|DIR|alpha with it")
         if takes_mask:
             self._hole()
         for name, file in self._for_all.items():
-            self._mask(name, file)
+            self._sheet(name, file).check()
         self.degradation([self._stand_ins((1, 1))])
 
     @property
@@ -97,21 +105,23 @@ class Task:
         return named.seen(self.degradation([pictures]), size)
 
     def pictures(
-        self, path: Path, size: tuple[int, int], partners: Mapping[str, File] | None = None
+        self,
+        path: Path,
+        picture: Picture,
+        partners: Mapping[str, File] | None = None,
+        note: Callable[[str], None] = lambda text: None,
     ) -> dict[str, Tensor]:
-        """The per-image fields for the picture at `path`, of (height, width) `size`: {} but for masks.
-        `partners`: the files that belong to it, if they have been looked up."""
+        """The per-image fields for the picture at `path`: {} but for masks. `partners`: the files that belong
+        to it, if they have been looked up. `note` is told what to know of how they were read."""
         if self.hole:
-            return self._named(size)
+            return self._named(picture.size)
         files = self.partners(path) if partners is None else partners
-        masks = {name: self._mask(name, file, path) for name, file in files.items()}
-        for name, mask in masks.items():
-            if tuple(mask.shape[-2:]) != size:
-                raise MaskError(
-                    f"{files[name].path}: the mask is {mask.shape[-1]}x{mask.shape[-2]} but {path.name} is "
-                    f"{size[1]}x{size[0]}; expected the same size"
-                )
-        return masks
+        found = {name: self._find(name, file, path, picture) for name, file in files.items()}
+        if self._of_alpha:
+            found["mask"] = masks.of_alpha(picture, str(path), self.reading.grow)
+        for text in (text for mask in found.values() for text in mask.notes):
+            note(text)
+        return {name: mask.observed[None] for name, mask in found.items()}
 
     def partners(self, path: Path) -> dict[str, File]:
         """The files that belong to the picture at `path`, by the field they are for."""
@@ -138,25 +148,28 @@ class Task:
         """What the manifest says of this task: all its settings, also those left at their default."""
         settings = {f.name: f.default for f in fields(self.cls) if f.init and not f.metadata.get("per_image")}
         given = {k: str(v) if isinstance(v, Path) else v for k, v in self.options.items()}
-        return {"task": self.name, **settings, **given, **(self._hole().options if self.hole else {})}
+        grow = {"grow": self.reading.grow} if "mask" in self.options else {}
+        return {"task": self.name, **settings, **given, **grow, **(self._hole().options if self.hole else {})}
 
     def _own(self) -> dict[str, Any]:
         """The options that are the same for all pictures."""
         hole = {"hole": self.hole} if self.hole else {}
-        return {**{k: v for k, v in self.options.items() if k not in self._sources()}, **hole}
+        pictures = {f.name for f in self._picture_fields()}
+        return {**{k: v for k, v in self.options.items() if k not in pictures}, **hole}
+
+    @property
+    def _of_alpha(self) -> bool:
+        """Whether the transparent parts of a picture are its mask."""
+        return self.options.get("mask") == masks.ALPHA
 
     def _sources(self) -> dict[str, Path]:
-        return {f.name: self.options[f.name] for f in self._picture_fields() if f.name in self.options}
+        given = {f.name: self.options.get(f.name) for f in self._picture_fields()}
+        return {name: source for name, source in given.items() if isinstance(source, Path)}
 
     @cached_property
     def _for_all(self) -> dict[str, File]:
         """The files that are for all pictures."""
         return {name: File(source) for name, source in self._sources().items() if not source.is_dir()}
-
-    @cached_property
-    def _masks(self) -> dict[str, Tensor]:
-        """What those hold."""
-        return {}
 
     def _hole(self) -> Hole:
         return Hole.of(self._own())
@@ -170,15 +183,24 @@ class Task:
     def _picture_fields(self) -> list[Field[Any]]:
         return [f for f in fields(self.cls) if _is_picture(f)]
 
-    def _mask(self, name: str, file: File, path: Path | None = None) -> Tensor:
-        if name in self._masks:
-            return self._masks[name]
+    def _find(self, name: str, file: File, path: Path, picture: Picture) -> masks.Found:
+        sheet = self._sheet(name, file, path)
+        if name not in self._for_all or not sheet.is_plain:
+            return sheet.find(picture, path.name, self.reading.grow)
+        key = name, picture.size  # the same for all pictures of this size
+        if key not in self._found:
+            self._found[key] = sheet.find(picture, path.name, self.reading.grow)
+        return self._found[key]
+
+    def _sheet(self, name: str, file: File, path: Path | None = None) -> masks.Sheet:
+        if name in self._sheets:  # the same for all pictures
+            return self._sheets[name]
         if path is not None and not file.path.exists():
             raise MaskError(f"{path.name}: no mask for it in {file.path.parent}; expected {file.path}")
-        mask = image.read_mask(file, max_pixels=self.max_pixels)[None]
+        sheet = masks.read_sheet(file, max_pixels=self.max_pixels)
         if name in self._for_all:
-            self._masks[name] = mask
-        return mask
+            self._sheets[name] = sheet
+        return sheet
 
 
 @lru_cache(maxsize=4)

@@ -19,7 +19,7 @@ from restora.solvers.reference import ReferenceMAP
 from restora.solvers.sparse import Sparse
 from restora.solvers.tv import TV
 
-solvers: Registry[type[Solver]] = Registry("method")
+solvers: Registry[type[Solver]] = Registry("method", "restora.solvers")
 solvers.register("map", LatentMAP)
 solvers.register("reference", ReferenceMAP)
 solvers.register("lmmse", LMMSE)

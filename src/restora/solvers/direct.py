@@ -43,5 +43,5 @@ class Direct(Solver[DirectPrior]):
         prior: DirectPrior,
         generator: Sequence[Stream],
     ) -> Iterator[Step]:
-        x = prior.restore(y)
+        x = prior.estimate(y)
         yield Step(1, 1, x, degradation.fidelity(x, y))

@@ -14,10 +14,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from restora.degradations import Degradation, lmmse
+from restora.degradations import Degradation, lmmse, system_of
 from restora.errors import PairingError
 from restora.gaussian.covariance import Diagonal, Isotropic
-from restora.noise import GaussianNoise
 from restora.priors.gan import GANPrior
 from restora.solvers.poisson import poisson_blend
 from restora.solvers.residual import SmoothField
@@ -86,7 +85,7 @@ def _variance(x: Tensor, y: Tensor, degradation: Degradation) -> Tensor:
     """How far x is off, by y: the mean of |y - A x|^2 less the noise over what is observed, (B, 1, 1, 1);
     where the noise differs from value to value, those with the least count for the most."""
     model, z = degradation.gaussian(x, y)
-    N = model.noise.N if isinstance(model.noise, GaussianNoise) else Isotropic(0.0)
+    N = system_of(model).noise
     seen = model.operator.restrict(torch.ones_like(z))
     variance = N.values if isinstance(N, Diagonal) else Isotropic(N.variance).of(z)
     weight = seen / variance.square().clamp(min=LEAST) if isinstance(N, Diagonal) else seen

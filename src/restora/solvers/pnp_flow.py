@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
-from restora.operators.base import as_tensor
+from restora.operators.arithmetic import as_tensor
 from restora.options import Auto, option
 from restora.priors.base import Prior
 from restora.priors.flow import SCALE, FlowPrior

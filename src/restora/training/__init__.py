@@ -12,7 +12,7 @@ from restora.training.gaussian import GaussianTrainer
 from restora.training.lookup import LookupTrainer
 from restora.training.loop import Trainer
 
-trainings: Registry[Any] = Registry("kind of training")
+trainings: Registry[Any] = Registry("kind of training", "restora.trainings")
 trainings.register("dcgan", DCGANTrainer)
 trainings.register("encoder", EncoderTrainer)
 trainings.register("lookup", LookupTrainer)

@@ -48,7 +48,7 @@ def members(sources: Sequence[Path | str]) -> list[Member]:
 def load(sources: Sequence[Path | str], size: int, channels: int = 3) -> tuple[Tensor, list[str]]:
     """All images as integers (N, channels, size, size), cropped to the centre square and scaled; and the
     one-line errors of those that could not be read."""
-    images, errors = _read(sources, channels, lambda pixels: fit(pixels, size))
+    images, errors = _read(sources, channels, lambda pixels: to_square(pixels, size))
     return torch.stack(images), errors
 
 
@@ -120,7 +120,7 @@ def _extract(archive: zipfile.ZipFile, member: str, name: str) -> bytes:
         raise ImageError(f"{name}: cannot be read from its zip ({error})") from error
 
 
-def fit(pixels: Tensor, size: int) -> Tensor:
+def to_square(pixels: Tensor, size: int) -> Tensor:
     """Centre square of (C, H, W), scaled to size x size with antialiasing; untouched if it fits."""
     height, width = pixels.shape[-2:]
     side = min(height, width)
@@ -204,7 +204,7 @@ class Crops:
         largest = min(self.SHRINK, min(height, width) / self.size)
         side = round(self.size * largest**scale) if shrunk < 0.5 else self.size
         top, left = int(down * (height - side + 1)), int(across * (width - side + 1))
-        square = fit(to_unit(image[:, top : top + side, left : left + side]), self.size)
+        square = to_square(to_unit(image[:, top : top + side, left : left + side]), self.size)
         return torch.rot90(square.flip(-1) if mirror < 0.5 else square, int(4 * turn), (-2, -1))
 
 

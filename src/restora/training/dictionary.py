@@ -132,7 +132,7 @@ class DictionaryTrainer(Trainer):
         tensors = {name: getattr(self, name).cpu().clone() for name in TENSORS}
         return {"config": settings, "images_seen": self.images_seen, **tensors}
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def load_state(self, state: dict[str, Any]) -> None:
         check_settings({**asdict(self.config), "data": self.count}, state["config"])
         self.images_seen = state["images_seen"]
         for name in TENSORS:

@@ -109,7 +109,7 @@ class DirectTrainer(NetworkTrainer):
     def quality(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         y = observe(self.prior, x, generator, self.bits)
         L = self.gain(y)
-        found = self.prior.restore(y, L)
+        found = self.prior.estimate(y, L)
         return psnr(found, x), ((found - x) / self.prior.units.linear).square().mean()
 
     @torch.no_grad()
@@ -118,7 +118,7 @@ class DirectTrainer(NetworkTrainer):
         x = to_unit(self.validation[:8].to(self.device))
         y = observe(self.prior, x, generators(self.config.seed, len(x)), self.bits)
         L = self.gain(y)
-        return grid(torch.cat([L, self.prior.restore(y, L), x]).clamp(0, 1).cpu(), len(x))
+        return grid(torch.cat([L, self.prior.estimate(y, L), x]).clamp(0, 1).cpu(), len(x))
 
     def export(self, folder: Path, facts: dict[str, Any]) -> None:
         task = named.describe(self.prior.degradation)

@@ -20,15 +20,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from restora.degradations import Degradation, degradations, named
-from restora.degradations.task import one_of
+from restora.degradations import named
 from restora.device import fast_bfloat16
-from restora.errors import DataError, OptionError, ShapeError, TrainingError
+from restora.errors import DataError, TrainingError
 from restora.figure import grid
 from restora.metrics import psnr
 from restora.networks.encoder import Encoder
 from restora.options import option
-from restora.pictures import colour
 from restora.pictures.colour import to_uint8, to_unit
 from restora.priors import store
 from restora.priors.correction import Correction
@@ -42,11 +40,11 @@ from restora.training.data import Batches
 from restora.training.gaussian import GaussianConfig, GaussianTrainer
 from restora.training.latent import LatentConfig
 from restora.training.loop import Trainer
+from restora.training.observations import Observations, fitting, observe, rounded
 from restora.training.regression import regression
 from restora.training.settings import CPU
 
 HELD_OUT = 64
-Observations = list[tuple[Tensor, Degradation]]
 
 
 @dataclass(frozen=True)
@@ -204,7 +202,7 @@ class EncoderTrainer(Trainer):
             "adam": self.adam.state_dict(),
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def load_state(self, state: dict[str, Any]) -> None:
         check_settings({**asdict(self.config), "data": self.count}, state["config"])
         self.images_seen = state["images_seen"]
         for name in ("encoder", "average", "adam"):
@@ -223,32 +221,3 @@ class EncoderTrainer(Trainer):
             "pictures": "What the GAN draws, an observation of each, what the encoder finds",
         }
         store.save(folder, prior, {**card, **own})
-
-
-def fitting(shape: tuple[int, int, int]) -> list[str]:
-    """The registered tasks that images of this shape can be put to; one that is blind becomes another."""
-    names: list[str] = []
-    for name in degradations.names():
-        try:
-            degradation = named.build(name, shape[1:])
-            degradation.operator.observed_shape(shape)
-        except (ShapeError, OptionError):
-            continue
-        names += [] if degradation.blind else [name]
-    return names
-
-
-def observe(x: Tensor, group: int, generator: torch.Generator) -> Observations:
-    """Observations of images x (B, C, H, W), in order: a degradation drawn for every `group` of them."""
-    shape = (x.shape[1], x.shape[2], x.shape[3])
-    names, found = fitting(shape), []
-    for part in x.split(group):
-        cls = degradations.get(one_of(names, generator))
-        degradation: Degradation = cls.random(shape, len(part), generator).to(x.device)
-        found.append((rounded(part, degradation, generator), degradation))
-    return found
-
-
-def rounded(x: Tensor, degradation: Degradation, generator: torch.Generator) -> Tensor:
-    """An observation of x as a file of 8 bits holds it."""
-    return colour.rounded(degradation(x, generator))

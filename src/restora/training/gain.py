@@ -1,6 +1,6 @@
 """The linear estimate of one task as one matrix, for as many observations as training needs.
 
-    L(y) = fit(mean + K (y - A mean)),   K = C A^T (A C A^T + sigma^2 I)^-1
+    L(y) = project(mean + K (y - A mean)),   K = C A^T (A C A^T + sigma^2 I)^-1
 
 The same estimate as `Degradation.lmmse`, which solves a system for every batch; one with the same A for all
 its images can be solved once. K is m x d for observations of m values, at 64x64 up to 600 MB, and four times

@@ -158,7 +158,7 @@ class DCGANTrainer(Trainer):
             "adam_d": self.adam_d.state_dict(),
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def load_state(self, state: dict[str, Any]) -> None:
         check_settings(asdict(self.config), state["config"])
         self.images_seen = state["images_seen"]
         for name in ("generator", "discriminator", "average", "adam_g", "adam_d"):

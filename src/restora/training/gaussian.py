@@ -158,7 +158,7 @@ class GaussianTrainer(Trainer):
         settings = {**asdict(self.config), "data": len(self.images)}
         return {"config": settings, "images_seen": self.images_seen, **tensors}
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def load_state(self, state: dict[str, Any]) -> None:
         check_settings({**asdict(self.config), "data": len(self.images)}, state["config"])
         self.images_seen = state["images_seen"]
         for name in TENSORS:

@@ -97,7 +97,7 @@ class LookupTrainer(Trainer):
         own = {name: value.cpu() for name, value in self._tensors().items()}
         return {"config": settings, "images_seen": self.images_seen, **own}
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def load_state(self, state: dict[str, Any]) -> None:
         check_settings({**asdict(self.config), "data": len(self.images)}, state["config"])
         self.images_seen = state["images_seen"]
         self.directions = state["directions"].to(self.mean).flatten(1)

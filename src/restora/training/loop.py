@@ -37,7 +37,7 @@ class Trainer(Protocol):
     def check(self) -> dict[str, float]: ...  # health numbers; TrainingError if diverged
     def picture(self) -> Tensor: ...  # (C, H, W) in [0, 1]
     def state(self) -> dict[str, Any]: ...
-    def restore(self, state: dict[str, Any]) -> None: ...
+    def load_state(self, state: dict[str, Any]) -> None: ...
     def export(self, folder: Path, facts: dict[str, Any]) -> None: ...
 
 
@@ -90,7 +90,7 @@ def run(
     """
     check_folder(folder, resume)
     journal = _Journal(trainer, folder, workers.leads)
-    earlier = journal.restore() if resume else 0.0
+    earlier = journal.resume() if resume else 0.0
     try:
         seconds = yield from _steps(trainer, journal, budget, earlier, every, workers)
     except BaseException:
@@ -150,10 +150,10 @@ class _Journal:
         self.trainer, self.folder, self.writes = trainer, folder, writes
         self.writer = _tensorboard(folder) if writes else None
 
-    def restore(self) -> float:
+    def resume(self) -> float:
         """Take up the run at its checkpoint; the seconds spent on it so far."""
         state = checkpoint.load(self.folder / CHECKPOINT)
-        self.trainer.restore(state["trainer"])
+        self.trainer.load_state(state["trainer"])
         return state["seconds"]
 
     def keep(self, seconds: float, scalars: dict[str, float]) -> None:

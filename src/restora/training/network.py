@@ -1,7 +1,8 @@
 """What the trainings of a U-Net have in common: settings, start, rate of learning, average, state.
 
 The network stands about a Gaussian of the images, which is fitted before the first step or comes from the
-prior that the run starts from. Everything runs channels_last, and in bf16 where the processor has it.
+prior that the run starts from. Muon trains the kernels inside the U-Net, AdamW all other parameters.
+Everything runs channels_last, and in bf16 where the processor has it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from restora.training.checkpoint import check_settings, cpu_state
 from restora.training.data import Batches, Crops, centres, depth, reader
 from restora.training.gaussian import GaussianConfig, GaussianTrainer
 from restora.training.loop import Trainer
+from restora.training.muon import Muon, kernels
 from restora.training.settings import CHANNELS, CPU, Settings
 from restora.training.workers import ALONE, Workers
 
@@ -47,9 +49,12 @@ class NetworkConfig(Settings):
     blocks: int = option(2, "residual blocks a resolution, down and up again; 14 M parameters with 2", 1)
     rank: int = option(1024, "principal directions of the Gaussian prior, at most one for ten images", 0)
     batch: int = option(32, "images a step", 1)
-    rate: float = option(1e-3, "learning rate", 0, 1)
-    warmup: int = option(10_000, "images over which the rate rises from 0", 0)
-    decay_from: float = option(0.0, "part of the budget after which the rate falls to 0, as a cosine", 0, 1)
+    rate: float = option(1e-3, "learning rate of AdamW, which trains all other parameters", 0, 1)
+    muon_rate: float = option(
+        7e-3, "learning rate of Muon, which trains the kernels in and between blocks", 0, 1
+    )
+    warmup: int = option(10_000, "images over which both rates rise from 0", 0)
+    decay_from: float = option(0.0, "part of the budget after which both rates fall to 0, as a cosine", 0, 1)
     average_images: int = option(50_000, "half-life of the averaged network, in images", 1)
     crop: bool = option(False, "cut squares of that size at random, at random scales, for images of any size")
     attention: bool = option(True, "compare all positions, at 1/8 and below; not with crop")
@@ -94,7 +99,10 @@ class NetworkTrainer(Trainer):
         shape = {"blocks": config.blocks, "attention": config.attention}
         network: Any = UNet(self.inputs, config.channels, config.width, **shape)
         self.network = network.to(device, memory_format=torch.channels_last).train()
-        self.adam = torch.optim.AdamW(self.network.parameters(), config.rate, (0.9, 0.99), weight_decay=0.01)
+        inside = kernels(self.network)
+        rest = [p for p in self.network.parameters() if p not in set(inside)]
+        self.muon = Muon(inside, config.muon_rate)
+        self.adam = torch.optim.AdamW(rest, config.rate, (0.9, 0.99), weight_decay=0.01)
         self._gaussian: GaussianPrior | None = None
         self._prior: Any = None
         if config.init:
@@ -159,12 +167,14 @@ class NetworkTrainer(Trainer):
         average = self.prior.network
         share = share_of_rate(self.images_seen + config.batch, done, config.warmup, config.decay_from)
         self.adam.param_groups[0]["lr"] = config.rate * share
+        self.muon.param_groups[0]["lr"] = config.muon_rate * share
         x = self.workers.own(self.batches[step]).to(self.device) / 2 + 0.5
         loss = self.loss(self._learner, x, torch.Generator().manual_seed(self._seed(step)))
-        self.adam.zero_grad(set_to_none=True)
+        self.network.zero_grad(set_to_none=True)
         self.workers.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.adam.step()
+        self.muon.step()
         follow(average, self.network, self.images_seen, config.batch, config.average_images)
         self.images_seen += config.batch
         return {"loss": loss.item()}
@@ -189,7 +199,7 @@ class NetworkTrainer(Trainer):
         if not math.isfinite(loss):
             raise TrainingError(
                 f"training diverged at {self.images_seen} images: the network is not finite any more. "
-                "The last good checkpoint is kept; start again from it (init) with a lower rate"
+                "The last good checkpoint is kept; start again from it (init) with lower rates"
             )
         return {"validation_psnr": round(found, 3), "validation_loss": round(loss, 5)}
 
@@ -201,15 +211,17 @@ class NetworkTrainer(Trainer):
             "average": cpu_state(self.prior.network),
             "gaussian": cpu_state(self.prior.gaussian),
             "adam": self.adam.state_dict(),
+            "muon": self.muon.state_dict(),
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def load_state(self, state: dict[str, Any]) -> None:
         check_settings({**asdict(self.config), "data": self.count}, state["config"])
         self.images_seen = state["images_seen"]
         self._gaussian, self._prior = GaussianPrior(**state["gaussian"]), None
         self.prior.network.load_state_dict(state["average"])
         self.network.load_state_dict(state["network"])
         self.adam.load_state_dict(state["adam"])
+        self.muon.load_state_dict(state["muon"])
 
     def export(self, folder: Path, facts: dict[str, Any]) -> None:
         own = {"training_images": len(self.batches.images), **self.check()}

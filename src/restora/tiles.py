@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
-from restora.operators.base import Shape
 from restora.errors import OptionError
+from restora.operators.base import Shape
 from restora.priors import Prior
 from restora.random import Stream, Window
 from restora.solvers import Solver, Step

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from restora import random
+from restora import random, tiles
 from restora.degradations import (
     JPEG,
     AdditiveNoise,
@@ -25,7 +25,6 @@ from restora.networks.unet import UNet
 from restora.priors import FlowPrior, GaussianPrior
 from restora.random import Stream, Window, WindowStream, generators, randn
 from restora.restoration import restore
-from restora.runs import tiles
 from restora.solvers import LMMSE, MMSE, Flower
 
 SIZE = (144, 200)
