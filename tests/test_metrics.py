@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from restora import metrics
-from restora.errors import ShapeError
+from restora.errors import ObservationError, ShapeError
 from restora.pictures import colour
 
 
@@ -96,3 +96,13 @@ def test_any_number_of_channels(channels: int) -> None:
     torch.testing.assert_close(metrics.ssim(x, truth), single.mean(0))
     squares = [10 ** (-metrics.psnr(x[:, [c]], truth[:, [c]]) / 10) for c in range(channels)]
     torch.testing.assert_close(metrics.psnr(x, truth), -10 * torch.stack(squares).mean(0).log10())
+
+
+def test_of_nan_it_is_nan_and_integers_are_refused() -> None:
+    x, truth = pair()
+    x[1, 0, 3, 4] = math.nan
+    for measure in (metrics.psnr, metrics.ssim):
+        assert measure(x, truth).isnan().tolist() == [False, True, False]
+        torch.testing.assert_close(measure(x.numpy(), truth.numpy()), measure(x, truth), equal_nan=True)
+        with pytest.raises(ObservationError, match="expected images of floats from 0 to 1, got uint8"):
+            measure(x.nan_to_num().clamp(0, 1).mul(255).to(torch.uint8), truth)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from restora import AdditiveNoise, Degradation, Downsample, Mask, plan, restore
 from restora.degradations import named
-from restora.errors import OptionError, PairingError, ResultError, ShapeError
+from restora.errors import ObservationError, OptionError, PairingError, ResultError, ShapeError
 from restora.plan import decide, finish, on
 from restora.priors import FlowPrior, GaussianPrior, Prior
 from restora.solvers import DPS, LMMSE, MMSE, TV, Flower, Solver, Step, solvers
@@ -111,7 +111,7 @@ def test_a_result_that_is_not_finite(y: Tensor, std: bool) -> None:
     with pytest.raises(ResultError, match="method 'Bad': the result has NaN or infinite values; try other"):
         restore(y, AdditiveNoise(0.1), method=Bad(std), device="cpu")
     y[0, 0, 0, 0] = torch.inf
-    with pytest.raises(ResultError, match="so has the observation; expected finite numbers"):
+    with pytest.raises(ObservationError, match="1 of 384 values are NaN or infinite; expected finite ones"):
         restore(y, AdditiveNoise(0.1), method=Bad(std), device="cpu")
 
 

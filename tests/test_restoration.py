@@ -121,8 +121,9 @@ def test_method_without_a_prior(y: Tensor, prior: Prior, monkeypatch: pytest.Mon
     assert wide.image.shape == (1, 1, 8, 20)
     with pytest.raises(PairingError, match="method 'mean' uses no prior; leave the prior out"):
         restora.restore(y, Downsample(), method="mean", prior=prior)
+    assert restora.restore(y[0], Downsample(), method="mean").image.shape == (1, 3, 8, 8)
     with pytest.raises(ShapeError, match=r"expected \(B, C, H, W\)"):
-        restora.restore(y[0], Downsample(), method="mean")
+        restora.restore(y[0, 0], Downsample(), method="mean")
 
 
 def test_method_whose_kind_of_prior_does_not_ship(y: Tensor) -> None:
@@ -191,7 +192,7 @@ def test_wrong_pairing() -> None:
 
 
 def test_observation_of_the_wrong_shape_says_what_is_needed(prior: Prior) -> None:
-    for shape in [(1, 3, 4, 4), (1, 1, 2, 2), (3, 2, 2)]:
+    for shape in [(1, 3, 4, 4), (1, 1, 2, 2), (3, 2, 3)]:
         with pytest.raises(ShapeError, match="needs 2x2 with 3 channels"):
             restore(torch.rand(*shape), prior)
 

@@ -22,6 +22,14 @@ class ShapeError(RestoraError):
     """A tensor or an image whose size does not fit the degradation or the prior."""
 
 
+class ObservationError(RestoraError):
+    """Values that are no observation or image: not finite, of another range, or not floats."""
+
+
+class CallError(RestoraError):
+    """A function or network of the user's that failed; its own error is the cause."""
+
+
 class UnknownNameError(RestoraError):
     """A task, method or prior that is not registered."""
 

@@ -4,33 +4,38 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from restora.errors import ShapeError
-from restora.pictures.colour import to_integers
+from restora.errors import ObservationError, ShapeError
 
 WINDOW = 11
+Image = Tensor | np.ndarray
 
 
-def psnr(x: Tensor, truth: Tensor, bits: int = 8) -> Tensor:
+def psnr(x: Image, truth: Image, bits: int = 8) -> Tensor:
     """Peak signal-to-noise ratio in dB, (B,), of images (B, C, H, W) in [0, 1]; both are clipped and
-    rounded to 8 bits first, or 16, and the peak is 1. Equal images give infinity."""
+    rounded to 8 bits first, or 16, and the peak is 1. Equal images give infinity, NaN gives NaN."""
     return peak_ratio(*rounded(x, truth, bits))
 
 
-def ssim(x: Tensor, truth: Tensor, bits: int = 8) -> Tensor:
+def ssim(x: Image, truth: Image, bits: int = 8) -> Tensor:
     """Structural similarity (Wang et al., 2004), (B,): Gaussian window of 1.5 px cut at 11x11, population
     covariance, data range 1, mean over channels; on images clipped and rounded to 8 bits, or 16."""
     return similarity(*rounded(x, truth, bits))
 
 
-def rounded(x: Tensor, truth: Tensor, bits: int = 8) -> tuple[Tensor, Tensor]:
-    """Both as a file of so many bits would hold them: clipped, rounded, float64."""
+def rounded(x: Image, truth: Image, bits: int = 8) -> tuple[Tensor, Tensor]:
+    """Both as a file of so many bits would hold them: clipped, rounded, float64; NaN stays.
+
+    Tensors or NumPy arrays; ObservationError unless they are floats.
+    """
     full = 2**bits - 1
-    return to_integers(x, bits).double() / full, to_integers(truth, bits).double() / full
+    images = (_image(image).clamp(0, 1).mul(full).round().double() / full for image in (x, truth))
+    return next(images), next(images)
 
 
 def peak_ratio(x: Tensor, truth: Tensor, where: Tensor | None = None) -> Tensor:
@@ -77,6 +82,14 @@ def mean(values: Tensor | list[float]) -> Mean:
         return Mean(float(array.mean()), math.nan)
     spread = float(array.std(ddof=1)) / math.sqrt(len(array))
     return Mean(float(array.mean()), 1.96 * spread)
+
+
+def _image(image: Any) -> Tensor:
+    found = torch.as_tensor(image)
+    if not found.is_floating_point():
+        kind = str(found.dtype).removeprefix("torch.")
+        raise ObservationError(f"expected images of floats from 0 to 1, got {kind}; divide by its white")
+    return found.double() if found.dtype == torch.float64 else found.float()
 
 
 def _check(x: Tensor, other: Tensor) -> None:

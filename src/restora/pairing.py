@@ -12,6 +12,7 @@ from restora.operators.base import Shape
 from restora.priors import FlowPrior, Prior, load_prior, store
 from restora.solvers import Solver, solvers
 
+COLOURS = 3
 Named = str | Path | Prior | None
 
 
@@ -27,7 +28,7 @@ def pair(
     solver = make(method) if isinstance(method, str) else method
     name = name_of(solver)
     if named and model is not None and solver.needs is None:
-        raise PairingError(f"method {name!r} uses no prior; leave the prior out, or try --method auto")
+        raise PairingError(f"method {name!r} uses no prior; leave the prior out, or use method='auto'")
     if model is None and solver.needs is not None:
         model = _shipped(name, solver.needs, images)
     solver.check(name, model)
@@ -39,7 +40,7 @@ def auto(prior: Prior | None) -> str:
     for name, cls in solvers:
         if cls.needs is not None and isinstance(prior, cls.needs):
             return name
-    raise PairingError(f"no method is known for a {type(prior).__name__}; give one with --method")
+    raise PairingError(f"no method is known for a {type(prior).__name__}; give one by method='NAME'")
 
 
 def _shipped(method: str, kind: type[Prior], images: Shape | None) -> Prior:
@@ -69,33 +70,56 @@ def behind(degradation: Degradation, observed: Shape, prior: Prior | None) -> Sh
     ShapeError unless `degradation` makes such observations of images of the prior's size; of any size without
     a prior, or with one that takes any.
     """
-    if len(observed) == 3 and (prior is None or prior.any_size):
-        channels = observed[0] if prior is None else prior.image_shape[0]
-        shape = degradation.operator.image_shape(observed, channels)
-        degradation.operator.observed_shape(shape)
-        if prior is None or shape[0] == channels:
-            return shape
-    if prior is None:
+    operator = degradation.operator
+    if prior is not None and not prior.any_size:
+        expected = tuple(operator.observed_shape(prior.image_shape))
+        if observed == expected:
+            return prior.image_shape
+        height, width = prior.image_shape[1:]
+        raise ShapeError(
+            f"the observation is {describe(observed)}, but prior {prior.name!r} makes {width}x{height} "
+            f"images with {_channels(prior.image_shape[0])}, so {task_name(degradation)} needs "
+            f"{describe(expected)}. {_remedy(observed, expected)}"
+        )
+    channels = prior.image_shape[0] if prior is not None else observed[0] if len(observed) == 3 else COLOURS
+    try:
+        shape = tuple(operator.image_shape(observed, channels))
+    except (ValueError, IndexError):  # an operator on images, and fewer axes than they have
+        shape = ()
+    if len(shape) != 3:
         raise ShapeError(f"the observations are of shape {observed} each; expected (B, C, H, W)")
-    if prior.any_size and len(observed) == 3:
+    expected = tuple(operator.observed_shape(shape))
+    if observed != expected:
+        raise ShapeError(
+            f"the observation is {describe(observed)}, but that of an image of {describe(shape)} is "
+            f"{describe(expected)}. {_remedy(observed, expected)}"
+        )
+    if prior is not None and shape[0] != channels:
         raise ShapeError(
             f"the observation is {describe(observed)}, but prior {prior.name!r} makes images with "
-            f"{prior.image_shape[0]} channels; {task_name(degradation)} needs a prior of as many channels as "
-            "the picture has"
+            f"{_channels(channels)}; {task_name(degradation)} needs a prior of as many channels as the "
+            "picture has"
         )
-    expected = tuple(degradation.operator.observed_shape(prior.image_shape))
-    if observed == expected:
-        return prior.image_shape
-    height, width = prior.image_shape[1:]
-    raise ShapeError(
-        f"the observation is {describe(observed)}, but prior {prior.name!r} makes {width}x{height} "
-        f"images, so {task_name(degradation)} needs {describe(expected)}. "
-        "Crop or scale it to that size"
-    )
+    return shape
 
 
 def describe(shape: Sequence[int]) -> str:
     """(C, H, W) as people say it: 64x48 (width x height) with 3 channels."""
     if len(shape) != 3:
         return f"of shape {tuple(shape)}"
-    return f"{shape[2]}x{shape[1]} with {shape[0]} channel{'s' if shape[0] != 1 else ''}"
+    return f"{shape[2]}x{shape[1]} with {_channels(shape[0])}"
+
+
+def _channels(count: int) -> str:
+    return f"{count} channel{'s' if count != 1 else ''}"
+
+
+def _remedy(observed: Shape, expected: Shape) -> str:
+    """What to do about an observation of another shape."""
+    if len(observed) != 3 or len(expected) != 3:
+        return f"Expected observations (B, {', '.join(map(str, expected))})"
+    if observed[1:] == expected[1:]:
+        return "Give as many channels, or use a prior of as many"
+    if observed[0] == expected[0]:
+        return "Crop or scale it to that size"
+    return "Give that size and as many channels"

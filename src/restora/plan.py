@@ -11,21 +11,22 @@ import copy
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from restora import random, tiles
+from restora import observation, random, tiles
 from restora.degradations import Degradation
 from restora.device import pick
 from restora.errors import OptionError, PairingError, ResultError
+from restora.isolation import isolated, naming, untouched
+from restora.observation import Observation, Seeds
 from restora.operators.base import Shape
 from restora.pairing import Named, behind, name_of, pair
 from restora.priors import Prior
 from restora.solvers import Solver, Step, solvers
 
-Seeds = int | Sequence[int]
 T = TypeVar("T")
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -91,40 +92,76 @@ class Plan:
             self.check(degradation)
         return shape
 
-    def run(
-        self, y: Tensor, degradation: Degradation, seeds: Seeds = 0
-    ) -> Generator[Step, None, Restoration]:
+    def run(self, y: Any, degradation: Degradation, seeds: Seeds = 0) -> Generator[Step, None, Restoration]:
         """Restore the observations y (B, ...), step by step: yields each `Step`, and returns the Restoration.
 
-        seeds: image i has seeds + i, or seeds[i]. OptionError for another number of them, ResultError for a
-        result that is not finite.
+        y: a tensor or a NumPy array, as `restora.observation` says. seeds: image i has seeds + i, or
+        seeds[i]. OptionError for another number of them, ResultError for a result that is not finite.
         """
         start = time.monotonic()
-        shape = self.fit(degradation, tuple(y.shape[1:]))
-        if degradation.blind:
-            degradation = degradation.given(y)
-            self.check(degradation)
-        if not isinstance(seeds, int) and len(seeds) != len(y):
-            raise OptionError(f"expected one number, or {len(y)}, one an image; got {len(seeds)}", "seed")
-        streams = random.generators(seeds, len(y), "restore")
-        there, model = y.to(self.device), on(degradation, self.device)
+        with isolated(torch.float32, degradation):
+            seen = observation.receive(y, degradation, lambda shape: self.fit(degradation, shape))
+            streams = random.generators(observation.seeds_of(seeds, len(seen.y)), len(seen.y), "restore")
+            if not len(seen.y):
+                return self._nothing(seen, degradation, time.monotonic() - start)
+            dtype = observation.precision(seen.y, self.prior)
+            dtype = degradation.operator.verify(seen.shape, dtype)
+            if degradation.blind:
+                degradation = degradation.given(seen.y)
+                self.check(degradation)
+            observation.check(seen.y, degradation)
+        there, model = seen.y.to(self.device, dtype), on(degradation, self.device)
         history, last = [], None
-        for last in self._steps(there, model, streams, shape):
-            history.append(last.loss)
+        steps = self._steps(there, model, streams, seen.shape)
+        while True:
+            with isolated(dtype, model), naming(degradation=model, prior=self.prior):
+                step = next(steps, None)
+            if step is None:
+                break
+            last = step
+            history.append(last.loss.detach())
             yield last
         assert last is not None
+        with isolated(dtype, model):
+            return self._result(seen, degradation, model, last, torch.stack(history), start)
+
+    def _result(
+        self,
+        seen: Observation,
+        degradation: Degradation,
+        model: Degradation,
+        last: Step,
+        history: Tensor,
+        start: float,
+    ) -> Restoration:
         found = last.samples if last.samples is not None else last.x.unsqueeze(1)
-        found = self._finite(found[:, : self.samples], y).clamp(0, 1)
-        squared = model.fidelity(found[:, 0], there) / y[0].numel()
+        images = seen.images(self._finite(found[:, : self.samples]), degradation)
+        first = images[:, 0].to(last.x)
+        squared = model.fidelity(first, seen.y.to(last.x)) / seen.y[0].numel()
+        std = None if last.std is None else self._finite(last.std).to(seen.y.dtype)
         return Restoration(
-            image=found[:, 0].to(y.device),
-            samples=found.to(y.device),
-            residual=squared.sqrt().to(y.device),
-            history=torch.stack(history).to(y.device),
+            image=seen.back(images[:, 0]),
+            samples=seen.back(images),
+            residual=seen.back(squared.sqrt()),
+            history=seen.back(history),
             seconds=time.monotonic() - start,
             method=self.method,
             degradation=degradation,
-            std=None if last.std is None else self._finite(last.std, y).to(y.device),
+            std=None if std is None else seen.back(std),
+            settings=self.settings,
+        )
+
+    def _nothing(self, seen: Observation, degradation: Degradation, seconds: float) -> Restoration:
+        """Of a batch without images."""
+        samples = seen.y.new_zeros(0, self.samples, *seen.shape)
+        return Restoration(
+            image=seen.back(samples[:, 0]),
+            samples=seen.back(samples),
+            residual=seen.back(seen.y.new_zeros(0)),
+            history=seen.back(seen.y.new_zeros(0, 0)),
+            seconds=seconds,
+            method=self.method,
+            degradation=degradation,
             settings=self.settings,
         )
 
@@ -137,12 +174,12 @@ class Plan:
         sized = None if prior is None else prior.sized(*shape[1:])
         return self.solver.steps(y, degradation, sized, streams)
 
-    def _finite(self, found: Tensor, y: Tensor) -> Tensor:
+    def _finite(self, found: Tensor) -> Tensor:
         if not found.isfinite().all():
-            cause = "try other settings of it, or another method"
-            if not y.isfinite().all():
-                cause = "so has the observation; expected finite numbers"
-            raise ResultError(f"method {self.method!r}: the result has NaN or infinite values; {cause}")
+            raise ResultError(
+                f"method {self.method!r}: the result has NaN or infinite values; try other settings of it, "
+                "or another method"
+            )
         return found
 
 
@@ -163,11 +200,13 @@ def decide(
     the first that ships for them. make: the solver of a method that is given by name. A prior that is on
     another device is copied, and stays where it is.
     """
+    samples, tile = observation.whole("samples", samples), observation.whole("tile", tile)
     if samples < 1:
         raise OptionError(f"samples must be at least 1, got {samples}")
     tiles.check(tile)
     place = pick(device)
-    solver, model = pair(method, prior, images, make)
+    with untouched():
+        solver, model = pair(method, prior, images, make)
     solver = solver.for_samples(samples)
     if uncertainty:
         solver = solver.for_uncertainty(samples)

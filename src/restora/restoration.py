@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
-from restora.errors import RestoraError
-from restora.operators.base import Shape
+from restora.isolation import isolated
+from restora.observation import Seeds, shape_of
 from restora.pairing import Named
-from restora.plan import Plan, Restoration, Seeds, decide, finish
+from restora.plan import Plan, Restoration, decide, finish
 from restora.solvers import Solver, Step
 from restora.tiles import TILE
 
@@ -18,7 +20,7 @@ __all__ = ["Restoration", "restore", "stream"]
 
 
 def restore(
-    y: Tensor,
+    y: Tensor | np.ndarray,
     degradation: Degradation,
     *,
     method: str | Solver = "auto",
@@ -31,6 +33,9 @@ def restore(
 ) -> Restoration:
     """Restore the observations y = A(x) + e, shape (B, ...) as `degradation` makes them.
 
+    y: a tensor of any float dtype, which results have too; or a NumPy array, and results are arrays. uint8
+        and uint16 are scaled to [0, 1] where A gives pictures; one observation without a batch axis is a
+        batch of one. What a mask hides may be NaN; with no noise, what it shows comes back exactly.
     method: a registered name, `auto`, or a Solver with settings of your own.
     prior: a shipped name, a folder written by `restora train`, or a Prior; None is the one that ships for
         the method and the size. Methods without a prior, such as `tv`, restore images of any size.
@@ -40,15 +45,16 @@ def restore(
     seed: image i of the batch uses seed + i (or seed[i]), so its result does not depend on the batch.
     device: where it is done. What is elsewhere is copied, and stays where it is; results are where y is.
     tile: images with more pixels a side are restored in pieces of so many, with a prior of any size.
-    Raises a RestoraError when the parts do not fit each other, or the result is not finite. Each call chooses
-    and copies anew; a plan of `restora.plan.decide` serves any number of calls.
+    Raises a RestoraError when the parts do not fit each other, or the result is not finite. No gradients are
+    kept; random streams, the default dtype and what is passed in stay as they are. Each call chooses and
+    copies anew; a plan of `restora.plan.decide` serves any number of calls.
     """
     plan = _plan(y, degradation, method, prior, samples, uncertainty, device, tile)
     return finish(plan.run(y, degradation, seed))
 
 
 def stream(
-    y: Tensor,
+    y: Tensor | np.ndarray,
     degradation: Degradation,
     *,
     method: str | Solver = "auto",
@@ -65,7 +71,7 @@ def stream(
 
 
 def _plan(
-    y: Tensor,
+    y: Tensor | np.ndarray,
     degradation: Degradation,
     method: str | Solver,
     prior: Named,
@@ -74,15 +80,8 @@ def _plan(
     device: str,
     tile: int,
 ) -> Plan:
-    images = _behind(y, degradation)
+    with isolated(torch.float32, degradation):
+        images = shape_of(y, degradation)
     return decide(
         method, prior, samples=samples, uncertainty=uncertainty, device=device, tile=tile, images=images
     )
-
-
-def _behind(y: Tensor, degradation: Degradation) -> Shape | None:
-    """The shape (C, H, W) of the images behind y, in colour where y does not say; None where y is wrong."""
-    try:
-        return degradation.operator.image_shape(tuple(y.shape[1:]))
-    except (RestoraError, IndexError, ValueError):
-        return None

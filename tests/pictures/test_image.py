@@ -410,7 +410,7 @@ class TestRefused:
         data = tiff(flat, photometric="rgb") if kind == "float tiff" else png(flat.astype(np.uint8), colour=2)
         assert image.read(data, max_pixels=100).size == (10, 10)
         with pytest.raises(
-            ImageError, match=r"10x10 is 0.0001 megapixels; at most 9.9e-05 .* --max-megapixels"
+            ImageError, match=r"10x10 is 0.0001 megapixels; at most 9.9e-05 .* raise max_pixels"
         ):
             image.read(data, max_pixels=99)
 

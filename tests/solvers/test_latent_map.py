@@ -54,7 +54,14 @@ def test_finds_the_closed_form(prior: GANPrior, name: str, lambda_d: float, lamb
     y = observe(prior, DEGRADATIONS[name])
     expected = prior.generate(closed_form(prior, DEGRADATIONS[name], y, solver)).clamp(0, 1)
     found = restore(y, DEGRADATIONS[name], method=solver, prior=prior)
-    torch.testing.assert_close(found.image, expected, atol=2e-3, rtol=0)
+    unknown = hole(DEGRADATIONS[name], expected)
+    torch.testing.assert_close(found.image[unknown], expected[unknown], atol=2e-3, rtol=0)
+
+
+def hole(degradation: Degradation, x: Tensor) -> Tensor:
+    """Which values of images x the method decides: those that are known come back as they are."""
+    mask = degradation.operator.mask
+    return torch.ones_like(x) > 0 if mask is None else mask.expand_as(x) == 0
 
 
 def test_weights_pixels_near_the_hole(prior: GANPrior) -> None:
@@ -62,7 +69,8 @@ def test_weights_pixels_near_the_hole(prior: GANPrior) -> None:
     y = mask.A(torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)))
     z = closed_form(prior, mask, y, solver, importance(y, mask, 3))
     found = restore(y, mask, method=solver, prior=prior)
-    torch.testing.assert_close(found.image, prior.generate(z).clamp(0, 1), atol=2e-3, rtol=0)
+    expected, unknown = prior.generate(z).clamp(0, 1), hole(mask, found.image)
+    torch.testing.assert_close(found.image[unknown], expected[unknown], atol=2e-3, rtol=0)
     plain = restore(y, mask, method=EXACT, prior=prior)
     assert (plain.image - found.image).abs().max() > 0.01
 

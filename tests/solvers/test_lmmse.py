@@ -184,7 +184,7 @@ def test_refusals(prior: GANPrior) -> None:
     y = torch.rand(1, *SHAPE)
     with pytest.raises(PairingError, match="draws samples for linear tasks alone, not for Quantize"):
         restora.restore(y, Quantize(5), prior=gaussian(0).float(), samples=2)
-    with pytest.raises(PairingError, match="for linear tasks alone, not for Grayscale; use --samples 1"):
+    with pytest.raises(PairingError, match="for linear tasks alone, not for Grayscale; use samples=1"):
         restora.restore(y[:, :1], Grayscale("value"), prior=gaussian(0).float(), uncertainty=True)
     with pytest.raises(PairingError, match="solver 'lmmse' needs a GaussianPrior"):
         restora.restore(y, AdditiveNoise(), prior=prior, method="lmmse")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import math
+import re
 from collections import Counter
 from dataclasses import MISSING, Field
 from pathlib import Path
@@ -25,6 +26,7 @@ MASK_HELP = (
 )
 HOLE_HELP = "in place of a mask: center, half of each side"
 AUTO_HELP = "; auto, of denoise: as found in each picture"
+ARGUMENTS = ("method", "device", "samples")  # those that errors of the library name
 READING = tuple(entry.name for entry, _ in options(Reading))
 T = TypeVar("T")
 Owners = dict[str, tuple[Field[Any], Any]]
@@ -171,7 +173,16 @@ def spoken(error: RestoraError, args: argparse.Namespace) -> str:
     if name is not None and name in vars(args):
         off = f", --no-{flag(name)[2:]}" if isinstance(getattr(args, name), bool) else ""
         text = f"{flag(name)}{off}{text.removeprefix(name)}"
-    return " ".join(text.split())
+    return as_options(" ".join(text.split()))
+
+
+def as_options(text: str) -> str:
+    """Arguments of the library, as name='value', in the words of the command line."""
+    text = text.replace("leave it at uncertainty=False", "leave --uncertainty out")
+    text = text.replace("uncertainty=False", "no --uncertainty").replace(
+        "raise max_pixels", "raise --max-megapixels"
+    )
+    return re.sub(rf"\b({'|'.join(ARGUMENTS)})='?([\w.-]+)'?", r"--\1 \2", text)
 
 
 def make_task(args: argparse.Namespace) -> Task:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from restora.cli.options import as_options
 from restora.runs.items import Item
 from restora.runs.manifest import Manifest
 
@@ -28,7 +29,7 @@ def summary(items: Sequence[Item], manifest: Manifest, as_json: bool) -> int:
         tell(f"note: {text}")
     failed = [item for item in items if item.status == "failed"]
     for item in failed:
-        tell(f"failed: {item.path}: {item.facts['error']}")
+        tell(f"failed: {item.path}: {as_options(str(item.facts['error']))}")
     if manifest.error:
         tell(f"failed: {manifest.error}")
     if as_json:

@@ -15,6 +15,7 @@ import torch
 
 from restora import options
 from restora.degradations.base import Degradation
+from restora.errors import OptionError
 from restora.noise import Noise
 from restora.operators import Operator
 from restora.operators.base import Shape
@@ -31,7 +32,8 @@ def sigma(default: Any = 0.0) -> Any:
 
 @dataclass(eq=False)
 class NamedDegradation(Degradation):
-    """Base of the degradations that have a name."""
+    """Base of the degradations that have a name. `sigma`, of Gaussian noise, may be a tensor (B,), one an
+    image; the attribute is then its mean."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> NamedDegradation:
         # A dataclass does not call nn.Module.__init__, and no field can be set before it has run.
@@ -40,8 +42,13 @@ class NamedDegradation(Degradation):
         return self
 
     def __post_init__(self) -> None:
-        options.check(self)
+        levels = getattr(self.sigma, "ndim", 0) > 0
+        options.check(self, skip=["sigma"] if levels else [])
         self.operator, self.noise = self.parts()
+        if levels and not self.noise.linear:
+            raise OptionError("expected a number, got one an image; restore the images one by one", "sigma")
+        if levels:
+            setattr(self, "sigma", self.noise.level)  # noqa: B010  # a field here, a property of the base
 
     def parts(self) -> tuple[Operator, Noise]:
         """The operator and the noise that the options stand for."""

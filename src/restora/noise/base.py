@@ -77,6 +77,11 @@ class Noise(nn.Module):
         return 0.0
 
     @property
+    def reach(self) -> float:
+        """The largest standard deviation of any value, full scale 1."""
+        return self.level
+
+    @property
     def linear(self) -> bool:
         return False
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -41,6 +42,9 @@ class GaussianNoise(Noise):
     covariance: Tensor | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        given: object = self.sigma
+        if isinstance(given, np.ndarray) and given.ndim:
+            self.sigma = torch.from_numpy(given).float()
         if isinstance(self.sigma, Tensor) and self.sigma.ndim and not bool((self.sigma >= 0).all()):
             raise OptionError("sigma: expected standard deviations of at least 0, got negative ones or NaN")
         if isinstance(self.covariance, Tensor) and self.covariance.ndim not in (2, 4):
@@ -56,6 +60,12 @@ class GaussianNoise(Noise):
         if isinstance(self.sigma, float) and self.covariance is None:
             return self.sigma
         return float(torch.as_tensor(self.N.variance).mean().sqrt())
+
+    @property
+    def reach(self) -> float:
+        if isinstance(self.sigma, Tensor) and self.covariance is None:
+            return float(self.sigma.max())
+        return self.level
 
     @property
     def linear(self) -> bool:

@@ -40,6 +40,10 @@ class PoissonNoise(Noise):
         return self.sigma
 
     @property
+    def reach(self) -> float:
+        return (1 / self.peak + self.sigma**2) ** 0.5
+
+    @property
     def steady(self) -> bool:
         return False
 

@@ -43,6 +43,7 @@ class Operator(nn.Module):
     mask: m of 0 and 1, (B or 1, 1, H, W), where A x = m x; else None.
     kernel: the kernel of a convolution, (h, w); else None.
     shared: whether all images of a batch have the same A.
+    picture: whether A x of a picture is one: values from 0 to 1 stay there, and white stays white.
     grain: pixels a side that are seen together; an image can be cut only between them.
     """
 
@@ -87,6 +88,10 @@ class Operator(nn.Module):
     @property
     def shared(self) -> bool:
         return True
+
+    @property
+    def picture(self) -> bool:
+        return False
 
     @property
     def grain(self) -> int:
@@ -162,6 +167,11 @@ class Operator(nn.Module):
         """About (G A C A^T G + noise I)^-1, for stationary x of `spectrum` and G = diag(gain); None for the
         one that follows from `spectrum`."""
         return None
+
+    def verify(self, image_shape: Shape, dtype: torch.dtype = torch.float32) -> torch.dtype:
+        """OptionError where a user's function is not what it was said to be; each is tried once. Gives the
+        dtype in which to compute, float32 where a function is no more accurate, else `dtype`."""
+        return dtype
 
     def restrict(self, y: Tensor) -> Tensor:
         """Observations y without what does not count, such as the values in a hole."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 
+import torch
 from torch import Tensor, nn
 
 from restora.operators.base import Map, Operator, Shape
@@ -48,6 +49,17 @@ class Compose(Operator):
     @property
     def shared(self) -> bool:
         return all(part.shared for part in self.parts)
+
+    @property
+    def picture(self) -> bool:
+        return all(part.picture for part in self.parts)
+
+    def verify(self, image_shape: Shape, dtype: torch.dtype = torch.float32) -> torch.dtype:
+        shape = tuple(image_shape)
+        for part in self.parts:
+            dtype = part.verify(shape, dtype)
+            shape = part.observed_shape(shape)
+        return dtype
 
     def forward(self, x: Tensor) -> Tensor:
         return reduce(lambda image, part: part(image), self.parts, x)

@@ -46,6 +46,10 @@ class Convolution(Operator):
     def kernel(self) -> Tensor:
         return self.taps
 
+    @property
+    def picture(self) -> bool:
+        return bool((self.taps >= 0).all()) and abs(float(self.taps.sum()) - 1) < 1e-3
+
     def forward(self, x: Tensor) -> Tensor:
         self.observed_shape(x.shape[1:])
         if self.boundary == "circular":

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from restora.errors import OptionError, RestoraError, ShapeError
+from restora.errors import CallError, OptionError, RestoraError, ShapeError
 from restora.operators.base import Map, Operator, Shape
 from restora.random import Window
 
@@ -33,24 +35,34 @@ class Function(Operator):
             if value is not None and not callable(value):
                 raise OptionError(f"{name}: expected a function of a tensor, got {type(value).__name__}")
         self.A, self.transposed, self.linear, self.shape = A, adjoint, linear, shape
+        # What trials found: the dtype that a function takes, shapes, and shapes for which it was checked.
+        self._dtypes: dict[str, torch.dtype] = {}
+        self._shapes: dict[tuple[str, Shape], Shape] = {}
+        self._verified: set[Shape] = set()
         # Follows .to(), so that shapes can be found by a trial on the right device.
         self.register_buffer("trial", torch.empty(0), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.A(x)
+        return self._call("A", self.A, x)
 
     def adjoint(self, u: Tensor) -> Tensor:
-        return super().adjoint(u) if self.transposed is None else self.transposed(u)
+        return super().adjoint(u) if self.transposed is None else self._call("adjoint", self.transposed, u)
 
     def observed_shape(self, image_shape: Shape) -> Shape:
-        return self._tried(self.A, image_shape)
+        key = ("A", tuple(image_shape))
+        if key not in self._shapes:
+            self._shapes[key] = tuple(self(self._trial(image_shape)).shape[1:])
+        return self._shapes[key]
 
     def image_shape(self, observed_shape: Shape, channels: int = 3) -> Shape:
         """By the adjoint, if it was given. ShapeError where the shape of images cannot be found."""
         if self.shape is not None:
             return self.shape
         if self.transposed is not None:
-            return self._tried(self.transposed, observed_shape)
+            key = ("adjoint", tuple(observed_shape))
+            if key not in self._shapes:
+                self._shapes[key] = tuple(self.adjoint(self._trial(observed_shape)).shape[1:])
+            return self._shapes[key]
         if len(observed_shape) == 3:
             for count in dict.fromkeys((observed_shape[0], channels)):
                 guess = (count, *observed_shape[1:])
@@ -65,29 +77,105 @@ class Function(Operator):
         """PairingError: what A does to a part of an image is not known."""
         return super().window(window, y, (-1, -1))
 
-    def check(self, image_shape: Shape, tolerance: float = 1e-3) -> None:
-        """OptionError unless <A x, u> = <x, adjoint u> for a random pair, which a wrong adjoint fails."""
-        generator = torch.Generator().manual_seed(0)
-        x = torch.randn(1, *image_shape, generator=generator).to(self.get_buffer("trial"))
-        Ax = self(x)
-        u = torch.randn(Ax.shape, generator=generator).to(Ax)
-        left, right = float((Ax * u).sum()), float((x * self.adjoint(u)).sum())
-        if self.linear and abs(left - right) > tolerance * float(Ax.norm() * u.norm()):
-            raise OptionError(
-                f"adjoint: expected <A x, u> = <x, adjoint u>, got {left:.6g} and {right:.6g}; "
-                "is it the transpose of A, on the same image size?"
-            )
+    def verify(self, image_shape: Shape, dtype: torch.dtype = torch.float32) -> torch.dtype:
+        """`check`, once for each shape; and whether A takes float64 and gives it, if it has to."""
+        shape = tuple(image_shape)
+        if self.linear and shape not in self._verified:
+            self.check(shape)
+            self._verified.add(shape)
+        if dtype == torch.float64 and "double" not in self._dtypes:
+            self._dtypes["double"] = self._accuracy(shape)
+        return self._dtypes["double"] if dtype == torch.float64 else dtype
 
-    def _tried(self, function: Map, shape: Shape) -> Shape:
-        """The shape that it gives, in single precision or, where it takes none, in double."""
-        zeros = self.get_buffer("trial").new_zeros(1, *shape)
+    def _accuracy(self, image_shape: Shape) -> torch.dtype:
         try:
-            return tuple(function(zeros).shape[1:])
-        except RuntimeError:
-            return tuple(function(zeros.double()).shape[1:])
+            found: Any = self.A(self._trial(image_shape).double())
+        except Exception:  # A, called as it is here, tells no more than that it takes no float64
+            return torch.float32
+        return torch.float64 if str(found.dtype).endswith("float64") else torch.float32
+
+    def check(self, image_shape: Shape, tolerance: float = 1e-3) -> None:
+        """OptionError unless <A x, u> = <x, adjoint u>, but for the part `tolerance` of |A x| |u|.
+
+        x is random, and u is A x and as much that is random: what a wrong adjoint does shows best along A x.
+        """
+        generator = torch.Generator().manual_seed(0)
+        x = self._random((1, *image_shape), generator)
+        Ax = self(x).detach()
+        u = self._random(Ax.shape, generator).to(Ax)
+        u = Ax + Ax.norm() / u.norm().clamp(min=torch.finfo(u.dtype).tiny) * u
+        if not self.linear or not bool(Ax.any()):
+            return
+        left, right = _product(Ax, u), _product(x, self.adjoint(u))
+        off = abs(left - right) / float(Ax.double().norm() * u.double().norm())
+        if not off <= tolerance:
+            self._blame(x, Ax, off, tolerance, generator)
+
+    def _blame(self, x: Tensor, Ax: Tensor, off: float, tolerance: float, generator: torch.Generator) -> None:
+        z = self._random(x.shape, generator)
+        both = self(x + z)
+        stray = float((both - Ax - self(z)).norm() / both.norm())
+        if not stray <= tolerance or self.transposed is None:
+            stray = max(stray, off) if self.transposed is None else stray
+            raise OptionError(
+                f"A: expected a linear map, got a relative error of {stray:.2g} between A(x + z) and "
+                "A x + A z; subtract what A adds, or say Function(A, linear=False)"
+            )
+        raise OptionError(
+            f"adjoint: expected <A x, u> = <x, adjoint u>, got a relative error of {off:.2g}; is it the "
+            "transpose of A, on the same image size?"
+        )
+
+    def _call(self, role: str, function: Map, x: Tensor) -> Tensor:
+        """What a user's function gives, as a tensor like x. One that takes no other dtype gets its own."""
+        own = self._dtypes.get(role, x.dtype)
+        try:
+            try:
+                found: Any = function(x.to(own))
+            except RuntimeError as error:
+                if "type" not in str(error):
+                    raise
+                own = torch.float32 if own == torch.float64 else torch.float64
+                found = function(x.to(own))
+                self._dtypes[role] = own
+        except RestoraError:
+            raise
+        except Exception as error:
+            reason = next(iter(str(error).splitlines()), "")
+            raise CallError(
+                f"{role} ({_name(function)}) raised {type(error).__name__} on a tensor of shape "
+                f"{tuple(x.shape)}: {reason}"
+            ) from error
+        if isinstance(found, np.ndarray):
+            found = torch.from_numpy(found)
+        if not isinstance(found, Tensor) or found.is_complex():
+            kind = (
+                f"{found.dtype}".removeprefix("torch.") if isinstance(found, Tensor) else type(found).__name__
+            )
+            raise CallError(
+                f"{role} ({_name(function)}): expected a tensor of real numbers, got {kind}; "
+                "of complex ones, return torch.view_as_real"
+            )
+        return found.to(x)
+
+    def _random(self, shape: Sequence[int], generator: torch.Generator) -> Tensor:
+        return torch.randn(tuple(shape), generator=generator, dtype=torch.float32).to(
+            self.get_buffer("trial")
+        )
+
+    def _trial(self, shape: Shape) -> Tensor:
+        return self.get_buffer("trial").new_zeros(1, *shape)
 
     def _seen(self, image_shape: Shape) -> Any:
         try:
             return self.observed_shape(image_shape)
         except (RestoraError, RuntimeError, ValueError, IndexError):
             return None
+
+
+def _product(a: Tensor, b: Tensor) -> float:
+    return float((a.double() * b.double()).sum())
+
+
+def _name(function: Map) -> str:
+    return getattr(function, "__qualname__", type(function).__name__)

@@ -25,6 +25,10 @@ class Identity(Operator):
     def identity(self) -> bool:
         return True
 
+    @property
+    def picture(self) -> bool:
+        return True
+
     def forward(self, x: Tensor) -> Tensor:
         return x
 

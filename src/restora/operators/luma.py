@@ -21,6 +21,10 @@ from restora.pictures.colour import LUMA, luma
 class Grey(Operator):
     """RGB (B, 3, H, W) -> grey (B, 1, H, W). ShapeError for an image without three channels."""
 
+    @property
+    def picture(self) -> bool:
+        return True
+
     def observed_shape(self, image_shape: Shape) -> Shape:
         if len(image_shape) != 3 or image_shape[0] != 3:
             raise ShapeError(f"expected an RGB image (3, H, W), got {tuple(image_shape)}; convert it first")

@@ -39,6 +39,10 @@ class Masking(Operator):
     def shared(self) -> bool:
         return len(self.mask) == 1
 
+    @property
+    def picture(self) -> bool:
+        return True
+
     def forward(self, x: Tensor) -> Tensor:
         self.observed_shape(x.shape[1:])
         if len(self.mask) not in (1, len(x)):

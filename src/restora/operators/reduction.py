@@ -36,6 +36,10 @@ class Reduction(Operator):
     def gram(self) -> float | None:
         return 1 / self.scale**2 if self.weights == "box" else None
 
+    @property
+    def picture(self) -> bool:
+        return True
+
     def forward(self, x: Tensor) -> Tensor:
         self.observed_shape(x.shape[1:])
         if self.weights == "box":

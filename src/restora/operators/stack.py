@@ -33,6 +33,11 @@ class Stack(Operator):
     def shared(self) -> bool:
         return all(part.shared for part in self.parts)
 
+    def verify(self, image_shape: Shape, dtype: torch.dtype = torch.float32) -> torch.dtype:
+        for part in self.parts:
+            dtype = part.verify(image_shape, dtype)
+        return dtype
+
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([part(x).flatten(1) for part in self.parts], 1)
 

@@ -97,7 +97,7 @@ def check_size(size: tuple[int, int], name: str, max_pixels: float) -> None:
         raise ImageError(
             f"{name}: {width}x{height} is {width * height / 1e6:.4g} megapixels; "
             f"at most {max_pixels / 1e6:g} are accepted. Crop or scale it first, or raise "
-            "--max-megapixels (from Python, max_pixels)"
+            "max_pixels"
         )
 
 

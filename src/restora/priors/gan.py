@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from restora.degradations import Degradation
 from restora.device import fast_bfloat16
 from restora.errors import OptionError, WeightsError
+from restora.isolation import naming, untouched
 from restora.networks.dcgan import Discriminator, Generator
 from restora.networks.encoder import Encoder
 from restora.priors import packing
@@ -56,7 +57,8 @@ class GANPrior(Prior):
         self.generator, self.discriminator, self.encoder = generator, discriminator, encoder
         self.latent_shape, self.value_range = tuple(latent_shape), value_range
         self.eval().requires_grad_(False)
-        shape = self.generate(self.latents(1)).shape
+        with untouched(torch.get_default_dtype()), naming(prior=self):
+            shape = self.generate(self.latents(1)).shape
         self.image_shape = (shape[1], shape[2], shape[3])
 
     def latents(self, n: int, generator: Generators = None) -> Tensor:

@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from restora.errors import UnknownNameError, WeightsError
+from restora.isolation import untouched
 from restora.pictures.atomic import atomic
 from restora.pictures.file import digest
 from restora.priors.base import Prior
@@ -62,8 +63,9 @@ def load(name: str | Path) -> Prior:
     path = folder(name) / WEIGHTS
     header, tensors = _read(path)
     try:
-        prior = priors.get(header["kind"]).from_config(header["config"])
-        prior.unpack(tensors)
+        with untouched():
+            prior = priors.get(header["kind"]).from_config(header["config"])
+            prior.unpack(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError, UnknownNameError) as error:
         reason = str(error).splitlines()[0]
         raise WeightsError(f"{path}: its weights do not match its header ({reason})") from error

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from restora import random
 from restora.degradations import Degradation
-from restora.errors import ImageError, MaskError, RestoraError, ResultError, ShapeError
+from restora.errors import ImageError, MaskError, ObservationError, RestoraError, ResultError, ShapeError
 from restora.figure import std_map
 from restora.operators import Luma, compose
 from restora.operators.base import Shape
@@ -88,7 +88,7 @@ def _try_batch(loaded: list[Loaded], work: Callable[[list[Loaded]], None]) -> No
     """Where a picture is to blame, the others are done without it."""
     try:
         work(loaded)
-    except (ImageError, MaskError, ShapeError, ResultError) as error:
+    except (ImageError, MaskError, ObservationError, ShapeError, ResultError) as error:
         if len(loaded) == 1:
             loaded[0].item.fail(error)
             return

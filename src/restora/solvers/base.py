@@ -74,7 +74,7 @@ class Solver(Generic[P]):
         """
         raise PairingError(
             f"{type(self).__name__} draws nothing from the posterior, so that its uncertainty is not known; "
-            "expected a method that draws, such as lmmse or flower: use one, or leave --uncertainty out"
+            "expected a method that draws, such as lmmse or flower: use one, or leave it at uncertainty=False"
         )
 
     def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
@@ -83,7 +83,7 @@ class Solver(Generic[P]):
 
     def refusal(self, degradation: Degradation, prior: Prior | None) -> str:
         """What follows the name of the method where it does not."""
-        return f"has no answer to task {task_name(degradation)!r}; try --method auto"
+        return f"has no answer to task {task_name(degradation)!r}; use method='auto'"
 
     def check(self, name: str, prior: Prior | None) -> None:
         """Raise PairingError if this solver cannot work with `prior`, PackageError if it lacks a package."""
@@ -96,4 +96,4 @@ class Solver(Generic[P]):
         if self.needs is None or isinstance(prior, self.needs):
             return
         have = f"{prior.name!r} is a {type(prior).__name__}" if prior else "no prior was given"
-        raise PairingError(f"solver {name!r} needs a {self.needs.__name__}; {have}. Try --method auto")
+        raise PairingError(f"solver {name!r} needs a {self.needs.__name__}; {have}. Try method='auto'")

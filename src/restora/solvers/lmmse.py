@@ -48,7 +48,7 @@ class LMMSE(Solver[GaussianPrior]):
 
     def refusal(self, degradation: Degradation, prior: Prior | None) -> str:
         name = type(degradation).__name__
-        return f"draws samples for linear tasks alone, not for {name}; use --samples 1 and no --uncertainty"
+        return f"draws samples for linear tasks alone, not for {name}; use samples=1 and uncertainty=False"
 
     def steps(
         self,

@@ -102,7 +102,7 @@ class MMSE(Solver[FlowPrior]):
         if prior.gaussian is None:
             raise PairingError(
                 f"prior {prior.name!r} has no Gaussian to start from; "
-                "use --method flower with covariance=isotropic"
+                "use method='flower' with covariance=isotropic"
             )
         first, last, iterations, draws = self.schedule(degradation)
         mean, S = prior.gaussian.mean.expand(len(y), -1, -1, -1), prior.gaussian.covariance

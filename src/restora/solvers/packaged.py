@@ -74,7 +74,7 @@ class BM3D(Denoiser):
         if min(image.shape[1:]) < least:
             raise ShapeError(
                 f"method 'bm3d' compares blocks of {least}x{least} pixels, and the picture is "
-                f"{image.shape[2]}x{image.shape[1]}; expected one at least as large, or try --method nlmeans"
+                f"{image.shape[2]}x{image.shape[1]}; expected one at least as large, or use method='nlmeans'"
             )
         profile.num_threads = 1  # with more, the order of sums and so the result would vary
         image = image.astype(np.float64)
