@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from restora.noise import BlockRounding, GaussianNoise, ImpulseNoise, Noise, PoissonNoise, Rounding, noises
-from restora.operators import codec
+from restora.noise.base import StandIn, weighted_sum
+from restora.noise.truncated import normal_cdf, truncated_draw, truncated_mean
+from restora.operators import Identity, codec
 from restora.random import Generators, randn
 from restora.testing import check_noise
 
@@ -73,10 +75,50 @@ def test_what_every_noise_does(name: str) -> None:
 
 
 @dataclass(eq=False)
-class Heavy(GaussianNoise):
-    """Noise that nothing here names but the line that registers it."""
+class Bounded(Noise):
+    """Errors of at most `width`, all equally likely. Only the line that registers it names it."""
 
-    sigma: float = 0.2
+    width: float = 0.1
+
+    def simulate(self, u: Tensor, generator: Generators = None) -> Tensor:
+        share = normal_cdf(randn(u.shape, generator, like=u))
+        return u + self.width * (2 * share - 1)
+
+    def project(self, u: Tensor, y: Tensor) -> Tensor:
+        return torch.minimum(torch.maximum(u, y - self.width), y + self.width)
+
+    def fidelity(self, u: Tensor, y: Tensor, p: float = 2, weight: Tensor | None = None) -> Tensor:
+        return weighted_sum(u - self.project(u, y), p, weight)
+
+    def prox(self, u: Tensor, y: Tensor, gamma: float | Tensor) -> Tensor:
+        return super().prox(u, self.project(u, y), gamma)
+
+    def posterior(self, m: Tensor, v: float | Tensor, y: Tensor) -> Tensor:
+        v = torch.as_tensor(v).to(m).expand_as(m)
+        std = torch.where(v > 0, v, 1).sqrt()
+        return torch.where(v > 0, truncated_mean(m, std, y - self.width, y + self.width), m)
+
+    def draw(self, m: Tensor, v: float | Tensor, y: Tensor, generator: Generators = None) -> Tensor:
+        v, noise = torch.as_tensor(v).to(m).expand_as(m), randn(m.shape, generator, like=m)
+        std = torch.where(v > 0, v, 1).sqrt()
+        return torch.where(v > 0, truncated_draw(m, std, y - self.width, y + self.width, noise), m)
+
+    def gaussian(self, m: Tensor, y: Tensor) -> StandIn:
+        return StandIn(Identity(), GaussianNoise(self.width / 3**0.5), y)
+
+
+@dataclass(eq=False)
+class Loose(Bounded):
+    """A projection that stops too early."""
+
+    def project(self, u: Tensor, y: Tensor) -> Tensor:
+        return torch.minimum(torch.maximum(u, y - 2 * self.width), y + 2 * self.width)
+
+    def fidelity(self, u: Tensor, y: Tensor, p: float = 2, weight: Tensor | None = None) -> Tensor:
+        return weighted_sum(u - super().project(u, y), p, weight)
+
+    def prox(self, u: Tensor, y: Tensor, gamma: float | Tensor) -> Tensor:
+        return Noise.prox(self, u, super().project(u, y), gamma)
 
 
 @dataclass(eq=False)
@@ -111,9 +153,9 @@ class Forgetful(GaussianNoise):
 
 @pytest.fixture
 def registered() -> Iterator[str]:
-    noises.register("heavy", Heavy)
-    yield "heavy"
-    noises._entries.pop("heavy")
+    noises.register("bounded", Bounded)
+    yield "bounded"
+    noises._own.pop("bounded")
 
 
 def test_a_new_noise_is_picked_up(registered: str) -> None:
@@ -127,6 +169,7 @@ def test_a_new_noise_is_picked_up(registered: str) -> None:
         (Timid(), "moves too much or too little"),
         (Louder(), "moves too much or too little|expected an error of variance"),
         (Forgetful(), "same y of the same streams"),
+        (Loose(), "project: expected values that explain y"),
     ],
 )
 def test_the_check_finds(noise: Noise, message: str) -> None:

@@ -32,7 +32,12 @@ from restora.random import generators, randn
 from restora.testing import check_operator
 
 SHAPE = (3, 12, 12)
-SIZES = {"coefficients": (3, 16, 16), "coefficients-444": (3, 13, 9), "coefficients-grey": (1, 16, 16)}
+SIZES = {
+    "power": (1, 4, 4),
+    "coefficients": (3, 16, 16),
+    "coefficients-444": (3, 13, 9),
+    "coefficients-grey": (1, 16, 16),
+}
 
 
 def values(*shape: int, low: float = 0.0) -> Tensor:
@@ -139,7 +144,7 @@ class Wrong(Swap):
 def registered() -> Iterator[str]:
     operators.register("swap", Swap)
     yield "swap"
-    operators._entries.pop("swap")
+    operators._own.pop("swap")
 
 
 def test_a_new_operator_is_picked_up(registered: str) -> None:

@@ -87,11 +87,11 @@ def _check_steps(steps: list[Step], shape: tuple[int, ...]) -> None:
         require((last.std >= 0).all(), "std: expected at least 0")
 
 
-def _state(module: Prior | Degradation | None) -> list[Tensor]:
-    if module is None:
-        return []
-    return [value.detach().clone() for value in (*module.parameters(), *module.buffers())]
+def _state(module: Prior | Degradation | None) -> dict[str, Tensor]:
+    """What a file would keep: what a module has only derived from it may come later."""
+    kept = {} if module is None else module.state_dict()
+    return {name: value.detach().clone() for name, value in kept.items()}
 
 
-def _same(a: list[Tensor], b: list[Tensor]) -> bool:
-    return len(a) == len(b) and all(torch.equal(p, q) for p, q in zip(a, b, strict=True))
+def _same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(value, b[name]) for name, value in a.items())
