@@ -9,12 +9,12 @@ from restora.noise import PoissonNoise
 
 truth = astronaut()[None]
 curve = Function(lambda x: x.clamp(min=0) ** 2.2, linear=False)
-
-camera = Degradation(curve, GaussianNoise(0.01))
-y = camera(truth, torch.Generator().manual_seed(0))
-print(f"tone curve: {psnr(restore(y, camera).image, truth).item():.2f} dB")
-
 blur = Blur(width=1.0, sigma=0).operator
-camera = Degradation(curve @ blur, PoissonNoise(peak=1000))
-y = camera(truth, torch.Generator().manual_seed(0))
-print(f"blur, tone curve and photons: {psnr(restore(y, camera).image, truth).item():.2f} dB")
+
+for name, camera in {
+    "tone curve": Degradation(curve, GaussianNoise(0.01)),
+    "blur, tone curve and photons": Degradation(curve @ blur, PoissonNoise(peak=1000)),
+}.items():
+    y = camera(truth, torch.Generator().manual_seed(0))
+    found = restore(y, camera, prior="natural").image
+    print(f"{name}: {psnr(found, truth).item():.2f} dB")
