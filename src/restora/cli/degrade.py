@@ -38,7 +38,9 @@ def run(args: argparse.Namespace) -> int:
     task = make_task(args)
     if task.auto:
         raise OptionError("--sigma auto finds the noise of a picture; expected a number to make it with")
-    items = files.collect(args.inputs, args.output, args.seed, partners=task.partners)
+    notes: list[str] = []
+    found = {"recursive": args.recursive, "partners": task.partners, "note": notes.append}
+    items = files.collect(args.inputs, args.output, args.seed, **found)
     settings = {"command": "degrade", **task.facts(), "seed": args.seed}
     manifest = Manifest(args.output, settings, args.overwrite)
     todo = manifest.todo(items)
@@ -51,4 +53,4 @@ def run(args: argparse.Namespace) -> int:
                 bar.advance(line)
     finally:
         manifest.record(finished)
-    return summary(items, manifest, args.json)
+    return summary(items, manifest, notes, args.json)

@@ -26,7 +26,8 @@ MASK_HELP = (
 )
 HOLE_HELP = "in place of a mask: center, half of each side"
 AUTO_HELP = "; auto, of denoise: as found in each picture"
-ARGUMENTS = ("method", "device", "samples")  # those that errors of the library name
+ARGUMENTS = ("method", "device", "samples")  # those that errors of the library name with a value
+SWITCHES = ("recursive", "overwrite", "uncertainty", "resume")
 READING = tuple(entry.name for entry, _ in options(Reading))
 T = TypeVar("T")
 Owners = dict[str, tuple[Field[Any], Any]]
@@ -34,8 +35,10 @@ Owners = dict[str, tuple[Field[Any], Any]]
 
 def add_input(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help=text)
-    output = "folder for the results"
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help=output)
+    output = "folder for the results, or the file for that of one input, such as result.png"
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR|FILE", help=output)
+    recursive = "also the pictures in the folders of a folder; results and masks keep their places"
+    parser.add_argument("--recursive", action="store_true", help=recursive)
     parser.add_argument("--task", required=True, metavar="TASK", help=", ".join(degradations.names()))
     add_limit(parser)
 
@@ -182,6 +185,7 @@ def as_options(text: str) -> str:
     text = text.replace("uncertainty=False", "no --uncertainty").replace(
         "raise max_pixels", "raise --max-megapixels"
     )
+    text = re.sub(rf"\b({'|'.join(SWITCHES)})=True", r"--\1", text)
     return re.sub(rf"\b({'|'.join(ARGUMENTS)})='?([\w.-]+)'?", r"--\1 \2", text)
 
 

@@ -22,11 +22,12 @@ def progress() -> Progress:
     return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
 
 
-def summary(items: Sequence[Item], manifest: Manifest, as_json: bool) -> int:
-    """Print what became of the items: notes, failures by name. The exit code: 1 if any failed, else 0."""
+def summary(items: Sequence[Item], manifest: Manifest, notes: Sequence[str], as_json: bool) -> int:
+    """Print what became of the items: notes, failures by name. The exit code: 1 if any failed, else 0.
+    `notes`: those of the run."""
     counts = Counter(item.status for item in items)
-    for text in dict.fromkeys(text for item in items for text in item.notes):
-        tell(f"note: {text}")
+    for text in dict.fromkeys([*notes, *(text for item in items for text in item.notes)]):
+        tell(f"note: {as_options(text)}")
     failed = [item for item in items if item.status == "failed"]
     for item in failed:
         tell(f"failed: {item.path}: {as_options(str(item.facts['error']))}")
@@ -35,14 +36,19 @@ def summary(items: Sequence[Item], manifest: Manifest, as_json: bool) -> int:
     if as_json:
         print(json.dumps(manifest.content(), indent=1))
     else:
-        parts = [f"{counts['done']} written to {manifest.path.parent}"]
+        parts = [f"{counts['done']} written to {manifest.output}"]
         parts += [f"{counts['kept']} kept from an earlier run"] * bool(counts["kept"])
         parts += [f"{counts['failed']} failed"] * bool(failed)
-        # A file name need not be valid in the encoding of stdout.
-        print(", ".join(parts).encode(errors="backslashreplace").decode())
+        print(printable(", ".join(parts)))
     return 1 if failed or manifest.error else 0
 
 
 def tell(message: str) -> None:
-    """One line on stderr."""
-    print(f"restora: {message}", file=sys.stderr)
+    """One line on stderr, whatever is in the names of files."""
+    print(f"restora: {printable(message)}", file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """The text in one line: line ends and other control characters as escapes."""
+    shown = (c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+    return "".join(shown)

@@ -4,11 +4,12 @@ An observation has the size that the task makes of the prior's images: for a pri
 16x16, and the other tasks 64x64.
 
 Each result is DIR/STEM.png, further samples are DIR/STEM-2.png and so on, best first, and DIR/restora.json
-says how each was made. With --uncertainty, DIR/STEM-std.png shows by how much each pixel may be off, and
+says how each was made. -o result.png writes that file alone, for one input. Where inputs of several folders
+have the same name, results keep their folders: DIR/FOLDER/STEM.png; within one folder, a.png and a.jpg become
+a-png.png and a-jpg.png. With --uncertainty, DIR/STEM-std.png shows by how much each pixel may be off, and
 DIR/STEM-std.tiff has it as numbers: 16 bits a channel, 65535 for the whole range from black to white.
 
-A second run skips what is done. The exit code is 0, or 1 if some files failed, or 2 if nothing could be done.
-Defaults are in parentheses.
+A second run skips what is done. Defaults are in parentheses.
 """
 
 from __future__ import annotations
@@ -70,7 +71,9 @@ def run(args: argparse.Namespace) -> int:
             raise OptionError(f"{flag} must be at least {least}, got {getattr(args, name)}")
     task = make_task(args)
     wanted = {"samples": args.samples, "trace": args.trace, "uncertainty": args.uncertainty}
-    items = files.collect(args.inputs, args.output, args.seed, **wanted, partners=task.partners)
+    notes: list[str] = []
+    found = {"recursive": args.recursive, "partners": task.partners, "note": notes.append}
+    items = files.collect(args.inputs, args.output, args.seed, **wanted, **found)
     images = task.images(item.file for item in items)
     plan = decide(
         args.method,
@@ -100,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
         for chunk in batch.restore_items(todo, task, plan, batch_size=args.batch_size, watch=watch.step):
             watch.finished(chunk)
             manifest.record(chunk)
-    return summary(items, manifest, args.json)
+    return summary(items, manifest, notes, args.json)
 
 
 class _Watch:

@@ -52,7 +52,7 @@ def degrade_items(items: Sequence[Item], task: Task) -> Iterator[Item]:
             x = _clean(picture.pixels, degradation)
             y = degradation(x[None], random.generators([item.seed], 1))
             image.write(item.pictures[0], y[0], picture.bits)
-            item.done(outputs=[item.pictures[0].name])
+            item.done()
         except RestoraError as error:
             item.fail(error)
         yield item
@@ -200,7 +200,6 @@ def _write(x: Loaded, result: Restoration, i: int, found: dict[str, float]) -> N
         return
     known = {} if result.std is None else {"std": round(result.std[i].square().mean().sqrt().item(), 6)}
     x.item.done(
-        outputs=[path.name for path in (*x.item.pictures, *x.item.maps)],
         seconds=round(result.seconds / len(result.image), 4),
         residual=round(result.residual[i].item(), 6),
         loss=round(result.history[-1, i].item(), 4),
