@@ -279,7 +279,10 @@ BAD = [
         )
         for hole in ("pixel", "pixels", "scratches", "text")
     ),
-    (["clean", "--task", "inpaint", "--hole", "center", "--grow", "2"], "--grow widens a mask"),
+    (
+        ["clean", "--task", "inpaint", "--hole", "center", "--grow", "2"],
+        "--grow: it widens a mask; expected --mask FILE|DIR|alpha with it",
+    ),
     (
         ["clean", "--task", "inpaint", "--mask", "white.png", "--grow", "-1"],
         "--grow: expected a whole number",

@@ -53,4 +53,4 @@ def run(args: argparse.Namespace) -> int:
                 bar.advance(line)
     finally:
         manifest.record(finished)
-    return summary(items, manifest, notes, args.json)
+    return summary(items, manifest, notes, args)

@@ -26,8 +26,6 @@ MASK_HELP = (
 )
 HOLE_HELP = "in place of a mask: center, half of each side"
 AUTO_HELP = "; auto, of denoise: as found in each picture"
-ARGUMENTS = ("method", "device", "samples")  # those that errors of the library name with a value
-SWITCHES = ("recursive", "overwrite", "uncertainty", "resume")
 READING = tuple(entry.name for entry, _ in options(Reading))
 T = TypeVar("T")
 Owners = dict[str, tuple[Field[Any], Any]]
@@ -176,17 +174,17 @@ def spoken(error: RestoraError, args: argparse.Namespace) -> str:
     if name is not None and name in vars(args):
         off = f", --no-{flag(name)[2:]}" if isinstance(getattr(args, name), bool) else ""
         text = f"{flag(name)}{off}{text.removeprefix(name)}"
-    return as_options(" ".join(text.split()))
+    return as_options(" ".join(text.split()), args)
 
 
-def as_options(text: str) -> str:
-    """Arguments of the library, as name='value', in the words of the command line."""
+def as_options(text: str, args: argparse.Namespace) -> str:
+    """Arguments in a text of the library, name=True and name='value', as options of the command."""
     text = text.replace("leave it at uncertainty=False", "leave --uncertainty out")
-    text = text.replace("uncertainty=False", "no --uncertainty").replace(
-        "raise max_pixels", "raise --max-megapixels"
-    )
-    text = re.sub(rf"\b({'|'.join(SWITCHES)})=True", r"--\1", text)
-    return re.sub(rf"\b({'|'.join(ARGUMENTS)})='?([\w.-]+)'?", r"--\1 \2", text)
+    text = text.replace("uncertainty=False", "no --uncertainty")
+    text = text.replace("raise max_pixels", "raise --max-megapixels")
+    name = rf"(?<![\w/.-])(?<!--set )({'|'.join(vars(args)) or '(?!)'})="
+    text = re.sub(rf"{name}True\b", lambda found: flag(found[1]), text)
+    return re.sub(rf"{name}'?([\w.|-]+)'?", lambda found: f"{flag(found[1])} {found[2]}", text)
 
 
 def make_task(args: argparse.Namespace) -> Task:

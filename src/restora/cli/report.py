@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections import Counter
@@ -22,18 +23,18 @@ def progress() -> Progress:
     return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
 
 
-def summary(items: Sequence[Item], manifest: Manifest, notes: Sequence[str], as_json: bool) -> int:
+def summary(items: Sequence[Item], manifest: Manifest, notes: Sequence[str], args: argparse.Namespace) -> int:
     """Print what became of the items: notes, failures by name. The exit code: 1 if any failed, else 0.
     `notes`: those of the run."""
     counts = Counter(item.status for item in items)
     for text in dict.fromkeys([*notes, *(text for item in items for text in item.notes)]):
-        tell(f"note: {as_options(text)}")
+        tell(f"note: {as_options(text, args)}")
     failed = [item for item in items if item.status == "failed"]
     for item in failed:
-        tell(f"failed: {item.path}: {as_options(str(item.facts['error']))}")
+        tell(f"failed: {item.path}: {as_options(str(item.facts['error']), args)}")
     if manifest.error:
-        tell(f"failed: {manifest.error}")
-    if as_json:
+        tell(f"failed: {as_options(str(manifest.error), args)}")
+    if args.json:
         print(json.dumps(manifest.content(), indent=1))
     else:
         parts = [f"{counts['done']} written to {manifest.output}"]

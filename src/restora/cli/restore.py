@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
         for chunk in batch.restore_items(todo, task, plan, batch_size=args.batch_size, watch=watch.step):
             watch.finished(chunk)
             manifest.record(chunk)
-    return summary(items, manifest, notes, args.json)
+    return summary(items, manifest, notes, args)
 
 
 class _Watch:

@@ -49,15 +49,15 @@ class Task:
     def __post_init__(self) -> None:
         takes_mask = issubclass(self.cls, Mask)
         if self.hole and not takes_mask:
-            raise OptionError(f"--hole is an option of inpaint; task {self.name!r} has no such option")
+            raise OptionError(f"an option of inpaint; task {self.name!r} has no such option", "hole")
         if takes_mask and (self.hole is None) == ("mask" not in self.options):
             came = "neither" if self.hole is None else "both"
             raise OptionError(
-                "inpaint needs to know what is missing: either --mask FILE|DIR|alpha or --hole center, "
+                "inpaint needs to know what is missing: either mask=FILE|DIR|alpha or hole=center, "
                 f"got {came}"
             )
         if self.reading.grow and "mask" not in self.options:
-            raise OptionError("--grow widens a mask; expected --mask FILE|DIR|alpha with it")
+            raise OptionError("it widens a mask; expected mask=FILE|DIR|alpha with it", "grow")
         if takes_mask:
             self._hole()
         for name, file in self._for_all.items():
