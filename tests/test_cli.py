@@ -628,7 +628,19 @@ def test_demo_into_a_file(tmp_path: Path, restora: Command) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "demo", "degrade", "restore", "bench", "train", "train dcgan", "methods", "priors", "priors show"],
+    [
+        "",
+        "demo",
+        "degrade",
+        "restore",
+        "bench",
+        "train",
+        "train dcgan",
+        "methods",
+        "tasks",
+        "priors",
+        "priors show",
+    ],
 )
 def test_help_fits_a_terminal_and_tells_every_option(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -17,6 +17,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command, and return its exit code, as `restora.cli.commands.main` does."""
     if "torch" not in sys.modules and not any(name in os.environ for name in WAITING):
         os.environ["OMP_WAIT_POLICY"] = "passive"
-    from restora.cli import commands
-
+    try:
+        from restora.cli import commands
+    except KeyboardInterrupt:  # loading torch takes a second
+        return 130
     return commands.main(argv)

@@ -16,8 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Task, TextColumn
 
 from restora.bench import figure, method, perceptual, table
 from restora.bench.data import read_images
@@ -26,6 +25,7 @@ from restora.bench.protocol import TASKS, check_tasks, protocols
 from restora.bench.run import Benchmark, Cell
 from restora.bench.store import Store
 from restora.cli.options import add_limit, max_pixels
+from restora.cli.progress import Bar, minutes
 from restora.cli.report import tell
 from restora.degradations import degradations, named
 from restora.device import pick
@@ -153,15 +153,14 @@ class _Progress:
     """Images done, and the time left: of each method at its own pace, as far as that is known."""
 
     def __init__(self, cells: list[Cell], benchmark: Benchmark):
-        self.cells, self.benchmark, self.console = cells, benchmark, Console(stderr=True)
+        self.cells, self.benchmark = cells, benchmark
         self.spent: dict[str, list[float]] = {}
         self.perceptual = 0.0  # seconds an image
         for cell in cells:
             for row in cell.good:
                 self._note(cell, 1, row["seconds"])
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"))
-        hidden = not self.console.is_terminal
-        self.bar = Progress(*columns, console=self.console, disable=hidden, transient=True)
+        self.bar = Bar(*columns, line=self._line, transient=True)
         self.line = self.bar.add_task("starting", total=self._left_images() or 1)
 
     def _note(self, cell: Cell, images: int, seconds: float) -> None:
@@ -188,7 +187,7 @@ class _Progress:
 
     def finished(self, cell: Cell, perceptual: float) -> None:
         self.perceptual = perceptual / len(self.benchmark.images)
-        if not self.console.is_terminal:
+        if self.bar.disable:
             summary = table.summarize(cell)
             psnr = f"PSNR {summary.means['psnr']} dB" if cell.good else "all failed"
             possible = [c for c in self.cells if c.file]
@@ -199,8 +198,12 @@ class _Progress:
         self.bar.update(self.line, description=text)
 
     def _left(self) -> str:
-        left = self.seconds_left()
-        return f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left"
+        return f"{minutes(self.seconds_left())} left"
+
+    def _line(self, task: Task) -> str:
+        return (
+            f"{task.description}; {task.completed:.0f} of {task.total:.0f} images ({task.percentage:.0f} %)"
+        )
 
 
 def _write(benchmark: Benchmark, columns: dict[str, Any], as_json: bool) -> None:

@@ -6,16 +6,21 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 import torch
 
 from restora import __version__
-from restora.cli import bench, degrade, demo, methods, priors, restore, train
+from restora.cli import bench, degrade, demo, methods, priors, restore, tasks, train
 from restora.cli.options import spoken
 from restora.cli.parser import Parser
 from restora.errors import OptionError, RestoraError
 
-COMMANDS = (demo, degrade, restore, bench, train, methods, priors)
+COMMANDS = (demo, degrade, restore, bench, train, methods, tasks, priors)
+EXIT_CODES = """
+exit codes: 0 all is done, with warnings or without; 1 some files failed; 2 wrong usage, or nothing could be
+begun; 130 stopped by Ctrl-C; 141 whoever read the output left. Errors are one line on stderr.
+"""
 
 
 def build_parser() -> Parser:
@@ -29,19 +34,30 @@ def build_parser() -> Parser:
         summary = (module.__doc__ or "").partition("\n")[0]
         command = commands.add_parser(name, help=summary.rstrip("."), description=module.__doc__)
         module.add_arguments(command)
+        command.epilog = f"{command.epilog or ''}{EXIT_CODES}"
         command.set_defaults(run=module.run)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Returns 0, or 1 if some files failed, or 2 if nothing could be done."""
+    """Run one command. Returns its exit code, as EXIT_CODES says."""
     try:
         code = _run(argv)
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever read stdout, such as head, has left; keep Python quiet about it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+    except BrokenPipeError:  # whoever read stdout or stderr, such as head, has left
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            _hush(stream)
         code = 141
     return code
+
+
+def _hush(stream: TextIO) -> None:
+    """Keep Python quiet about a stream that nobody reads."""
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _run(argv: Sequence[str] | None) -> int:

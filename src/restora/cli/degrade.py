@@ -10,7 +10,8 @@ from __future__ import annotations
 import argparse
 
 from restora.cli.options import add_input, add_task, make_task
-from restora.cli.report import progress, summary
+from restora.cli.progress import progress
+from restora.cli.report import summary
 from restora.errors import OptionError
 from restora.runs import batch
 from restora.runs import items as files

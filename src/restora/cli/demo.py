@@ -13,7 +13,7 @@ from torch import Tensor
 
 from restora import metrics, random
 from restora.align import astronaut
-from restora.cli.report import progress
+from restora.cli.progress import progress
 from restora.degradations import named
 from restora.errors import PairingError
 from restora.figure import Panel, contact_sheet

@@ -6,11 +6,11 @@ import argparse
 import difflib
 import math
 import re
-from collections import Counter
 from dataclasses import MISSING, Field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from restora.cli.pages import INDENT
 from restora.degradations import NamedDegradation, degradations
 from restora.degradations.named import AUTO, HOLE_OPTIONS, option_fields
 from restora.errors import OptionError, RestoraError
@@ -24,8 +24,7 @@ MASK_HELP = (
     "a picture, white where pixels are missing, or a copy of the input with strokes painted over them; a "
     "folder with one of the same name for each input; or 'alpha': the transparent parts of the input"
 )
-HOLE_HELP = "in place of a mask: center, half of each side"
-AUTO_HELP = "; auto, of denoise: as found in each picture"
+HOLE_HELP = "in place of a mask: center, half of each side; others are of degrade and bench, for experiments"
 READING = tuple(entry.name for entry, _ in options(Reading))
 T = TypeVar("T")
 Owners = dict[str, tuple[Field[Any], Any]]
@@ -37,7 +36,12 @@ def add_input(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR|FILE", help=output)
     recursive = "also the pictures in the folders of a folder; results and masks keep their places"
     parser.add_argument("--recursive", action="store_true", help=recursive)
-    parser.add_argument("--task", required=True, metavar="TASK", help=", ".join(degradations.names()))
+    parser.add_argument(
+        "--task",
+        required=True,
+        metavar="TASK",
+        help=f"{', '.join(degradations.names())}; see 'restora tasks'",
+    )
     add_limit(parser)
 
 
@@ -54,22 +58,33 @@ def max_pixels(args: argparse.Namespace) -> int:
 
 
 def add_task(parser: argparse.ArgumentParser, experiments: bool = True) -> None:
-    """One option for each field of each registered degradation, in a group for each task. Without
-    `experiments`, the only hole is the central one."""
+    """The options of every task, which `restora tasks NAME` explains. Without `experiments`, the only hole is
+    the central one."""
     table = _task_options()
-    for task in degradations.names():
-        names = [name for name, owners in table.items() if list(owners) == [task]]
-        if names:
-            group = parser.add_argument_group(f"options of --task {task}")
-            for name in names:
-                if experiments or name not in HOLE_OPTIONS:
-                    _add_option(group, name, table[name])
-                elif name == "hole":
-                    group.add_argument("--hole", type=_central, metavar="center", help=HOLE_HELP)
-    group = parser.add_argument_group("options of several tasks")
     for name, owners in table.items():
-        if len(owners) > 1:
-            _add_option(group, name, owners)
+        if experiments or name not in HOLE_OPTIONS or name == "hole":
+            of_file = next(iter(owners.values()))[0].metadata.get("per_image")
+            kind = _source if of_file else str if experiments or name != "hole" else _central
+            parser.add_argument(flag(name), type=kind, help=argparse.SUPPRESS)
+    lines = []
+    for task, cls in degradations:
+        own = ", ".join(map(flag, (n for n in _fields(cls) if f"{flag(n)}" in parser._option_string_actions)))
+        lines.append(f"{task:{INDENT - 4}}{own}")
+    parser.add_argument_group("options of the tasks, which 'restora tasks NAME' explains", "\n".join(lines))
+
+
+def task_options(task: str) -> list[tuple[str, str]]:
+    """The options of a task, as they are given, and what they mean."""
+    found = []
+    for name, (entry, hint) in _fields(degradations.get(task)).items():
+        if entry.metadata.get("per_image"):
+            found.append((f"{flag(name)} FILE|DIR|alpha", MASK_HELP))
+            continue
+        default = "" if name == "hole" or entry.default is MISSING else f" ({show(entry.default)})"
+        text = HOLE_HELP if name == "hole" else meaning(entry, hint)
+        only = "; of degrade and bench" if name in HOLE_OPTIONS and name != "hole" else ""
+        found.append((f"{flag(name)} {metavar(hint)}", f"{text}{only}{default}"))
+    return found
 
 
 def _task_options() -> dict[str, Owners]:
@@ -88,15 +103,6 @@ def _fields(cls: type[NamedDegradation]) -> dict[str, tuple[Field[Any], Any]]:
     return found | reading
 
 
-def _add_option(group: argparse._ArgumentGroup, name: str, owners: Owners) -> None:
-    item = next(iter(owners.values()))[0]
-    if item.metadata.get("per_image"):
-        group.add_argument(flag(name), type=_source, metavar="FILE|DIR|alpha", help=MASK_HELP)
-        return
-    text = _help(owners) + (AUTO_HELP if name == "sigma" else "")
-    group.add_argument(flag(name), metavar=metavar(*(hint for _, hint in owners.values())), help=text)
-
-
 def _source(text: str) -> Path | str:
     """Where masks come from."""
     return ALPHA if text == ALPHA else Path(text)
@@ -110,20 +116,6 @@ def _central(text: str) -> str:
             "what is missing white on a black picture of the same size, and give it as --mask"
         )
     return text
-
-
-def _help(owners: Owners) -> str:
-    """What the option means, its range and its default: once, or task by task where they differ."""
-    meanings = {meaning(*entry) for entry in owners.values()}
-    if len(meanings) > 1:
-        return "; ".join(f"[{task}] {_help({task: entry})}" for task, entry in owners.items())
-    known = {task: item.default for task, (item, _) in owners.items() if item.name != "hole"}  # or a mask
-    defaults = {task: show(value) for task, value in known.items() if value is not MISSING}
-    if not defaults:
-        return meanings.pop()
-    usual = Counter(defaults.values()).most_common(1)[0][0]
-    others = [f"{task} {value}" for task, value in defaults.items() if value != usual]
-    return f"{meanings.pop()} ({'; '.join([usual, *others])})"
 
 
 def add_settings(parser: argparse.ArgumentParser, config: type) -> None:

@@ -1,4 +1,4 @@
-"""What the commands tell: progress on stderr, results on stdout, the exit code."""
+"""What the commands tell: notes and failures on stderr, results on stdout, the exit code."""
 
 from __future__ import annotations
 
@@ -8,19 +8,9 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from restora.cli.options import as_options
 from restora.runs.items import Item
 from restora.runs.manifest import Manifest
-
-
-def progress() -> Progress:
-    """A bar on stderr; silent where stderr is no terminal."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
 
 
 def summary(items: Sequence[Item], manifest: Manifest, notes: Sequence[str], args: argparse.Namespace) -> int:
@@ -46,7 +36,7 @@ def summary(items: Sequence[Item], manifest: Manifest, notes: Sequence[str], arg
 
 def tell(message: str) -> None:
     """One line on stderr, whatever is in the names of files."""
-    print(f"restora: {printable(message)}", file=sys.stderr)
+    print(f"restora: {printable(message)}", file=sys.stderr, flush=True)
 
 
 def printable(text: str) -> str:

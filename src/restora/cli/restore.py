@@ -20,7 +20,8 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from restora.cli.options import add_input, add_solver, add_task, make_solver, make_task
-from restora.cli.report import progress, summary
+from restora.cli.progress import progress
+from restora.cli.report import summary
 from restora.errors import OptionError
 from restora.plan import decide
 from restora.priors import FlowPrior, store

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, TextColumn
 
 from restora import __version__
 from restora.cli.options import add_settings, make_settings
+from restora.cli.progress import Bar
 from restora.device import pick
 from restora.runs.items import make_folder
 from restora.training import loop, trainings
@@ -109,18 +109,13 @@ def follow(reports: Generator[loop.Report]) -> None:
 
 
 def show_progress(reports: Generator[loop.Report]) -> None:
-    console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.1f} %"))
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Bar(*columns, line=lambda task: f"{task.percentage:.0f} % {task.description}") as bar:
         line = bar.add_task("starting", total=1.0)
-        told = 0.0
         for report in stoppable(reports):
             scalars = " ".join(f"{k} {v:.3f}" for k, v in report.scalars.items())
             text = f"{report.images} images, {report.rate:.0f}/s, {report.left / 60:.1f} min left, {scalars}"
             bar.update(line, completed=report.done, description=text)
-            if not console.is_terminal and report.done - told >= 0.01:
-                told = report.done
-                print(f"{report.done:.0%} {text}", file=sys.stderr, flush=True)
 
 
 def stoppable(run: Generator[loop.Report]) -> Iterator[loop.Report]:

@@ -26,6 +26,7 @@ class Mask(NamedDegradation):
     `hole`: what a mask that has a name was made of, else None.
     """
 
+    purpose: ClassVar = "fill what a mask says is missing: holes, scratches, objects to remove"
     synonyms: ClassVar = (
         "hole, scratches, crack, tear, object, remove, erase, fill, mask, stain, watermark, text"
     )

@@ -35,9 +35,11 @@ class NamedDegradation(Degradation):
     """Base of the degradations that have a name. `sigma`, of Gaussian noise, may be a tensor (B,), one an
     image; the attribute is then its mean.
 
-    synonyms: other words for the task or for what it repairs, in small letters, with commas between them.
+    purpose: what the task does for a picture. synonyms: other words for the task or for what it repairs, in
+    small letters, with commas between them.
     """
 
+    purpose: ClassVar[str] = ""
     synonyms: ClassVar[str] = ""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> NamedDegradation:

@@ -33,6 +33,7 @@ from restora.pictures.jpeg import jpeg_header
 class Grayscale(NamedDegradation):
     """RGB (B, 3, H, W) -> grey (B, 1, H, W). ShapeError for an image without three channels."""
 
+    purpose: ClassVar = "add colour to grey pictures"
     synonyms: ClassVar = (
         "colourise, colour, color, black and white, bw, grey, gray, greyscale, monochrome, sepia, faded"
     )
@@ -54,6 +55,7 @@ class Grayscale(NamedDegradation):
 class Downsample(NamedDegradation):
     """Reduced by `scale`: (B, C, H, W) -> (B, C, H/scale, W/scale). ShapeError unless both divide."""
 
+    purpose: ClassVar = "enlarge pictures that are too small"
     synonyms: ClassVar = (
         "super resolution, sr, low resolution, upscale, upsample, enlarge, zoom, resize, bigger, small"
     )
@@ -77,6 +79,7 @@ class Downsample(NamedDegradation):
 class AdditiveNoise(NamedDegradation):
     """White Gaussian noise of standard deviation `sigma` on every value; "auto" finds it in each image."""
 
+    purpose: ClassVar = "remove noise or grain"
     synonyms: ClassVar = "noise, noisy, grain, grainy, high iso"
 
     sigma: float | Literal["auto"] = option(0.1, f"{SIGMA}; auto: as found in each picture", 0, 1)
@@ -93,6 +96,7 @@ class AdditiveNoise(NamedDegradation):
 class Quantize(NamedDegradation):
     """Nearest of `levels` equal steps in [0, 1], per channel; `sigma` is noise before the rounding."""
 
+    purpose: ClassVar = "smooth the bands of pictures with too few levels"
     synonyms: ClassVar = "quantise, quantized, banding, bands, posterised, bit depth, few levels"
 
     levels: int = option(5, "number of levels a channel, from 0 to 1", 2, 65536)
@@ -111,6 +115,7 @@ class Quantize(NamedDegradation):
 class Blur(NamedDegradation):
     """Convolution of every channel with a kernel of sum 1. ShapeError for a kernel larger than the image."""
 
+    purpose: ClassVar = "sharpen what a known blur smeared, out of focus or in motion"
     synonyms: ClassVar = (
         "blur, blurry, blurred, unblur, sharpen, sharpness, motion, shake, out of focus, deconvolution"
     )
@@ -144,6 +149,7 @@ class Blur(NamedDegradation):
 class Poisson(NamedDegradation):
     """Photon noise, and Gaussian noise of standard deviation `sigma` from reading the sensor out."""
 
+    purpose: ClassVar = "remove the photon noise of low light"
     synonyms: ClassVar = "photons, shot noise, low light, dark, dim"
 
     peak: float = option(30.0, "photons that a white value counts", 1, 1e6)
@@ -161,6 +167,7 @@ class Poisson(NamedDegradation):
 class Impulse(NamedDegradation):
     """A `share` of the pixels becomes 0 or 1 in all channels; where the image itself is, it counts as hit."""
 
+    purpose: ClassVar = "remove salt and pepper, and dead pixels"
     synonyms: ClassVar = "salt and pepper, dead pixels, hot pixels, outliers, specks, dust"
 
     share: float = option(0.1, "share of the pixels that are hit", 0, 0.99)
@@ -175,6 +182,7 @@ class JPEG(NamedDegradation):
     """Compressed by JPEG and decoded. `tables`: those of a file, (1 or B, 2, 8, 8) of luma and chroma, whole
     numbers; none for those of `quality`. See `restora.noise.BlockRounding`."""
 
+    purpose: ClassVar = "remove the blocks and ringing of JPEG compression"
     synonyms: ClassVar = "jpg, artefacts, artifact, compression, compressed, blocks, blocky, deblock"
 
     quality: int = option(10, "libjpeg's, from 1, worst, to 100", 1, 100)
