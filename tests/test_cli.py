@@ -768,3 +768,22 @@ def test_names_with_line_ends_are_told_in_one_line(clean: Path, tmp_path: Path, 
     assert (done.code, len(done.err.splitlines())) == (1, 2)
     assert r"tab\there.txt" in done.err
     assert r"two\nlines.png" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["denoise", "a.png"], "unknown command 'denoise'. Did you mean 'restore --task denoise'?"),
+        (["upscale", "a.png"], "unknown command 'upscale'. Did you mean 'restore --task superres'?"),
+        (["restore", "a.png", "-o", ""], "expected the path of a file or folder, got an empty one"),
+        (["restore", "", "-o", "out"], "expected the path of a file or folder, got an empty one"),
+        (["restore", "a.png", "--mask", " "], "expected the path of a file or folder, got an empty one"),
+        (["bench", "", "-o", "out"], "expected the path of a file or folder, got an empty one"),
+        (["train", "gaussian", "", "-o", "out"], "expected the path of a file or folder, got an empty one"),
+        (["restore", "a.png", "--seed", "one"], "--seed: expected a whole number, got 'one'"),
+        (["restore", "a.png", "--max-megapixels", "big"], "--max-megapixels: expected a number, got 'big'"),
+        (["bench", "x", "--limit", "1.5"], "--limit: expected a whole number, got '1.5'"),
+    ],
+)
+def test_words_of_newcomers(words: list[str], message: str, restora: Command) -> None:
+    assert message in restora(*words).error()

@@ -24,7 +24,7 @@ from restora.bench.environment import environment
 from restora.bench.protocol import TASKS, check_tasks, protocols
 from restora.bench.run import Benchmark, Cell
 from restora.bench.store import Store
-from restora.cli.options import add_limit, max_pixels
+from restora.cli.options import a_path, add_limit, max_pixels
 from restora.cli.progress import Bar, minutes
 from restora.cli.report import tell
 from restora.degradations import degradations, named
@@ -50,11 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     all_methods = f"(all but {', '.join(method.LEFT_OUT)}, of {', '.join(solvers.names())})"
     shown = ", ".join(perceptual.columns.names())
-    add("data", nargs="+", type=Path, metavar="DATA", help="folders or zips of clean pictures")
+    add("data", nargs="+", type=a_path, metavar="DATA", help="folders or zips of clean pictures")
     add(
         "-o",
         "--output",
-        type=Path,
+        type=a_path,
         default=Path("bench"),
         metavar="DIR",
         help="folder for the results (bench)",

@@ -14,6 +14,7 @@ from restora import __version__
 from restora.cli import bench, degrade, demo, methods, priors, restore, tasks, train
 from restora.cli.options import spoken
 from restora.cli.parser import Parser
+from restora.degradations import degradations
 from restora.errors import OptionError, RestoraError
 
 COMMANDS = (demo, degrade, restore, bench, train, methods, tasks, priors)
@@ -36,6 +37,8 @@ def build_parser() -> Parser:
         module.add_arguments(command)
         command.epilog = f"{command.epilog or ''}{EXIT_CODES}"
         command.set_defaults(run=module.run)
+    tasks = {task: [task, *cls.synonyms.split(", ")] for task, cls in degradations}
+    commands.synonyms = {f"restore --task {t}": own for t, own in tasks.items()}  # type: ignore[attr-defined]
     return parser
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from restora import metrics, random
 from restora.align import astronaut
+from restora.cli.options import a_path
 from restora.cli.progress import progress
 from restora.degradations import named
 from restora.errors import PairingError
@@ -29,7 +30,7 @@ DRAWS = 2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-o", "--output", type=Path, default=Path("demo"), metavar="DIR", help="folder for demo.png (demo)"
+        "-o", "--output", type=a_path, default=Path("demo"), metavar="DIR", help="folder for demo.png (demo)"
     )
     parser.add_argument(
         "--prior",

@@ -30,10 +30,17 @@ T = TypeVar("T")
 Owners = dict[str, tuple[Field[Any], Any]]
 
 
+def a_path(text: str) -> Path:
+    """An argument that is a path. An empty one is a shell's variable that is not set, and no folder."""
+    if not text.strip():
+        raise OptionError("expected the path of a file or folder, got an empty one")
+    return Path(text)
+
+
 def add_input(parser: argparse.ArgumentParser, text: str) -> None:
-    parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help=text)
+    parser.add_argument("inputs", nargs="+", type=a_path, metavar="INPUT", help=text)
     output = "folder for the results, or the file for that of one input, such as result.png"
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR|FILE", help=output)
+    parser.add_argument("-o", "--output", type=a_path, required=True, metavar="DIR|FILE", help=output)
     recursive = "also the pictures in the folders of a folder; results and masks keep their places"
     parser.add_argument("--recursive", action="store_true", help=recursive)
     parser.add_argument(
@@ -105,7 +112,7 @@ def _fields(cls: type[NamedDegradation]) -> dict[str, tuple[Field[Any], Any]]:
 
 def _source(text: str) -> Path | str:
     """Where masks come from."""
-    return ALPHA if text == ALPHA else Path(text)
+    return ALPHA if text == ALPHA else a_path(text)
 
 
 def _central(text: str) -> str:

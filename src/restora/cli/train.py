@@ -19,7 +19,7 @@ import torch
 from rich.progress import BarColumn, TextColumn
 
 from restora import __version__
-from restora.cli.options import add_settings, make_settings
+from restora.cli.options import a_path, add_settings, make_settings
 from restora.cli.progress import Bar
 from restora.device import pick
 from restora.runs.items import make_folder
@@ -34,9 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         summary = (training.__doc__ or "").partition("\n")[0]
         kind = kinds.add_parser(name, help=summary.rstrip("."), description=summary)
         many = "+" if training.needs_data else "*"
-        kind.add_argument("data", nargs=many, type=Path, metavar="DATA", help="folders or zips of images")
+        kind.add_argument("data", nargs=many, type=a_path, metavar="DATA", help="folders or zips of images")
         kind.add_argument(
-            "-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the run and its prior"
+            "-o",
+            "--output",
+            type=a_path,
+            required=True,
+            metavar="DIR",
+            help="folder for the run and its prior",
         )
         if training.needs_budget:
             budget = kind.add_mutually_exclusive_group(required=True)
