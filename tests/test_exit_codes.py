@@ -185,3 +185,14 @@ def test_help_of_restore_fits_two_screens_and_every_option_is_explained(
         for option in parser._option_string_actions:
             assert option in text, option
             assert option in ("-h", "--help", "-o", "--output") or f"  {option}" in text + pages, option
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_stdout_that_is_full_is_one_line(
+    words: dict[str, list[object]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        code = main(["methods"])
+        monkeypatch.undo()
+    assert (code, capsys.readouterr().err.count("\n")) == (2, 1)

@@ -52,6 +52,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         for stream in filter(None, (sys.stdout, sys.stderr)):
             _hush(stream)
         code = 141
+    except OSError as error:  # stdout is a file on a full disk, say
+        where = error.filename or "the output"
+        print(
+            f"restora: error: {where}: cannot be read or written ({error.strerror or error})", file=sys.stderr
+        )
+        _hush(sys.stdout)
+        code = 2
     return code
 
 
@@ -59,7 +66,7 @@ def _hush(stream: TextIO) -> None:
     """Keep Python quiet about a stream that nobody reads."""
     try:
         stream.flush()
-    except BrokenPipeError:
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
@@ -75,7 +82,7 @@ def _run(argv: Sequence[str] | None) -> int:
     except RestoraError as error:
         print(f"restora: error: {spoken(error, args)}", file=sys.stderr)
         return 2
-    except torch.OutOfMemoryError as error:
+    except (torch.OutOfMemoryError, MemoryError) as error:
         reason = str(error).partition(". ")[0]
         print(f"restora: error: out of memory ({reason}); try a smaller batch", file=sys.stderr)
         return 2

@@ -25,10 +25,12 @@ class Parser(argparse.ArgumentParser):
 
     def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
         try:
-            return super()._get_value(action, arg_string)  # type: ignore[misc]
+            return super()._get_value(action, arg_string)
         except argparse.ArgumentError:
             noun = action.option_strings[-1] if action.option_strings else action.dest
-            kind = {int: "a whole number", float: "a number"}.get(action.type, "another value")  # type: ignore[arg-type]
+            kind = (
+                "a whole number" if action.type is int else "a number" if action.type is float else "another"
+            )
             raise OptionError(f"{noun}: expected {kind}, got {arg_string!r}") from None
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
