@@ -83,6 +83,14 @@ def test_with_another_prior_each_channel_is_a_grey_picture(
     assert (both[1] - each[1][0]).std() < 0.001  # of another seed
 
 
+def test_a_prior_of_another_size_refuses_them(
+    restora: Command, folder: Path, tiny: Path, tmp_path: Path
+) -> None:
+    done = restora("restore", folder / "test", "-o", tmp_path, "--task", "denoise", "--prior", tiny)
+    assert done.code == 1
+    assert "0.tif: the observation is 16x16 with 2 channels, but prior" in done.err
+
+
 @pytest.mark.parametrize("task", ["colorize", "jpeg"])
 @pytest.mark.parametrize("command", ["degrade", "restore"])
 def test_tasks_of_colours_say_so(

@@ -35,7 +35,7 @@ def items(tmp_path: Path) -> list[Item]:
 def loaded(items: list[Item], number: int = 0) -> list[Loaded]:
     """Pictures of the items, of which the trace asks for no more than the item and the number."""
     picture, nothing = Picture(torch.zeros(3, 2, 2)), Document("", [], False, 255)
-    return [Loaded(Job(item, nothing, []), number, picture, {}, 4, False) for item in items]
+    return [Loaded(Job(item, nothing, []), number, picture, {}, 4) for item in items]
 
 
 def watch(trace: Trace, items: list[Item], total: int = 4) -> None:

@@ -17,7 +17,7 @@ from restora.pictures import colour
 from restora.plan import Plan, Restoration
 from restora.runs.items import Item
 from restora.runs.job import PLAIN, Writing, start
-from restora.runs.loading import Loaded, kind_of, load_all, of_luma
+from restora.runs.loading import Loaded, kind_of, load_all
 from restora.runs.task import Task
 from restora.solvers import Step
 
@@ -118,8 +118,6 @@ def _alike(loaded: Sequence[Loaded]) -> Iterable[list[Loaded]]:
 def _restore_batch(task: Task, plan: Plan, watch: Watch | None, loaded: Sequence[Loaded]) -> None:
     y = torch.stack([x.picture.pixels for x in loaded])
     degradation = task.degradation([x.fields for x in loaded])
-    if loaded[0].luma:
-        degradation = of_luma(degradation)
     run = plan.run(y, degradation, [x.job.seed(x.number) for x in loaded])
     while True:
         try:
@@ -140,7 +138,7 @@ def _put(x: Loaded, result: Restoration, i: int, found: dict[str, float]) -> Non
     try:
         x.job.put(
             x.number,
-            [colour.luma(value) if x.luma else value for value in images],
+            images,
             seconds=result.seconds / len(result.image),
             residual=result.residual[i].item(),
             loss=result.history[-1, i].item(),

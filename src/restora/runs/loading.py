@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,6 @@ from torch import Tensor
 
 from restora.degradations import Degradation
 from restora.errors import RestoraError, ShapeError
-from restora.operators import Luma, compose
 from restora.operators.base import Shape
 from restora.pictures import colour
 from restora.pictures.picture import Picture
@@ -20,15 +20,13 @@ from restora.runs.items import Item
 from restora.runs.job import Job, Writing, start
 from restora.runs.task import Task
 
-Known = dict[tuple[Any, ...], tuple[int, bool, Shape]]
+Known = dict[tuple[Any, ...], tuple[int, Shape]]
 
 
 @dataclass
 class Loaded:
     """A picture of a job, by its number there, the per-image fields of its degradation, and the pixels of its
     restoration.
-
-    luma: whether the picture is grey and the prior's images are not, so that it is the luma of one of them.
     """
 
     job: Job
@@ -36,7 +34,6 @@ class Loaded:
     picture: Picture
     fields: dict[str, Any]
     pixels: int
-    luma: bool
 
     @property
     def item(self) -> Item:
@@ -51,7 +48,7 @@ def load_all(
     for item in items:
         try:
             job = start(item, task, writing)
-            if _comes_apart(job, task, plan.prior):
+            if _comes_apart(job, task, plan):
                 job.take_apart()
             for number in range(item.planes):
                 if item.status == "failed":
@@ -62,13 +59,18 @@ def load_all(
             yield item, None
 
 
-def _comes_apart(job: Job, task: Task, prior: Prior | None) -> bool:
-    """Whether a plane has channels that the prior knows nothing of: neither grey, nor RGB, nor its own."""
+def _comes_apart(job: Job, task: Task, plan: Plan) -> bool:
+    """Whether a plane has channels that neither are a colour nor fit the prior together, but do so alone."""
     picture = job.picture(0)
     if len(picture.pixels) in (1, 3):
         return False
-    degradation = task.degradation([_fields(job.item, picture, task, prior)])
-    return _channels(picture, degradation, prior) != len(picture.pixels)
+    degradation = task.degradation([_fields(job.item, picture, task, plan.prior)])
+    try:
+        plan.fit(degradation, tuple(picture.pixels.shape))
+    except ShapeError:
+        with contextlib.suppress(ShapeError):
+            return plan.fit(degradation, (1, *picture.size))[0] == 1
+    return False
 
 
 def kind_of(picture: Picture, fields: dict[str, Any]) -> tuple[Any, ...]:
@@ -79,43 +81,29 @@ def kind_of(picture: Picture, fields: dict[str, Any]) -> tuple[Any, ...]:
 
 def _load(job: Job, number: int, task: Task, plan: Plan, known: Known) -> Loaded:
     """An observation; a RestoraError where it cannot be used. `known`: how many channels those of a kind must
-    have, whether they are luma, and the shape of their images."""
+    have, and the shape of the images behind them."""
     item, picture = job.item, job.picture(number)
     fields = _fields(item, picture, task, plan.prior)
     kind = kind_of(picture, fields)
     if kind not in known:
-        degradation = task.degradation([fields])
-        channels = _channels(picture, degradation, plan.prior)
-        luma = (len(picture.pixels), channels) == (1, 3)
-        if luma:
-            channels, degradation = 1, of_luma(degradation)
-        pixels = colour.convert(picture.pixels, channels, str(item.path))
-        known[kind] = channels, luma, plan.fit(degradation, tuple(pixels.shape))
-    channels, luma, (_, height, width) = known[kind]
+        known[kind] = _convert(picture.pixels, task.degradation([fields]), plan)
+    channels, (_, height, width) = known[kind]
     pixels = colour.convert(picture.pixels, channels, str(item.path))
-    return Loaded(job, number, Picture(pixels, picture.bits), fields, height * width, luma)
+    return Loaded(job, number, Picture(pixels, picture.bits), fields, height * width)
 
 
-def of_luma(degradation: Degradation) -> Degradation:
-    """What happens to the luma of a colour image, where `degradation` happens to a grey one."""
-    return Degradation(compose(Luma(), degradation.operator), degradation.noise)
-
-
-def _channels(picture: Picture, degradation: Degradation, prior: Prior | None) -> int:
-    """How many an observation has: what the prior's images give, else its own, or 1 for colour that
-    must be grey; ShapeError for what cannot be made so."""
-    if prior is not None and not prior.any_size:
-        return degradation.operator.observed_shape(prior.image_shape)[0]
-    own = len(picture.pixels)
+def _convert(pixels: Tensor, degradation: Degradation, plan: Plan) -> tuple[int, Shape]:
+    """How many channels the observation has, and the shape of the images behind it: as many as the file, or
+    1 for colour that must be grey, or 3 for grey that must be colour. ShapeError for what fits in no way."""
+    own, *size = pixels.shape
     try:
-        _, height, width = degradation.operator.image_shape((own, *picture.size))
+        return own, plan.fit(degradation, (own, *size))
     except ShapeError:
-        if len(picture.pixels) != 3:
-            raise
-        return 1
-    if prior is None:
-        return own
-    return degradation.operator.observed_shape((prior.image_shape[0], height, width))[0]
+        other = {1: 3, 3: 1}.get(own)
+        if other is not None:
+            with contextlib.suppress(ShapeError):
+                return other, plan.fit(degradation, (other, *size))
+        raise
 
 
 def _fields(item: Item, picture: Picture, task: Task, prior: Prior | None) -> dict[str, Any]:
