@@ -665,7 +665,7 @@ class TestFormats:
         assert np.abs(found.arrays[0].astype(int) - array).mean() < 5
         assert found.metadata.exif
         monkeypatch.setitem(sys.modules, module, None)
-        with pytest.raises(ImageError, match=r"pip install restora\[(heic|jxl)\]"):
+        with pytest.raises(ImageError, match=r"pip install 'restora\[(heic|jxl)\]'"):
             image.load(data, "a")
 
     @pytest.mark.parametrize("quality", [30, 95])

@@ -3,9 +3,11 @@
 An observation has the size that the task makes of the prior's images: for a prior of 64x64, superres needs
 16x16, and the other tasks 64x64.
 
-Each result is DIR/STEM.png, further samples are DIR/STEM-2.png and so on, best first, and DIR/restora.json
-says how each was made. With --uncertainty, DIR/STEM-std.png shows by how much each pixel may be off, and
-DIR/STEM-std.tiff has it as numbers: 16 bits a channel, 65535 for the whole range from black to white.
+Each result is DIR/STEM with the suffix of its input, further samples are DIR/STEM-2 and so on, best first,
+and DIR/restora.json says how each was made. GIFs become PNGs, and so do JPEGs with --task jpeg. All frames of
+an animation and all planes of a TIFF are restored. With --uncertainty, DIR/STEM-std.png shows by how much
+each pixel of the first plane may be off, and DIR/STEM-std.tiff has it as numbers for all: 16 bits a channel,
+65535 for the whole range from black to white.
 
 A second run skips what is done. The exit code is 0, or 1 if some files failed, or 2 if nothing could be done.
 Defaults are in parentheses.

@@ -119,7 +119,7 @@ def ready(head: bytes, name: str) -> None:
             except ImportError:
                 raise ImageError(
                     f"{name}: {extra.upper()} pictures need an optional package; install it with "
-                    f"'pip install restora[{extra}]', or convert the picture to JPEG or PNG"
+                    f"pip install 'restora[{extra}]', or convert the picture to JPEG or PNG"
                 ) from None
             if known is HEIC:
                 plugin.register_heif_opener()

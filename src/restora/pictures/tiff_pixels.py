@@ -55,7 +55,7 @@ def _by_page(series: Any, data: bytes, names: str, icc: bytes, name: str) -> Val
         codec = page.compression.name
         raise ImageError(
             f"{name}: compressed with {codec}, which needs an optional package; install it with "
-            "'pip install restora[tiff]', or save it uncompressed or with Deflate"
+            "pip install 'restora[tiff]', or save it uncompressed or with Deflate"
         ) from error
     found = np.stack(pages)
     leading = "".join(axis for axis in names if axis not in "YXS")
