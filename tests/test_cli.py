@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from restora.cli import main
 from restora.degradations import Mask, degradations
 from restora.networks.dcgan import Discriminator, Generator
-from restora.pictures import colour, image
+from restora.pictures import colour, encoding, image
 from restora.priors import GANPrior, GaussianPrior, load_prior, store
 from restora.random import seed_of
 from restora.restoration import restore
@@ -218,7 +218,7 @@ def test_relative_paths_spaces_and_letters(
 def test_one_bad_file_among_a_hundred(tmp_path: Path, tiny: Path, restora: Command) -> None:
     for i in range(100):
         image.write(tmp_path / "in" / f"{i:03}.png", torch.rand(3, 2, 2))
-    (tmp_path / "in" / "042.png").write_bytes((tmp_path / "in" / "041.png").read_bytes()[:50])
+    (tmp_path / "in" / "042.png").write_bytes((tmp_path / "in" / "041.png").read_bytes()[:45])
     done = restora(
         "restore", tmp_path / "in", "-o", tmp_path / "out", "--task", "superres", "--prior", tiny, *QUICK
     )
@@ -547,9 +547,9 @@ def test_interrupted_run_keeps_its_finished_batches(
             raise KeyboardInterrupt
         real(path, *rest)
 
-    real = image.write
+    real = encoding.save
     with monkeypatch.context() as patch:
-        patch.setattr(image, "write", interrupt)
+        patch.setattr(encoding, "save", interrupt)
         stopped = denoise(clean, "-o", tmp_path / "out", "--batch-size", 2)
     assert (stopped.code, stopped.out) == (130, "")
     assert stopped.err == "restora: interrupted; what was finished is kept\n"
@@ -566,8 +566,8 @@ def test_interrupted_degrade_keeps_what_is_done(
             raise KeyboardInterrupt
         real(path, *rest)
 
-    real = image.write
-    monkeypatch.setattr(image, "write", interrupt)
+    real = encoding.save
+    monkeypatch.setattr(encoding, "save", interrupt)
     assert restora("degrade", clean, "-o", tmp_path / "out", "--task", "denoise").code == 130
     statuses = [entry["status"] for entry in manifest(tmp_path / "out")["files"].values()]
     assert statuses == ["done", "done", "waiting", "waiting", "waiting"]
@@ -606,7 +606,8 @@ def test_demo(tmp_path: Path, restora: Command) -> None:
     prior = GANPrior(generator, Discriminator(width=2, size=64).eval().bake(), latent_shape=(4,))
     store.save(tmp_path / "prior", prior, {})
     done = restora("demo", "-o", tmp_path / "demo", "--prior", tmp_path / "prior", "--json")
-    assert (done.code, done.err) == (0, "")
+    assert done.code == 0
+    assert all(line.startswith("restora: demo: ") for line in done.err.splitlines())  # on a slow machine
     content = json.loads(done.out)
     assert [row["task"] for row in content["tasks"]] == [
         "inpaint",
@@ -726,7 +727,7 @@ def test_equal_names_are_all_restored_and_kept(clean: Path, tmp_path: Path, rest
     )
     assert restora(*words).out == f"7 written to {tmp_path / 'out'}\n"
     assert restora(*words).out == f"0 written to {tmp_path / 'out'}, 7 kept from an earlier run\n"
-    written = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.png")}
+    written = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.[pj]*g")}
     assert {"clean/b.png", "other/b.png", "clean/c.png"} <= written
     assert len(written) == 7
 

@@ -16,6 +16,7 @@ from restora.degradations.named import AUTO, HOLE_OPTIONS, option_fields
 from restora.errors import OptionError, RestoraError
 from restora.options import number, options, parse, show, span, words
 from restora.pictures.decoding import MAX_PIXELS
+from restora.pictures.encoding import QUALITY
 from restora.pictures.masks import ALPHA, Reading
 from restora.runs.task import Task
 from restora.solvers import Solver, solvers
@@ -25,6 +26,9 @@ MASK_HELP = (
     "folder with one of the same name for each input; or 'alpha': the transparent parts of the input"
 )
 HOLE_HELP = "in place of a mask: center, half of each side; others are of degrade and bench, for experiments"
+QUALITY_HELP = (
+    f"of results in jpg, webp or avif ({QUALITY}; webp without loss); of the input with --task jpeg"
+)
 READING = tuple(entry.name for entry, _ in options(Reading))
 T = TypeVar("T")
 Owners = dict[str, tuple[Field[Any], Any]]
@@ -72,7 +76,8 @@ def add_task(parser: argparse.ArgumentParser, experiments: bool = True) -> None:
         if experiments or name not in HOLE_OPTIONS or name == "hole":
             of_file = next(iter(owners.values()))[0].metadata.get("per_image")
             kind = _source if of_file else str if experiments or name != "hole" else _central
-            parser.add_argument(flag(name), type=kind, help=argparse.SUPPRESS)
+            text = QUALITY_HELP if name == "quality" else argparse.SUPPRESS
+            parser.add_argument(flag(name), type=kind, metavar="N", help=text)
     lines = []
     for task, cls in degradations:
         own = ", ".join(map(flag, (n for n in _fields(cls) if f"{flag(n)}" in parser._option_string_actions)))
@@ -194,9 +199,11 @@ def make_task(args: argparse.Namespace) -> Task:
         text = getattr(args, name, None)
         if text is None:
             continue
-        if name not in own:
+        if name not in own and name != "quality":  # that of results
             owners = ", ".join(table[name])
             raise OptionError(f"{flag(name)} is an option of {owners}; task {args.task!r} has no such option")
+        if name not in own:
+            continue
         is_word = (name, text) in (("sigma", AUTO), ("mask", ALPHA))
         given[name] = text if is_word else _value(text, *own[name])
     reading = Reading(**{name: given.pop(name) for name in READING if name in given})

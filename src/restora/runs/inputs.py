@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from restora.errors import ImageError
-from restora.pictures.decoding import SUFFIXES
+from restora.pictures.formats import SUFFIXES
 
 MANIFEST = "restora.json"
 NAMED = 5  # files and folders that a note names, before it says how many more there are

@@ -9,25 +9,23 @@ from typing import Any
 
 from PIL import Image
 
-from restora.errors import OutputError
-from restora.pictures.decoding import SUFFIXES
+from restora.errors import OptionError, OutputError
 from restora.pictures.file import File
-from restora.pictures.image import result_suffix
+from restora.pictures.formats import SUFFIXES, WRITTEN, Format, of_result, of_suffix, suffix_for
 from restora.random import seed_of
 from restora.runs.inputs import Note, Source, find, unique_names
-
-NOT_WRITTEN = (".heic", ".heif", ".jxl")  # beside others of Pillow
 
 
 @dataclass
 class Item:
     """One input file, what is made of it, and what became of that: `status` done, failed, kept or waiting.
 
-    pictures: STEM.png, STEM-2.png, ..., best first; .tif for channels that no PNG has. `trace`:
-    STEM-trace.webp, if one is wanted; `maps`: STEM-std.png and STEM-std.tiff, if the standard deviation is.
+    pictures: STEM.png, STEM-2.png, ..., best first, of the suffix of their format. `trace`: STEM-trace.webp,
+    if one is wanted; `maps`: STEM-std.png and STEM-std.tiff, if the standard deviation is.
     file: the file at `path`, and partners: the others that the result depends on, such as {"mask": ...}.
     notes: what the user should know of how the files were read. folder: of the results, and of any folders
-    that they are in.
+    that they are in. planes: how many pictures the file holds, as far as is known; ready: how many are
+    restored.
     """
 
     path: Path
@@ -40,6 +38,8 @@ class Item:
     facts: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     folder: Path | None = None
+    planes: int = 1
+    ready: int = 0
     file: File = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -82,12 +82,16 @@ def collect(
     partners: Callable[[Path, Path], dict[str, File]] = lambda path, place: {},
     recursive: bool = False,
     note: Note = lambda text: None,
+    format: Format | None = None,
+    exact: bool = False,
 ) -> list[Item]:
     """An item for each of the files that files, folders and globs name, in that order.
 
     output: a folder, or the file for the result of one input, as `names_file` tells. recursive: also the
     pictures in the folders of a folder, which keep their places. partners: the files that belong to the one
-    at a path, whose result has a place in the output folder. note: told what was passed over.
+    at a path, whose result has a place in the output folder. note: told what was passed over. format: that
+    of the results; where none is given, that of each file, or PNG where that would lose some of the result,
+    as lossy compression does if it has to be `exact`.
 
     Raises ImageError for an input that is missing or a folder without pictures, and OutputError where two
     files would be written to one place, or an input would be overwritten.
@@ -98,10 +102,13 @@ def collect(
         raise OutputError(
             f"{output} is one file, but the inputs are {len(sources)} pictures; expected a folder"
         )
+    if suffix and format not in (None, of_suffix(suffix)):
+        raise OptionError(f"{output} is of another format; leave it out, or name another file", "format")
     files = {source: File(source.path) for source in sources}
 
     def make(source: Source, name: Path) -> Item:
-        own = suffix or result_suffix(files[source].head.channels or 3)
+        head = files[source].head
+        own = suffix or suffix_for(format or of_result(head.format, head.has_alpha, exact), source.path)
         first = folder / name.with_name(f"{name.name}{own}")
         beside = [first.with_name(f"{name.name}{end}") for end in ("-trace.webp", "-std.png", "-std.tiff")]
         return Item(
@@ -125,20 +132,16 @@ def names_file(output: Path) -> bool:
     """Whether `output` is the file for the result of one input, and not a folder: by its suffix. OutputError
     for the suffix of pictures that are not written."""
     suffix = output.suffix.lower()
-    if (
-        not suffix
-        or output.is_dir()
-        or suffix not in {*SUFFIXES, *NOT_WRITTEN, *Image.registered_extensions()}
-    ):
+    if not suffix or output.is_dir():
         return False
-    if suffix not in SUFFIXES:
-        known = ", ".join(SUFFIXES)
+    if suffix not in WRITTEN and suffix in {*SUFFIXES, *Image.registered_extensions()}:
+        known = ", ".join(WRITTEN)
         raise OutputError(f"{output}: {suffix} is not written; expected one of {known}, or a folder")
-    return True
+    return suffix in WRITTEN
 
 
 def sample_paths(first: Path, count: int) -> list[Path]:
-    """DIR/STEM.png, DIR/STEM-2.png, ..., or .tif."""
+    """DIR/STEM.png, DIR/STEM-2.png, ..."""
     return [first] + [first.with_name(f"{first.stem}-{k}{first.suffix}") for k in range(2, count + 1)]
 
 
