@@ -24,7 +24,7 @@ from restora.bench.environment import environment
 from restora.bench.protocol import TASKS, check_tasks, protocols
 from restora.bench.run import Benchmark, Cell
 from restora.bench.store import Store
-from restora.cli.options import a_path, add_limit, max_pixels
+from restora.cli.options import a_path, add_limit, as_options, max_pixels
 from restora.cli.progress import Bar, minutes
 from restora.cli.report import tell
 from restora.degradations import degradations, named
@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
     store = Store(args.output, settings, args.overwrite)
     benchmark = Benchmark(images, protocol, tasks, methods, store, args.seed, args.batch_size)
     for line in (*left_out, *images.errors):
-        tell(f"left out: {line}")
+        tell(f"left out: {as_options(line, args)}")
     _fill(benchmark, perceptual.Perceptual(columns, images.truth, images.names))
     _write(benchmark, columns, args.json)
     failed = [(cell, row) for cell in benchmark.cells for row in cell.failed]

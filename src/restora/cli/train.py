@@ -19,8 +19,9 @@ import torch
 from rich.progress import BarColumn, TextColumn
 
 from restora import __version__
-from restora.cli.options import a_path, add_settings, make_settings
+from restora.cli.options import a_path, add_settings, as_options, make_settings
 from restora.cli.progress import Bar
+from restora.cli.report import tell
 from restora.device import pick
 from restora.runs.items import make_folder
 from restora.training import loop, trainings
@@ -87,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
         follow(reports)
         return 0
     for error in errors:
-        print(f"restora: left out: {error}", file=sys.stderr)
+        tell(f"left out: {as_options(error, args)}")
     where = f"{workers.count} times {device.type}" if workers.count > 1 else device
     print(f"{len(images)} images of {config.size}x{config.size}, training on {where}", file=sys.stderr)
     show_progress(reports)
