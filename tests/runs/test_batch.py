@@ -112,6 +112,17 @@ def test_a_batch_has_no_more_pixels_than_it_may(
         assert (few - all_).abs().max() <= 1
 
 
+def test_draws_of_an_image_count_as_its_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "abc":
+        image.write(tmp_path / "in" / f"{name}.png", torch.rand(3, 16, 16))
+    monkeypatch.setattr(batch, "MAX_PIXELS", 8 * 16 * 16)
+    for uncertainty, sizes in ((False, [3]), (True, [1, 1, 1])):
+        plan = decide("flower", "natural", uncertainty=uncertainty, device="cpu")
+        items = collect([tmp_path / "in"], tmp_path / str(uncertainty), 0)
+        chunks = restore_items(items, Task("denoise", {"sigma": 0.1}), plan)
+        assert [len(chunk) for chunk in chunks] == sizes
+
+
 def test_pixels_of_a_batch_are_those_of_the_restorations(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,11 +209,18 @@ def test_colour_file_for_colorize_counts_as_its_luma(tmp_path: Path, prior: GANP
     assert (one - two).abs().max() < 1e-3
 
 
-def test_alpha_is_laid_over_white(tmp_path: Path, prior: GANPrior) -> None:
+def test_colours_under_transparency_are_restored(tmp_path: Path, prior: GANPrior) -> None:
+    colours = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0))
+    image.write(tmp_path / "opaque" / "a.png", colours)
     (tmp_path / "alpha").mkdir()
-    Image.new("RGBA", (8, 8), (10, 20, 30, 0)).save(tmp_path / "alpha" / "a.png")
-    image.write(tmp_path / "white" / "a.png", torch.ones(3, 8, 8))
-    assert same_result(tmp_path / "alpha", tmp_path / "white", DENOISE, prior, tmp_path / "out")
+    clear = Image.open(tmp_path / "opaque" / "a.png")
+    clear.putalpha(Image.linear_gradient("L").resize((8, 8)))
+    clear.save(tmp_path / "alpha" / "a.png")
+    for folder in ("opaque", "alpha"):
+        run(tmp_path / folder, tmp_path / f"out-{folder}", DENOISE, prior)
+    found, plain = (np.asarray(Image.open(tmp_path / f"out-{x}" / "a.png")) for x in ("alpha", "opaque"))
+    assert (found[..., :3] == plain).all()
+    assert (found[..., 3] == np.asarray(clear)[..., 3]).all()
 
 
 def test_exif_turns_the_picture(tmp_path: Path, prior: GANPrior) -> None:

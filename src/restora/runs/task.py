@@ -16,13 +16,14 @@ from restora.degradations import Degradation, Mask, NamedDegradation, degradatio
 from restora.degradations.holes import Hole
 from restora.errors import MaskError, OptionError, RestoraError, ShapeError
 from restora.operators.base import Shape
-from restora.pictures import decoding, masks
+from restora.pictures import decoding, formats, masks
 from restora.pictures.file import File
-from restora.pictures.image import Picture
+from restora.pictures.picture import Picture
 from restora.plan import Plan
 
 USUAL = (64, 64)  # pixels a side, where no size is known
 PLAIN = masks.Reading()
+HERE = Path()
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,15 @@ class Task:
     def __post_init__(self) -> None:
         takes_mask = issubclass(self.cls, Mask)
         if self.hole and not takes_mask:
-            raise OptionError(f"--hole is an option of inpaint; task {self.name!r} has no such option")
+            raise OptionError(f"an option of inpaint; task {self.name!r} has no such option", "hole")
         if takes_mask and (self.hole is None) == ("mask" not in self.options):
             came = "neither" if self.hole is None else "both"
             raise OptionError(
-                "inpaint needs to know what is missing: either --mask FILE|DIR|alpha or --hole center, "
+                "inpaint needs to know what is missing: either mask=FILE|DIR|alpha or hole=center, "
                 f"got {came}"
             )
         if self.reading.grow and "mask" not in self.options:
-            raise OptionError("--grow widens a mask; expected --mask FILE|DIR|alpha with it")
+            raise OptionError("it widens a mask; expected mask=FILE|DIR|alpha with it", "grow")
         if takes_mask:
             self._hole()
         for name, file in self._for_all.items():
@@ -71,6 +72,11 @@ class Task:
     def auto(self) -> bool:
         """Whether the level of the noise is to be found in each picture."""
         return self.options.get("sigma") == named.AUTO
+
+    @property
+    def of_file(self) -> bool:
+        """Whether it undoes how the file itself stores a picture, such as the blocks of a JPEG."""
+        return any(entry.metadata.get("from_file") for entry in fields(self.cls))
 
     def images(self, files: Iterable[File]) -> Shape | None:
         """The shape (C, H, W) of the colour images behind the observations in `files`, as far as their heads
@@ -117,15 +123,17 @@ class Task:
             return self._named(picture.size)
         files = self.partners(path) if partners is None else partners
         found = {name: self._find(name, file, path, picture) for name, file in files.items()}
-        if self._of_alpha:
+        if self.of_alpha:
             found["mask"] = masks.of_alpha(picture, str(path), self.reading.grow)
         for text in (text for mask in found.values() for text in mask.notes):
             note(text)
         return {name: mask.observed[None] for name, mask in found.items()}
 
-    def partners(self, path: Path) -> dict[str, File]:
-        """The files that belong to the picture at `path`, by the field they are for."""
-        own = {n: File(_partner(s, path)) for n, s in self._sources().items() if n not in self._for_all}
+    def partners(self, path: Path, place: Path = HERE) -> dict[str, File]:
+        """The files that belong to the picture at `path`, by the field they are for. `place`: of the result
+        in its folder, and so of the partner in its own."""
+        folders = {n: s / place for n, s in self._sources().items() if n not in self._for_all}
+        own = {name: File(_partner(folder, path)) for name, folder in folders.items()}
         return own | self._for_all
 
     def degradation(self, pictures: Sequence[dict[str, Any]]) -> Degradation:
@@ -158,7 +166,7 @@ class Task:
         return {**{k: v for k, v in self.options.items() if k not in pictures}, **hole}
 
     @property
-    def _of_alpha(self) -> bool:
+    def of_alpha(self) -> bool:
         """Whether the transparent parts of a picture are its mask."""
         return self.options.get("mask") == masks.ALPHA
 
@@ -228,8 +236,7 @@ def _is_picture(entry: Field[Any]) -> bool:
 
 
 def _partner(folder: Path, path: Path) -> Path:
-    """The file in `folder` with the stem of `path`; STEM.png where there is none."""
-    candidates = [
-        folder / f"{path.stem}{s}" for suffix in decoding.SUFFIXES for s in (suffix, suffix.upper())
-    ]
-    return next(filter(Path.exists, candidates), candidates[0])
+    """The file in `folder` with the name of `path`, or its stem; STEM.png where there is none."""
+    suffixes = [s for suffix in formats.SUFFIXES for s in (suffix, suffix.upper())]
+    candidates = [folder / f"{path.stem}{suffix}" for suffix in (path.suffix, *suffixes)]
+    return next(filter(Path.exists, candidates), candidates[1])
