@@ -191,8 +191,9 @@ def as_options(text: str, args: argparse.Namespace) -> str:
     return re.sub(rf"{name}'?([\w.|-]+)'?", lambda found: f"{flag(found[1])} {found[2]}", text)
 
 
-def make_task(args: argparse.Namespace) -> Task:
-    """The Task that the options describe. An option of another task is an error, never ignored."""
+def make_task(args: argparse.Namespace, restoring: bool = False) -> Task:
+    """The Task that the options describe. An option of another task is an error, never ignored. `restoring`:
+    what is not given is found in the pictures, where the task can."""
     own = _fields(degradations.get(args.task))
     table, given = _task_options(), {}
     for name in table:
@@ -206,6 +207,8 @@ def make_task(args: argparse.Namespace) -> Task:
             continue
         is_word = (name, text) in (("sigma", AUTO), ("mask", ALPHA))
         given[name] = text if is_word else _value(text, *own[name])
+    if restoring:
+        given = degradations.get(args.task).unknown | given
     reading = Reading(**{name: given.pop(name) for name in READING if name in given})
     return Task(args.task, given, given.pop("hole", None), max_pixels(args), reading)
 

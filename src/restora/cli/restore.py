@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, name) < least:
             flag = f"--{name.replace('_', '-')}"
             raise OptionError(f"{flag} must be at least {least}, got {getattr(args, name)}")
-    task = make_task(args)
+    task = make_task(args, restoring=True)
     wanted = {"samples": args.samples, "trace": args.trace, "uncertainty": args.uncertainty}
     notes: list[str] = []
     writing, format = make_writing(args, task)

@@ -42,6 +42,8 @@ class NamedDegradation(Degradation):
     purpose: ClassVar[str] = ""
     synonyms: ClassVar[str] = ""
 
+    unknown: ClassVar[dict[str, Any]] = {}  # in place of defaults, where a picture is restored
+
     def __new__(cls, *args: Any, **kwargs: Any) -> NamedDegradation:
         # A dataclass does not call nn.Module.__init__, and no field can be set before it has run.
         self = super().__new__(cls)

@@ -82,7 +82,11 @@ class AdditiveNoise(NamedDegradation):
     purpose: ClassVar = "remove noise or grain"
     synonyms: ClassVar = "noise, noisy, grain, grainy, high iso"
 
-    sigma: float | Literal["auto"] = option(0.1, f"{SIGMA}; auto: as found in each picture", 0, 1)
+    unknown: ClassVar[dict[str, Any]] = {"sigma": "auto"}
+
+    sigma: float | Literal["auto"] = option(
+        0.1, f"{SIGMA}; auto, where restore is not told: as found in each picture", 0, 1
+    )
 
     def parts(self) -> tuple[Operator, Noise]:
         return Identity(), GaussianNoise(self.sigma)

@@ -36,11 +36,12 @@ MOST = 1_000_000  # pixels that are looked at
 class Flat(NamedTuple):
     """Of the flattest blocks, for each of K ranges of brightness.
 
-    power: (K, C, bands), mean squares of coefficients. covariance: (K, C, C), of those of the lowest band.
+    brightness: (K,), the mean of the channels. power: (K, C, bands), mean squares of coefficients. covariance: (K, C, C), of those of the lowest band.
     spread: (K,), how much the energy of the first channel varies, 1 for noise. growth: (K,), how much larger
     it is in blocks that are nearly flat, 1 for noise.
     """
 
+    brightness: Tensor
     power: Tensor
     covariance: Tensor
     spread: Tensor
@@ -81,7 +82,8 @@ def _look(coefficients: Tensor, flattest_first: Tensor) -> tuple[Tensor, ...]:
     growth = (others.median(0).values / middle).sqrt()[0, list(MIDDLE)].max()
     lowest = flattest[..., _band(0)]
     covariance = torch.einsum("nik,njk->ij", lowest, lowest) / (len(lowest) * lowest.shape[-1])
-    return power, covariance, spread, growth
+    brightness = coefficients[flattest_first, 0, 0, 0].median() / SIDE / coefficients.shape[1] ** 0.5
+    return brightness, power, covariance, spread, growth
 
 
 def _energies(coefficients: Tensor) -> Tensor:

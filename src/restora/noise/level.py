@@ -41,10 +41,11 @@ BORNE_OUT = 2.5  # mean of the channels over differences of colours, at most, wh
 
 class Estimate(NamedTuple):
     """sigma: the deviation for which a denoiser for white noise does best; 0 where no noise was found.
-    covariance: (C, C), where the channels share their noise."""
+    covariance: (C, C), where the channels share their noise. map: (1, H, W), where it grows with brightness."""
 
     sigma: Tensor
     covariance: Tensor | None = None
+    map: Tensor | None = None
 
 
 def estimate_sigma(y: Tensor) -> Tensor:
@@ -96,6 +97,22 @@ def _estimate(image: Tensor) -> Estimate:
     covariance = flat.covariance[kept].mean(0)
     shared = bool(covariance.diagonal()[1:].max().sqrt() < OWN * sigma)
     return Estimate(sigma, _shared(covariance, sigma, basis) if found and shared else None)
+
+
+def _map(image: Tensor, flat: Flat, sigma: Tensor, power: Tensor) -> Tensor | None:
+    """Deviations (1, H, W) of noise whose variance is a m + b, for the brightness m nearby; None where it
+    hardly depends on it. `power`: of each range of brightness (K,)."""
+    if len(power) < 3:
+        return None
+    weight = 1 / (power * flat.spread * flat.growth)
+    rows = torch.stack([flat.brightness, torch.ones_like(power)], 1) * weight[:, None]
+    (a, b), _ = nnls(rows.numpy(), (power * weight).numpy())
+    mean = F.avg_pool2d(image.mean(0, keepdim=True)[None], NEARBY, 1, NEARBY // 2, count_include_pad=False)[0]
+    variance = a * mean.clamp(0, 1) + b
+    low, high = variance.flatten()[:: max(1, mean.numel() // 10000)].quantile(variance.new_tensor([0.1, 0.9]))
+    if high < GROWS * low:
+        return None
+    return (variance / variance.mean()).sqrt() * sigma
 
 
 def _nearest(flat: Flat) -> Tensor:
