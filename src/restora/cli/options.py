@@ -26,7 +26,7 @@ MASK_HELP = (
 )
 HOLE_HELP = "in place of a mask: center, half of each side"
 AUTO_HELP = "; auto, of denoise: as found in each picture"
-ARGUMENTS = ("method", "device", "samples")  # those that errors of the library name
+ARGUMENTS = ("method", "device", "samples", "batch", "size")  # those that errors of the library name
 READING = tuple(entry.name for entry, _ in options(Reading))
 T = TypeVar("T")
 Owners = dict[str, tuple[Field[Any], Any]]
@@ -182,6 +182,7 @@ def as_options(text: str) -> str:
     text = text.replace("uncertainty=False", "no --uncertainty").replace(
         "raise max_pixels", "raise --max-megapixels"
     )
+    text = text.replace("crop=True", "--crop")
     return re.sub(rf"\b({'|'.join(ARGUMENTS)})='?([\w.-]+)'?", r"--\1 \2", text)
 
 
