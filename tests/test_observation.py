@@ -310,7 +310,7 @@ def test_a_right_operator_is_tried_once(y: Tensor) -> None:
 
 
 def test_messages_do_not_contradict_themselves(gaussian: GaussianPrior) -> None:
-    for shape in ((1, 1, 12, 10), (1, 4, 12, 10), (1, 3, 9, 10), (1, 1, 9, 10), (1, 7)):
+    for shape in ((1, 2, 12, 10), (1, 4, 12, 10), (1, 3, 9, 10), (1, 1, 9, 10), (1, 7)):
         with pytest.raises(RestoraError) as caught:
             restore(torch.rand(shape), NOISE, method="lmmse", prior=gaussian, device="cpu")
         text = str(caught.value)

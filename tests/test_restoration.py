@@ -192,7 +192,7 @@ def test_wrong_pairing() -> None:
 
 
 def test_observation_of_the_wrong_shape_says_what_is_needed(prior: Prior) -> None:
-    for shape in [(1, 3, 4, 4), (1, 1, 2, 2), (3, 2, 3)]:
+    for shape in [(1, 3, 4, 4), (1, 2, 2, 2), (3, 2, 3)]:
         with pytest.raises(ShapeError, match="needs 2x2 with 3 channels"):
             restore(torch.rand(*shape), prior)
 
@@ -209,7 +209,7 @@ def test_no_samples(y: Tensor, prior: Prior) -> None:
 
 
 def test_a_prior_of_any_size_says_which_channels_are_wanted() -> None:
-    grey = torch.rand(1, 1, 20, 30)
+    pair = torch.rand(1, 2, 20, 30)
     for degradation in (restora.AdditiveNoise(0.1), Mask(torch.ones(20, 30))):
         with pytest.raises(ShapeError, match="with 3 channels"):
-            restora.restore(grey, degradation, prior="natural")
+            restora.restore(pair, degradation, prior="natural")

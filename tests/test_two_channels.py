@@ -73,7 +73,7 @@ def test_priors_of_other_channels_refuse_them_in_one_line(
 ) -> None:
     done = restora("restore", folder / "test", "-o", tmp_path, "--task", "denoise", "--prior", tiny)
     assert done.code == 1
-    assert "0.tif: has 2 channels, expected 3; give files of 3" in done.err
+    assert "0.tif: the observation is 16x16 with 2 channels, but prior" in done.err
 
 
 @pytest.mark.parametrize("task", ["colorize", "jpeg"])

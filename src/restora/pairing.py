@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -68,7 +69,8 @@ def behind(degradation: Degradation, observed: Shape, prior: Prior | None) -> Sh
     """The shape (C, H, W) of the images behind observations of the shape `observed` each.
 
     ShapeError unless `degradation` makes such observations of images of the prior's size; of any size without
-    a prior, or with one that takes any.
+    a prior, or with one that takes any. Images have as many channels as those of the prior; or one, where
+    the observations are of such images and the prior has a form for them.
     """
     operator = degradation.operator
     if prior is not None and not prior.any_size:
@@ -76,6 +78,10 @@ def behind(degradation: Degradation, observed: Shape, prior: Prior | None) -> Sh
         if observed == expected:
             return prior.image_shape
         height, width = prior.image_shape[1:]
+        grey = (1, height, width)
+        with contextlib.suppress(ShapeError):
+            if prior.fits(grey) and tuple(operator.observed_shape(grey)) == observed:
+                return grey
         raise ShapeError(
             f"the observation is {describe(observed)}, but prior {prior.name!r} makes {width}x{height} "
             f"images with {_channels(prior.image_shape[0])}, so {task_name(degradation)} needs "
@@ -94,7 +100,7 @@ def behind(degradation: Degradation, observed: Shape, prior: Prior | None) -> Sh
             f"the observation is {describe(observed)}, but that of an image of {describe(shape)} is "
             f"{describe(expected)}. {_remedy(observed, expected)}"
         )
-    if prior is not None and shape[0] != channels:
+    if prior is not None and not prior.fits(shape):
         raise ShapeError(
             f"the observation is {describe(observed)}, but prior {prior.name!r} makes images with "
             f"{_channels(channels)}; {task_name(degradation)} needs a prior of as many channels as the "

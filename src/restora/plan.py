@@ -168,7 +168,7 @@ class Plan:
     def _steps(
         self, y: Tensor, degradation: Degradation, streams: Sequence[random.Stream], shape: Shape
     ) -> Iterator[Step]:
-        prior = self.prior
+        prior = None if self.prior is None else self.prior.with_channels(shape[0])
         if prior is not None and prior.any_size and max(shape[1:]) > self.tile:
             return tiles.steps(self.solver, y, degradation, prior, streams, shape, self.tile)
         sized = None if prior is None else prior.sized(*shape[1:])

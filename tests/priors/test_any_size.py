@@ -51,5 +51,6 @@ def test_images_of_any_size_are_restored(degradation: torch.nn.Module) -> None:
     found = restore(y, degradation, prior=flow())
     assert found.image.shape == x.shape
     assert found.residual.max() < 0.12
+    assert restore(y[:, :1], degradation, prior=flow()).image.shape == x[:, :1].shape
     with pytest.raises(ShapeError):
-        restore(y[:, :1], degradation, prior=flow())
+        restore(y[:, :2], degradation, prior=flow())

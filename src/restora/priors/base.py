@@ -28,13 +28,26 @@ class Prior(nn.Module):
 
     def fits(self, shape: tuple[int, ...]) -> bool:
         """Whether it makes images of this shape (C, H, W)."""
-        own = self.image_shape
-        return tuple(shape) == tuple(own) or (self.any_size and shape[0] == own[0])
+        channels, *size = self.image_shape
+        known = shape[0] == channels or (shape[0] == 1 and self.grey() is not None)
+        return known and (self.any_size or list(shape[1:]) == size)
 
     @property
     def any_size(self) -> bool:
         """Whether `sized` takes any height and width."""
         return False
+
+    def grey(self) -> Prior | None:
+        """This prior for images of one channel, whose channels are all equal; None if it has none."""
+        return None
+
+    def with_channels(self, count: int) -> Prior:
+        """This prior for images of so many channels: its own, or one. ShapeError for other numbers."""
+        own = self.image_shape[0]
+        found = self if count == own else self.grey() if count == 1 else None
+        if found is None:
+            raise ShapeError(f"prior {self.name!r} makes images with {own} channels, got {count}")
+        return found
 
     def sized(self, height: int, width: int) -> Prior:
         """This prior for images of another size; the networks are shared. ShapeError where it has but one."""

@@ -38,6 +38,11 @@ class Correction(nn.Module):
         weights = (g - self.origin).flatten(1) @ self.directions.flatten(1).T
         return self.residual.mean + (weights @ self.images.flatten(1)).view_as(g)
 
+    def grey(self) -> Correction:
+        """Of images g and x whose channels are all equal, by the mean of those of x."""
+        parts = self.origin.mean(0, keepdim=True), self.directions.sum(1, keepdim=True)
+        return Correction(*parts, self.images.mean(1, keepdim=True), self.residual.grey())
+
     @property
     def covariance(self) -> LowRank:
         """R."""

@@ -50,6 +50,14 @@ class DictionaryPrior(Prior):
     def patch(self) -> int:
         return self.atoms.shape[-1]
 
+    def grey(self) -> DictionaryPrior:
+        """With the mean of the channels of each atom."""
+        if self.image_shape[0] == 1:
+            return self
+        prior = DictionaryPrior(self.atoms.mean(1, keepdim=True), self.image_shape[1])
+        prior.name, prior.card = self.name, self.card
+        return prior
+
     def code(self, patches: Tensor, sparsity: int, tolerance: float = 0.0) -> tuple[Tensor, Tensor]:
         """The patches (N, C p p) made of at most `sparsity` atoms each, and no more than it takes to leave a
         root mean square error of `tolerance`; and how many atoms each of them took, (N,)."""

@@ -60,10 +60,11 @@ class FlowPrior(Prior):
     give `image_shape` (C, H, W). A stationary Gaussian, and a U-Net without attention, suit any size: `sized`
     gives the prior for it. `symmetries`: in how many of `restora.orientation` images are as likely: 1, 2 if
     they may be mirrored, or 8. The network is put into evaluation mode and frozen; a U-Net runs in bf16
-    where the processor has it. Raises OptionError for parts that do not fit.
+    where the processor has it. `scale` is s. Raises OptionError for parts that do not fit.
     """
 
     kind = "flow"
+    scale = SCALE
     shipped = ("faces64", "natural")
 
     def __init__(
@@ -86,6 +87,7 @@ class FlowPrior(Prior):
         self.image_shape = shape
         self.network, self.gaussian, self.symmetries = network, gaussian, symmetries
         self._wiener: Wiener | None = None
+        self._grey: FlowPrior | None = None
         self._sized: dict[Any, FlowPrior] = {}  # the last one: a Wiener takes a while
         self.eval().requires_grad_(False)
 
@@ -93,7 +95,7 @@ class FlowPrior(Prior):
     def wiener(self) -> Wiener | None:
         """The linear denoiser of the Gaussian; made when it is first asked for, which takes a while."""
         if self._wiener is None and self.gaussian is not None:
-            self._wiener = Wiener(self.gaussian.mean, self.gaussian.covariance, SCALE)
+            self._wiener = Wiener(self.gaussian.mean, self.gaussian.covariance, self.scale)
         return self._wiener
 
     @property
@@ -102,9 +104,20 @@ class FlowPrior(Prior):
         free = isinstance(self.network, UNet) and not self.network.config["attention"]
         return free and (self.gaussian is None or self.gaussian.any_size)
 
-    def sized(self, height: int, width: int) -> Prior:
-        if not self.any_size or (height, width) == self.image_shape[1:]:
-            return super().sized(height, width)
+    def grey(self) -> FlowPrior:
+        """By `restora.priors.grey`, at as many evaluations of the network."""
+        from restora.priors.grey import GreyFlow  # made of this class
+
+        if self.image_shape[0] == 1:
+            return self
+        self._grey = self._grey or GreyFlow(self)
+        return self._grey
+
+    def sized(self, height: int, width: int) -> FlowPrior:
+        if (height, width) == self.image_shape[1:]:
+            return self
+        if not self.any_size:
+            super().sized(height, width)
         shape = self.image_shape[0], height, width
         mean = self.gaussian.mean if self.gaussian else torch.empty(0)
         key = shape, mean.device, mean.dtype
@@ -127,7 +140,7 @@ class FlowPrior(Prior):
         with torch.autocast(w.device.type, enabled=False):
             L, error = self.wiener(w, t)
         c = error.view(-1, 1, 1, 1)
-        deviation = ((t_ * c).square() + (left * SCALE).square()).sqrt()
+        deviation = ((t_ * c).square() + (left * self.scale).square()).sqrt()
         return Preconditioned(torch.cat([2 * L - 1, (w - t_ * L) / deviation], 1), L, c)
 
     def denoise(self, w: Tensor, t: Tensor | float, orientation: int = 0) -> Tensor:
@@ -154,7 +167,7 @@ class FlowPrior(Prior):
         """n images drawn from the prior, (n, C, H, W) in [0, 1]: the flow from noise by Heun's method, at
         1 - t = (1 - i / steps)^2, 2 steps - 1 evaluations of the network; the last step is Euler's."""
         like = next(self.network.parameters(), self.gaussian.mean if self.gaussian else torch.empty(0))
-        w = SCALE * randn((n, *self.image_shape), generator, like=like)
+        w = self.scale * randn((n, *self.image_shape), generator, like=like)
         for i in range(steps):
             t, dt = 1 - (1 - i / steps) ** 2, (2 * (steps - i) - 1) / steps**2
             v = self.velocity(w, t)

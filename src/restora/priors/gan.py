@@ -22,6 +22,7 @@ from restora.errors import OptionError, WeightsError
 from restora.isolation import naming, untouched
 from restora.networks.dcgan import Discriminator, Generator
 from restora.networks.encoder import Encoder
+from restora.networks.grey import GreyIn, GreyOut
 from restora.priors import packing
 from restora.priors.base import Prior
 from restora.priors.correction import Correction
@@ -60,6 +61,22 @@ class GANPrior(Prior):
         with untouched(torch.get_default_dtype()), naming(prior=self):
             shape = self.generate(self.latents(1)).shape
         self.image_shape = (shape[1], shape[2], shape[3])
+
+    def grey(self) -> GANPrior:
+        """The generator's images as means of their channels; the other networks see equal channels."""
+        channels = self.image_shape[0]
+        if channels == 1:
+            return self
+        prior = GANPrior(
+            GreyOut(self.generator),
+            None if self.discriminator is None else GreyIn(self.discriminator, (channels,)),
+            self.latent_shape,
+            None if self.encoder is None else GreyIn(self.encoder, (channels, channels, 1)),
+            self.value_range,
+            None if self.correction is None else self.correction.grey(),
+        )
+        prior.name, prior.card = self.name, self.card
+        return prior
 
     def latents(self, n: int, generator: Generators = None) -> Tensor:
         """(n, *latent_shape) drawn from p_z = N(0, I), on the prior's device."""

@@ -69,6 +69,17 @@ class GaussianPrior(Prior):
         mean = self.mean.mean((1, 2), keepdim=True).expand_as(self.mean).contiguous()
         return GaussianPrior(mean, self.factors, self.spread)
 
+    def grey(self) -> GaussianPrior:
+        """Of the mean of the channels."""
+        if self.image_shape[0] == 1:
+            return self
+        spread = self.spread.mean(0).square().sum(0).sqrt()
+        prior = GaussianPrior(
+            self.mean.mean(0, keepdim=True), self.factors.mean(1, keepdim=True), spread[None, None]
+        )
+        prior.name, prior.card = self.name, self.card
+        return prior
+
     @property
     def any_size(self) -> bool:
         """Where all places are alike: no directions, and a mean that is the same for all pixels."""

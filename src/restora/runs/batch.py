@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +15,6 @@ from restora import random
 from restora.degradations import Degradation
 from restora.errors import ImageError, MaskError, ObservationError, RestoraError, ResultError, ShapeError
 from restora.figure import std_map
-from restora.operators import Luma, compose
 from restora.operators.base import Shape
 from restora.pictures import colour, image
 from restora.plan import Plan, Restoration
@@ -24,7 +24,7 @@ from restora.runs.task import Task
 from restora.solvers import Step
 
 Watch = Callable[[Sequence[Item], Tensor, Step], None]
-Known = dict[tuple[Any, ...], tuple[int, bool, Shape]]
+Known = dict[tuple[Any, ...], tuple[int, Shape]]
 MAX_PIXELS = 2**20  # of all images of a batch
 
 
@@ -35,16 +35,12 @@ def room(size: Sequence[int], most: int) -> int:
 
 @dataclass
 class Loaded:
-    """An item, its picture, the per-image fields of its degradation, and the pixels of its restoration.
-
-    luma: whether the picture is grey and the prior's images are not, so that it is the luma of one of them.
-    """
+    """An item, its picture, the per-image fields of its degradation, and the pixels of its restoration."""
 
     item: Item
     picture: image.Picture
     fields: dict[str, Any]
     pixels: int
-    luma: bool
 
 
 def degrade_items(items: Sequence[Item], task: Task) -> Iterator[Item]:
@@ -131,47 +127,33 @@ def _kind(picture: image.Picture, fields: dict[str, Any]) -> tuple[Any, ...]:
 
 def _load(item: Item, task: Task, plan: Plan, known: Known) -> Loaded | None:
     """Read an observation; None, with the item failed, where it cannot be used. `known`: how many channels
-    observations of a kind must have, whether they are luma, and the shape of their images."""
+    observations of a kind must have, and the shape of their images."""
     try:
         picture = image.read(item.file, max_pixels=task.max_pixels)
         fields = _fields(item, picture, task, plan.prior)
         kind = _kind(picture, fields)
         if kind not in known:
-            degradation = task.degradation([fields])
-            channels = _channels(picture, degradation, plan.prior)
-            luma = (len(picture.pixels), channels) == (1, 3)
-            if luma:
-                channels, degradation = 1, of_luma(degradation)
-            pixels = colour.convert(picture.pixels, channels, str(item.path))
-            known[kind] = channels, luma, plan.fit(degradation, tuple(pixels.shape))
-        channels, luma, (_, height, width) = known[kind]
+            known[kind] = _convert(picture.pixels, task.degradation([fields]), plan)
+        channels, (_, height, width) = known[kind]
         pixels = colour.convert(picture.pixels, channels, str(item.path))
-        return Loaded(item, image.Picture(pixels, picture.bits), fields, height * width, luma)
+        return Loaded(item, image.Picture(pixels, picture.bits), fields, height * width)
     except RestoraError as error:
         item.fail(error)
         return None
 
 
-def of_luma(degradation: Degradation) -> Degradation:
-    """What happens to the luma of a colour image, where `degradation` happens to a grey one."""
-    return Degradation(compose(Luma(), degradation.operator), degradation.noise)
-
-
-def _channels(picture: image.Picture, degradation: Degradation, prior: Prior | None) -> int:
-    """How many an observation has: what the prior's images give, else its own, or 1 for colour that
-    must be grey; ShapeError for what cannot be made so."""
-    if prior is not None and not prior.any_size:
-        return degradation.operator.observed_shape(prior.image_shape)[0]
-    own = len(picture.pixels)
+def _convert(pixels: Tensor, degradation: Degradation, plan: Plan) -> tuple[int, Shape]:
+    """How many channels the observation has, and the shape of the images behind it: as many as the file, or
+    1 for colour that must be grey, or 3 for grey that must be colour. ShapeError for what fits in no way."""
+    own, *size = pixels.shape
     try:
-        _, height, width = degradation.operator.image_shape((own, *picture.size))
+        return own, plan.fit(degradation, (own, *size))
     except ShapeError:
-        if len(picture.pixels) != 3:
-            raise
-        return 1
-    if prior is None:
-        return own
-    return degradation.operator.observed_shape((prior.image_shape[0], height, width))[0]
+        other = {1: 3, 3: 1}.get(own)
+        if other is not None:
+            with contextlib.suppress(ShapeError):
+                return other, plan.fit(degradation, (other, *size))
+        raise
 
 
 def _fields(item: Item, picture: image.Picture, task: Task, prior: Prior | None) -> dict[str, Any]:
@@ -191,8 +173,6 @@ def _fields(item: Item, picture: image.Picture, task: Task, prior: Prior | None)
 def _restore_batch(task: Task, plan: Plan, watch: Watch | None, loaded: Sequence[Loaded]) -> None:
     y = torch.stack([x.picture.pixels for x in loaded])
     degradation = task.degradation([x.fields for x in loaded])
-    if loaded[0].luma:
-        degradation = of_luma(degradation)
     items = [x.item for x in loaded]
     run = plan.run(y, degradation, [item.seed for item in items])
     while True:
@@ -211,10 +191,10 @@ def _restore_batch(task: Task, plan: Plan, watch: Watch | None, loaded: Sequence
 def _write(x: Loaded, result: Restoration, i: int, found: dict[str, float]) -> None:
     try:
         for path, sample in zip(x.item.pictures, result.samples[i], strict=True):
-            image.write(path, colour.luma(sample) if x.luma else sample, x.picture.bits)
+            image.write(path, sample, x.picture.bits)
         if x.item.maps:
             assert result.std is not None  # the method was set for it
-            _write_maps(x.item, colour.luma(result.std[i]) if x.luma else result.std[i])
+            _write_maps(x.item, result.std[i])
     except RestoraError as error:
         x.item.fail(error)
         return

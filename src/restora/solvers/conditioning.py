@@ -17,7 +17,7 @@ from restora.degradations import Degradation, system_of
 from restora.errors import PairingError
 from restora.gaussian.covariance import Covariance, Isotropic
 from restora.gaussian.system import System
-from restora.priors.flow import SCALE, FlowPrior
+from restora.priors.flow import FlowPrior
 from restora.random import Generators
 
 Source = Literal["prior", "isotropic"]
@@ -61,7 +61,7 @@ class Conditioner:
     def _given(self, t: float) -> Covariance:
         """C_t."""
         if self.covariance == "isotropic":
-            return Isotropic(_isotropic(t))
+            return Isotropic(_isotropic(t, self.prior.scale))
         assert self.prior.wiener is not None
         return self.prior.wiener.covariance(t)
 
@@ -73,6 +73,6 @@ class Conditioner:
         return self._system
 
 
-def _isotropic(t: float) -> float:
+def _isotropic(t: float, scale: float) -> float:
     """nu^2."""
-    return ((1 - t) * SCALE) ** 2 / (t**2 + (1 - t) ** 2)
+    return ((1 - t) * scale) ** 2 / (t**2 + (1 - t) ** 2)

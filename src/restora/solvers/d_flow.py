@@ -27,7 +27,7 @@ from torch.utils.checkpoint import checkpoint
 from restora.degradations import Degradation
 from restora.options import option
 from restora.priors.base import Prior
-from restora.priors.flow import SCALE, FlowPrior
+from restora.priors.flow import FlowPrior
 from restora.random import Stream, randn
 from restora.solvers.base import Solver, Step
 from restora.solvers.ode import slope, times
@@ -85,7 +85,7 @@ class DFlow(Solver[FlowPrior]):
         def advance(w: Tensor, t: float, after: float) -> Tensor:
             return w + (after - t) * slope(prior.denoise, w, t, after)
 
-        w = SCALE * z
+        w = prior.scale * z
         for t, after in itertools.pairwise(times(self.ode_steps)):
             w = checkpoint(advance, w, t, after, use_reentrant=False, preserve_rng_state=False)
         return w
@@ -97,7 +97,7 @@ class DFlow(Solver[FlowPrior]):
         w = grid[0] * x
         for t, before in itertools.pairwise(grid):
             w = w + (before - t) * slope(prior.denoise, w, t, before)
-        return w / SCALE
+        return w / prior.scale
 
     def objective(self, z: Tensor, fidelity: Tensor, sigma: float) -> Tensor:
         """(B,), of which `fidelity` is d(y, A T(z))."""

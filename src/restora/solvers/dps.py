@@ -35,7 +35,7 @@ from restora.degradations import Degradation, whitened
 from restora.gaussian.conjugate_gradient import conjugate_gradient
 from restora.options import option
 from restora.priors.base import Prior
-from restora.priors.flow import SCALE, FlowPrior
+from restora.priors.flow import FlowPrior
 from restora.random import Stream, randn
 from restora.solvers.base import DRAWS, Solver, Step
 from restora.solvers.conditioning import Conditioner, Source
@@ -84,7 +84,7 @@ class DPS(Solver[FlowPrior]):
                 return ends.mean(prior.denoise(w, t), t, runs.y)
             return self.estimate(prior, runs.degradation, runs.y, w, t)
 
-        w = SCALE * randn((len(runs.y), *prior.image_shape), runs.streams, like=y)
+        w = prior.scale * randn((len(runs.y), *prior.image_shape), runs.streams, like=y)
         for i, (t, after) in enumerate(itertools.pairwise(grid)):
             v = slope(denoiser, w, t, after)
             w = w + (after - t) * v
@@ -94,7 +94,7 @@ class DPS(Solver[FlowPrior]):
 
     def estimate(self, prior: FlowPrior, degradation: Degradation, y: Tensor, w: Tensor, t: float) -> Tensor:
         """E[x | w_t = w, y], (B, C, H, W), for 0 < t < 1."""
-        w, variance = w.detach().requires_grad_(), ((1 - t) * SCALE / t) ** 2
+        w, variance = w.detach().requires_grad_(), ((1 - t) * prior.scale / t) ** 2
         with torch.enable_grad():
             denoised = prior.denoise(w, t)
 

@@ -25,7 +25,7 @@ from torch import Tensor
 from restora.degradations import Degradation
 from restora.options import option
 from restora.priors.base import Prior
-from restora.priors.flow import SCALE, FlowPrior
+from restora.priors.flow import FlowPrior
 from restora.random import Stream, randn
 from restora.solvers.base import DRAWS, Solver, Step
 from restora.solvers.conditioning import Conditioner, Source
@@ -82,7 +82,7 @@ class Flower(Solver[FlowPrior]):
         x, total = y.new_zeros(len(runs.y), *prior.image_shape), self.iterations
         for i in range(total):
             t = i / total
-            w = t * x + (1 - t) * SCALE * randn(x.shape, runs.streams, like=x)
+            w = t * x + (1 - t) * prior.scale * randn(x.shape, runs.streams, like=x)
             x_hat = prior.denoise(w, t, i)
             if self.refine == "sample":
                 x = conditioner.draw(x_hat, t, runs.y, runs.streams)
@@ -106,7 +106,7 @@ def denoise(
     One evaluation of the network for each of so many orientations, as far as the prior has symmetries; what
     was cut is guessed from the linear denoiser's answer.
     """
-    level = 1 / (1 + noise / SCALE)
+    level = 1 / (1 + noise / prior.scale)
     t = level.view(-1, 1, 1, 1)
     if prior.wiener is not None:
         y = degradation.noise.unclipped(y, prior.wiener(t * y, level)[0])

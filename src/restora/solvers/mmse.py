@@ -26,7 +26,7 @@ from restora.degradations import Degradation, lmmse
 from restora.errors import OptionError, PairingError
 from restora.options import Auto, option
 from restora.priors.base import Prior
-from restora.priors.flow import SCALE, FlowPrior
+from restora.priors.flow import FlowPrior
 from restora.random import Stream, randn
 from restora.solvers.base import Solver, Step
 from restora.solvers.conditioning import Conditioner
@@ -112,7 +112,7 @@ class MMSE(Solver[FlowPrior]):
         for i in range(iterations):
             t = first + (last - first) * i / max(iterations - 1, 1)
             centre = t * x.repeat_interleave(draws, 0)
-            noise = (1 - t) * SCALE * randn(centre.shape, streams, like=x)
+            noise = (1 - t) * prior.scale * randn(centre.shape, streams, like=x)
             pair = prior.denoise(centre + noise, t, 2 * i) + prior.denoise(centre - noise, t, 2 * i + 1)
             x_hat = pair.unflatten(0, (len(y), draws)).mean(1) / 2
             x = conditioner.mean(x_hat, t, y)

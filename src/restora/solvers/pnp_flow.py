@@ -24,7 +24,7 @@ from restora.degradations import Degradation
 from restora.operators.arithmetic import as_tensor
 from restora.options import Auto, option
 from restora.priors.base import Prior
-from restora.priors.flow import SCALE, FlowPrior
+from restora.priors.flow import FlowPrior
 from restora.random import Stream, randn
 from restora.solvers.base import Solver, Step
 
@@ -57,7 +57,7 @@ class PnPFlow(Solver[FlowPrior]):
             t = i / total
             z = x - (1 - t) ** alpha / curvature * _gradient(x, y, degradation)
             z = z.repeat_interleave(self.draws, 0)
-            w = t * z + (1 - t) * SCALE * randn(z.shape, streams, like=z)
+            w = t * z + (1 - t) * prior.scale * randn(z.shape, streams, like=z)
             x = prior.denoise(w, t).unflatten(0, (-1, self.draws)).mean(1)
             if i + 1 == total:
                 x = degradation.project(x, y)

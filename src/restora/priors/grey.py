@@ -1,0 +1,51 @@
+"""Images of one channel by a flow of colours: those whose channels are all equal.
+
+    w = t x + (1 - t) s e,   x and e of one channel,   s = 1 / (2 sqrt(C))
+    w' = w 1 + (1 - t) s' P e',   P = I - 1 1^T / C,   s' = 1/2
+
+w' is w'_t for the colour image x 1: the noise of w lies along 1, noise e' of our own lies across it, and
+together they are white. So D_t(w) is the mean over the channels of D_t(w'). The noise e' depends on the
+orientation alone; two that follow each other, 2 i and 2 i + 1, have it with opposite signs.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from restora.errors import WeightsError
+from restora.priors.flow import FlowPrior
+
+
+class GreyFlow(FlowPrior):
+    """The flow `colour`, of images (C, H, W), for images (1, H, W)."""
+
+    def __init__(self, colour: FlowPrior):
+        gaussian = None if colour.gaussian is None else colour.gaussian.grey()
+        channels, height, width = colour.image_shape
+        super().__init__(colour.network, gaussian, colour.form, (1, height, width), colour.symmetries)
+        self.colour, self.name, self.card = colour, colour.name, colour.card
+        self.scale = colour.scale / channels**0.5
+
+    def sized(self, height: int, width: int) -> FlowPrior:
+        return self.colour.sized(height, width).grey()
+
+    def denoise(self, w: Tensor, t: Tensor | float, orientation: int = 0) -> Tensor:
+        left = 1 - torch.as_tensor(t, dtype=w.dtype, device=w.device).view(-1, 1, 1, 1)
+        across = _across(self.colour.image_shape[0], w.shape[-2], w.shape[-1], orientation // 2).to(w)
+        noise = left * self.colour.scale * across * (1 - orientation % 2 * 2)
+        return self.colour.denoise(w + noise, t, orientation).mean(1, keepdim=True)
+
+    def config(self) -> dict[str, Any]:
+        raise WeightsError("a prior of grey images is stored as the one of colours that it was made of")
+
+
+@lru_cache(maxsize=4)
+@torch.inference_mode(False)
+def _across(channels: int, height: int, width: int, number: int) -> Tensor:
+    """P e', (1, C, H, W); not to be written to."""
+    noise = torch.randn(1, channels, height, width, generator=torch.Generator().manual_seed(number))
+    return noise - noise.mean(1, keepdim=True)
