@@ -68,7 +68,22 @@ def test_degrade_and_restore(restora: Command, folder: Path, prior: Path, tmp_pa
     assert "3 kept" in restora(*command).out
 
 
-def test_priors_of_other_channels_refuse_them_in_one_line(
+def test_with_another_prior_each_channel_is_a_grey_picture(
+    restora: Command, folder: Path, tmp_path: Path
+) -> None:
+    for channel in range(2):
+        for i in range(3):
+            grey = pixels(folder / "test" / f"{i}.tif")[channel, None]
+            image.write(tmp_path / str(channel) / f"{i}.tif", grey, bits=16)
+    words = ("--task", "denoise", "--sigma", 0.01, "--prior", "natural", "--device", "cpu")
+    for source in (folder / "test", tmp_path / "0", tmp_path / "1"):
+        assert restora("restore", source, "-o", tmp_path / "out" / source.name, *words).code == 0
+    both, *each = (pixels(tmp_path / "out" / name / "0.tif") for name in ("test", "0", "1"))
+    assert torch.equal(both[0], each[0][0])
+    assert (both[1] - each[1][0]).std() < 0.001  # of another seed
+
+
+def test_a_prior_of_another_size_refuses_them(
     restora: Command, folder: Path, tiny: Path, tmp_path: Path
 ) -> None:
     done = restora("restore", folder / "test", "-o", tmp_path, "--task", "denoise", "--prior", tiny)

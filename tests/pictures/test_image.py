@@ -21,7 +21,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageOps
 
 from restora.errors import ImageError, MaskError, OutputError, RestoraError
-from restora.pictures import colour, decoding, image
+from restora.pictures import colour, formats, image
 from restora.pictures.atomic import atomic
 from restora.pictures.file import File
 
@@ -385,7 +385,7 @@ class TestRefused:
         assert "not an image" in self.refused(data)
 
     def test_a_format_outside_the_list_is_not_even_opened(self, picture):
-        assert "expected one of .png" in self.refused(encoded(Image.fromarray(picture), "GIF"))
+        assert "expected one of .png" in self.refused(encoded(Image.fromarray(picture), "PPM"))
 
     def test_missing(self, tmp_path):
         assert (
@@ -455,7 +455,7 @@ def test_what_is_written_is_read(tmp_path_factory, array):
     found = image.read(path)
     assert found.bits == bits
     assert torch.equal(found.pixels, tensor(array))
-    assert File(path).head.channels == (array.shape[2] if path.suffix == ".tif" else None)
+    assert File(path).head.size == array.shape[:2]
 
 
 def test_a_png_of_two_channels_is_not_written(tmp_path):
@@ -469,17 +469,17 @@ def test_the_standard_deviation_of_two_channels_keeps_16_bits(tmp_path):
 
 
 class TestWrite:
-    @pytest.mark.parametrize("suffix", decoding.SUFFIXES)
+    @pytest.mark.parametrize("suffix", formats.WRITTEN)
     @pytest.mark.parametrize("channels", [1, 3])
     def test_the_suffix_names_the_format(self, picture, tmp_path, suffix, channels):
         path = tmp_path / f"a{suffix.upper()}"
         image.write(path, tensor(picture[..., :channels]))
-        lossy = suffix in (".jpg", ".jpeg", ".webp")
+        format = formats.of_suffix(suffix)
+        assert format is not None
         with Image.open(path) as found:
-            names = {".jpg": "JPEG", ".tif": "TIFF"}
-            assert found.format == names.get(suffix, suffix[1:].upper())
+            assert found.format == format.name
         found = levels(image.read(path, channels=channels))
-        assert np.abs(found - picture[..., :channels]).max() <= (12 if lossy else 1e-4)
+        assert np.abs(found - picture[..., :channels]).max() <= (12 if format.lossy else 1e-4)
 
     @pytest.mark.parametrize("suffix", [".png", ".tif", ".tiff"])
     @pytest.mark.parametrize("channels", [1, 3])
@@ -538,7 +538,7 @@ class TestWrite:
             os.umask(before)
         assert stat.S_IMODE((tmp_path / "a.png").stat().st_mode) == 0o640
 
-    @pytest.mark.parametrize("name", ["a.gif", "a", "a.txt"])
+    @pytest.mark.parametrize("name", ["a.heic", "a", "a.txt"])
     def test_unknown_suffix(self, tmp_path, name):
         with pytest.raises(OutputError, match="unknown suffix"):
             image.write(tmp_path / name, torch.rand(3, 4, 4))

@@ -198,11 +198,18 @@ def test_colour_file_for_colorize_counts_as_its_luma(tmp_path: Path, prior: GANP
     assert (one - two).abs().max() < 1e-3
 
 
-def test_alpha_is_laid_over_white(tmp_path: Path, prior: GANPrior) -> None:
+def test_colours_under_transparency_are_restored(tmp_path: Path, prior: GANPrior) -> None:
+    colours = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0))
+    image.write(tmp_path / "opaque" / "a.png", colours)
     (tmp_path / "alpha").mkdir()
-    Image.new("RGBA", (8, 8), (10, 20, 30, 0)).save(tmp_path / "alpha" / "a.png")
-    image.write(tmp_path / "white" / "a.png", torch.ones(3, 8, 8))
-    assert same_result(tmp_path / "alpha", tmp_path / "white", DENOISE, prior, tmp_path / "out")
+    clear = Image.open(tmp_path / "opaque" / "a.png")
+    clear.putalpha(Image.linear_gradient("L").resize((8, 8)))
+    clear.save(tmp_path / "alpha" / "a.png")
+    for folder in ("opaque", "alpha"):
+        run(tmp_path / folder, tmp_path / f"out-{folder}", DENOISE, prior)
+    found, plain = (np.asarray(Image.open(tmp_path / f"out-{x}" / "a.png")) for x in ("alpha", "opaque"))
+    assert (found[..., :3] == plain).all()
+    assert (found[..., 3] == np.asarray(clear)[..., 3]).all()
 
 
 def test_exif_turns_the_picture(tmp_path: Path, prior: GANPrior) -> None:

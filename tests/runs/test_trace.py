@@ -9,7 +9,11 @@ import torch
 from PIL import Image, ImageSequence
 
 from restora.pictures import image
+from restora.pictures.document import Document
+from restora.pictures.picture import Picture
 from restora.runs.items import Item
+from restora.runs.job import Job
+from restora.runs.loading import Loaded
 from restora.runs.trace import FRAMES, SCALE, SIDE, Trace
 from restora.solvers import Step
 
@@ -28,12 +32,19 @@ def items(tmp_path: Path) -> list[Item]:
     return made
 
 
+def loaded(items: list[Item], number: int = 0) -> list[Loaded]:
+    """Pictures of the items, of which the trace asks for no more than the item and the number."""
+    picture, nothing = Picture(torch.zeros(3, 2, 2)), Document("", [], False, 255)
+    return [Loaded(Job(item, nothing, []), number, picture, {}, 4) for item in items]
+
+
 def watch(trace: Trace, items: list[Item], total: int = 4) -> None:
     """Restorations that fade in from black to the brightness of the item."""
+    shown = loaded(items)
     for i in range(1, total + 1):
         x = torch.stack([torch.full((3, 8, 8), BRIGHTNESS[item.path.stem] * i / total) for item in items])
         y = torch.zeros(len(items), 3, 2, 2)
-        trace.watch(items, y, Step(i, total, x, torch.zeros(len(items)), x[:, None] if i == total else None))
+        trace.watch(shown, y, Step(i, total, x, torch.zeros(len(items)), x[:, None] if i == total else None))
 
 
 def frames(path: Path) -> list[Image.Image]:
@@ -90,7 +101,7 @@ def test_pictures_of_several_sizes_and_a_second_try(items: list[Item]) -> None:
     trace, (a, b, c) = Trace(), items
     watch(trace, [a, b])
     watch(trace, [a])
-    trace.watch([c], torch.zeros(1, 3, 2, 2), Step(1, 1, torch.ones(1, 3, 4, 600), torch.zeros(1)))
+    trace.watch(loaded([c]), torch.zeros(1, 3, 2, 2), Step(1, 1, torch.ones(1, 3, 4, 600), torch.zeros(1)))
     trace.write()
     assert a.trace is not None
     assert c.trace is not None
@@ -104,10 +115,27 @@ def test_two_channels_are_magenta_and_green(tmp_path: Path) -> None:
     item.done(outputs=["a.tif"])
     trace = Trace()
     trace.watch(
-        [item], y, Step(1, 1, torch.tensor([0.0, 1.0]).view(1, 2, 1, 1).expand(1, 2, 8, 8), torch.zeros(1))
+        loaded([item]),
+        y,
+        Step(1, 1, torch.tensor([0.0, 1.0]).view(1, 2, 1, 1).expand(1, 2, 8, 8), torch.zeros(1)),
     )
     trace.write()
     (picture,) = frames(tmp_path / "a-trace.webp")
     observed, restored = (picture.getpixel((x * SCALE, 4 * SCALE)) for x in (4, 13))
     assert observed == pytest.approx((255, 0, 255), abs=8)
     assert restored == pytest.approx((0, 255, 0), abs=8)
+
+
+def test_of_a_file_of_several_planes_the_first_is_shown_when_all_are_done(items: list[Item]) -> None:
+    trace, item = Trace(), items[0]
+    item.status = "waiting"
+    for number, value in enumerate([1.0, 0.0]):
+        x = torch.full((1, 3, 8, 8), value)
+        trace.watch(loaded([item], number), torch.zeros(1, 3, 2, 2), Step(1, 1, x, torch.zeros(1)))
+        trace.write()
+    assert item.trace is not None
+    assert not item.trace.exists()
+    item.done(outputs=[])
+    trace.write()
+    (picture,) = frames(item.trace)
+    assert picture.getpixel((13 * SCALE, 16))[0] == pytest.approx(255, abs=8)

@@ -1,7 +1,7 @@
 """Make observations from clean pictures, as a benchmark or a test needs them.
 
-Each result is DIR/STEM.png, of the depth of its input (8 or 16 bits): a 16x16 picture for x4, a grey one
-for colorize, a black hole for inpaint. Noise depends on --seed and the file's name only. DIR/restora.json
+Each result is DIR/STEM with the suffix of its input, or .png where that format is lossy, and has the depth
+of its input: a 16x16 picture for x4, a grey one for colorize, a black hole for inpaint. Noise depends on --seed and the file's name only. DIR/restora.json
 says how each was made, and a second run skips what is done. Defaults are in parentheses.
 """
 
@@ -11,6 +11,7 @@ import argparse
 
 from restora.cli.options import add_input, add_task, make_task
 from restora.cli.report import progress, summary
+from restora.cli.writing import add_writing, make_writing, written
 from restora.errors import OptionError
 from restora.runs import batch
 from restora.runs import items as files
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     add_input(parser, "clean pictures: files, folders or globs")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise (0)")
+    add_writing(parser)
     parser.add_argument("--overwrite", action="store_true", help="do again what an earlier run did")
     parser.add_argument("--json", action="store_true", help="print the manifest to stdout")
     add_task(parser)
@@ -38,15 +40,18 @@ def run(args: argparse.Namespace) -> int:
     task = make_task(args)
     if task.auto:
         raise OptionError("--sigma auto finds the noise of a picture; expected a number to make it with")
-    items = files.collect(args.inputs, args.output, args.seed, partners=task.partners)
-    settings = {"command": "degrade", **task.facts(), "seed": args.seed}
+    writing, format = make_writing(args, task)
+    items = files.collect(
+        args.inputs, args.output, args.seed, partners=task.partners, format=format, exact=True
+    )
+    settings = {"command": "degrade", **task.facts(), "seed": args.seed, **written(writing, format)}
     manifest = Manifest(args.output, settings, args.overwrite)
     todo = manifest.todo(items)
     finished = []
     try:
         with progress() as bar:
             line = bar.add_task(f"degrade: {task.name}", total=len(todo))
-            for item in batch.degrade_items(todo, task):
+            for item in batch.degrade_items(todo, task, writing):
                 finished.append(item)
                 bar.advance(line)
     finally:

@@ -16,6 +16,7 @@ from restora.degradations.named import AUTO, HOLE_OPTIONS, option_fields
 from restora.errors import OptionError, RestoraError
 from restora.options import number, options, parse, show, span, words
 from restora.pictures.decoding import MAX_PIXELS
+from restora.pictures.encoding import QUALITY
 from restora.pictures.masks import ALPHA, Reading
 from restora.runs.task import Task
 from restora.solvers import Solver, solvers
@@ -26,6 +27,7 @@ MASK_HELP = (
 )
 HOLE_HELP = "in place of a mask: center, half of each side"
 AUTO_HELP = "; auto, of denoise: as found in each picture"
+QUALITY_HELP = f"; with other tasks, that of results in jpg, webp or avif ({QUALITY}; webp without loss)"
 ARGUMENTS = ("method", "device", "samples", "batch", "size")  # those that errors of the library name
 READING = tuple(entry.name for entry, _ in options(Reading))
 T = TypeVar("T")
@@ -92,7 +94,7 @@ def _add_option(group: argparse._ArgumentGroup, name: str, owners: Owners) -> No
     if item.metadata.get("per_image"):
         group.add_argument(flag(name), type=_source, metavar="FILE|DIR|alpha", help=MASK_HELP)
         return
-    text = _help(owners) + (AUTO_HELP if name == "sigma" else "")
+    text = _help(owners) + {"sigma": AUTO_HELP, "quality": QUALITY_HELP}.get(name, "")
     group.add_argument(flag(name), metavar=metavar(*(hint for _, hint in owners.values())), help=text)
 
 
@@ -194,9 +196,11 @@ def make_task(args: argparse.Namespace) -> Task:
         text = getattr(args, name, None)
         if text is None:
             continue
-        if name not in own:
+        if name not in own and name != "quality":  # that of results
             owners = ", ".join(table[name])
             raise OptionError(f"{flag(name)} is an option of {owners}; task {args.task!r} has no such option")
+        if name not in own:
+            continue
         is_word = (name, text) in (("sigma", AUTO), ("mask", ALPHA))
         given[name] = text if is_word else _value(text, *own[name])
     reading = Reading(**{name: given.pop(name) for name in READING if name in given})

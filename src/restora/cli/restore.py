@@ -3,9 +3,11 @@
 An observation has the size that the task makes of the prior's images: for a prior of 64x64, superres needs
 16x16, and the other tasks 64x64.
 
-Each result is DIR/STEM.png, further samples are DIR/STEM-2.png and so on, best first, and DIR/restora.json
-says how each was made. With --uncertainty, DIR/STEM-std.png shows by how much each pixel may be off, and
-DIR/STEM-std.tiff has it as numbers: 16 bits a channel, 65535 for the whole range from black to white.
+Each result is DIR/STEM with the suffix of its input, further samples are DIR/STEM-2 and so on, best first,
+and DIR/restora.json says how each was made. GIFs become PNGs, and so do JPEGs with --task jpeg. All frames of
+an animation and all planes of a TIFF are restored. With --uncertainty, DIR/STEM-std.png shows by how much
+each pixel of the first plane may be off, and DIR/STEM-std.tiff has it as numbers for all: 16 bits a channel,
+65535 for the whole range from black to white.
 
 A second run skips what is done. The exit code is 0, or 1 if some files failed, or 2 if nothing could be done.
 Defaults are in parentheses.
@@ -18,14 +20,22 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from restora.cli.options import add_input, add_solver, add_task, make_solver, make_task
+from restora.cli.options import (
+    add_input,
+    add_solver,
+    add_task,
+    make_solver,
+    make_task,
+)
 from restora.cli.report import progress, summary
+from restora.cli.writing import add_writing, make_writing, written
 from restora.errors import OptionError
 from restora.plan import decide
 from restora.priors import FlowPrior, store
 from restora.runs import batch
 from restora.runs import items as files
 from restora.runs.items import Item
+from restora.runs.loading import Loaded
 from restora.runs.manifest import Manifest
 from restora.runs.trace import Trace
 from restora.solvers import Step
@@ -48,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     own = " or ".join(FlowPrior.shipped)
     prior = f"a prior that ships, or a folder that 'restora train' wrote (for auto {own}, by the size)"
     add("--prior", metavar="NAME|DIR", help=prior)
+    add_writing(parser)
     add("--samples", type=int, default=1, metavar="K", help="restorations of each picture, best first (1)")
     uncertainty = "also write STEM-std.png and .tiff: the standard deviation, of --samples or 8 draws"
     add("--uncertainty", action="store_true", help=uncertainty)
@@ -70,7 +81,16 @@ def run(args: argparse.Namespace) -> int:
             raise OptionError(f"{flag} must be at least {least}, got {getattr(args, name)}")
     task = make_task(args)
     wanted = {"samples": args.samples, "trace": args.trace, "uncertainty": args.uncertainty}
-    items = files.collect(args.inputs, args.output, args.seed, **wanted, partners=task.partners)
+    writing, format = make_writing(args, task)
+    items = files.collect(
+        args.inputs,
+        args.output,
+        args.seed,
+        **wanted,
+        partners=task.partners,
+        format=format,
+        exact=task.of_file,
+    )
     images = task.images(item.file for item in items)
     plan = decide(
         args.method,
@@ -92,23 +112,25 @@ def run(args: argparse.Namespace) -> int:
         "samples": args.samples,
         "seed": args.seed,
         "device": str(plan.device),
+        **written(writing, format),
         **({"tile": args.tile} if plan.prior is not None and plan.prior.any_size else {}),
     }
     manifest = Manifest(args.output, settings, args.overwrite)
     todo = manifest.todo(items)
-    with _Watch(f"{plan.method}: {task.name}", len(todo), args.trace) as watch:
-        for chunk in batch.restore_items(todo, task, plan, batch_size=args.batch_size, watch=watch.step):
+    options = {"batch_size": args.batch_size, "writing": writing}
+    with _Watch(f"{plan.method}: {task.name}", todo, args.trace) as watch:
+        for chunk in batch.restore_items(todo, task, plan, **options, watch=watch.step):
             watch.finished(chunk)
             manifest.record(chunk)
     return summary(items, manifest, args.json)
 
 
 class _Watch:
-    """The progress bar of a run, and its traces."""
+    """The progress bar of a run, which counts planes and frames, and its traces."""
 
-    def __init__(self, text: str, total: int, trace: bool):
-        self.bar, self.trace, self.count = progress(), Trace() if trace else None, 0
-        self.line = self.bar.add_task(text, total=total)
+    def __init__(self, text: str, items: Sequence[Item], trace: bool):
+        self.bar, self.trace, self.items = progress(), Trace() if trace else None, items
+        self.line = self.bar.add_task(text, total=len(items))
 
     def __enter__(self) -> _Watch:
         self.bar.start()
@@ -117,13 +139,16 @@ class _Watch:
     def __exit__(self, *error: object) -> None:
         self.bar.stop()
 
-    def step(self, items: Sequence[Item], y: Tensor, step: Step) -> None:
-        self.bar.update(self.line, completed=self.count + len(items) * step.i / step.total)
+    def step(self, loaded: Sequence[Loaded], y: Tensor, step: Step) -> None:
+        self._update(len(loaded) * step.i / step.total)
         if self.trace:
-            self.trace.watch(items, y, step)
+            self.trace.watch(loaded, y, step)
 
     def finished(self, items: Sequence[Item]) -> None:
-        self.count += len(items)
-        self.bar.update(self.line, completed=self.count)
+        self._update()
         if self.trace:
             self.trace.write()
+
+    def _update(self, more: float = 0) -> None:
+        ready = sum(x.ready if x.status == "waiting" else x.planes for x in self.items)
+        self.bar.update(self.line, completed=ready + more, total=sum(x.planes for x in self.items))

@@ -1,33 +1,46 @@
-"""The bytes of a picture file -> its values: what `restora.pictures.image.read` begins with."""
+"""The bytes of a picture file -> a Document: all planes or frames, and what the file says of them."""
 
 from __future__ import annotations
 
-import contextlib
 import io
-import threading
 import warnings
-from pathlib import Path
-from typing import BinaryIO
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
-from PIL import Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from restora.errors import ImageError
-from restora.pictures import tiff
+from restora.pictures import damage, formats, metadata, pillow, png, profiles, tiff, tiff_pixels
+from restora.pictures.document import Document
+from restora.pictures.formats import ANIMATION, PICTURE, PNG, STACK, SUFFIXES, TIFF
+from restora.pictures.metadata import Metadata
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
 MAX_PIXELS = 64_000_000
-ORIENTATION = 0x0112
-_LOCK = threading.Lock()  # while a setting of Pillow's is another
 
 
-def decode(data: bytes, name: str, max_pixels: float) -> tuple[np.ndarray, np.ndarray | None, int]:
-    """(H, W, C) float32 in [0, 1]; alpha (H, W, 1), None where all is opaque; and the depth."""
+def decode(
+    data: bytes,
+    name: str,
+    max_pixels: float = MAX_PIXELS,
+    *,
+    partial: bool = False,
+    turn: bool = True,
+    axes: str | None = None,
+) -> Document:
+    """partial: take a damaged JPEG or PNG, grey or black where nothing can be read. turn: make it upright, as
+    its EXIF orientation says. axes: those of a TIFF that does not say them, such as ZYX. ImageError for
+    anything that is no picture."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            array, alpha = _stored(data, name, max_pixels)
+            formats.ready(data[:16], name)
+            found = tiff.open_tiff(data)
+            if found:
+                return _of_tiff(found, data, name, max_pixels, axes)
+            if axes:
+                raise ImageError(f"{name}: has no axes; they are those of a TIFF. Leave them out")
+            return _of_pillow(data, name, max_pixels, partial, turn)
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -35,59 +48,6 @@ def decode(data: bytes, name: str, max_pixels: float) -> tuple[np.ndarray, np.nd
     except Exception as error:  # decoders raise anything on damaged data, from struct.error to cv2.error
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"{name}: truncated or damaged ({reason})") from error
-    bits = 8 if array.dtype == np.uint8 else 16
-    scaled = _scale(array, name)
-    if not alpha:
-        return scaled, None, bits
-    return scaled[..., :-1], scaled[..., -1:] if (scaled[..., -1] < 1).any() else None, bits
-
-
-def _stored(data: bytes, name: str, max_pixels: float) -> tuple[np.ndarray, bool]:
-    """(H, W, C) upright, with the values of the file, and whether its last channel is alpha."""
-    found = tiff.find(io.BytesIO(data))
-    if found and found.is_special:
-        return _of_channels(found, name, max_pixels)
-    array = _of_picture(data, name, found, max_pixels)
-    return array, array.shape[2] in (2, 4)
-
-
-def _of_channels(found: tiff.Channels, name: str, max_pixels: float) -> tuple[np.ndarray, bool]:
-    check_size(found.size, name, max_pixels)
-    array = found.array(name, tiff.MAX_CHANNELS * max_pixels)
-    return _upright(array, found.orientation), found.has_alpha
-
-
-def _of_picture(data: bytes, name: str, found: tiff.Channels | None, max_pixels: float) -> np.ndarray:
-    """Grey or RGB, perhaps with alpha, as Pillow or OpenCV decode it; else a TIFF as tifffile does."""
-    try:
-        picture = open_head(io.BytesIO(data))
-    except UnidentifiedImageError:
-        if data[:4] not in tiff.MAGIC:
-            raise
-        check_size(_tiff_size(data), name, max_pixels)
-        try:
-            return _decode_deep(data)
-        except OSError:
-            if found is None:
-                raise
-            return _of_channels(found, name, max_pixels)[0]
-    check_size(picture.size, name, max_pixels)
-    picture.load()
-    deep = _depth(picture, data) > 8 and picture.mode in ("RGB", "RGBA")
-    array = _decode_deep(data) if deep else _to_array(picture)
-    if deep and picture.format == "PNG" and data[25] == 4:  # grey and alpha, decoded as RGBA
-        array = array[..., [0, 3]]
-    return _upright(array, orientation(picture))
-
-
-def open_head(source: Path | str | BinaryIO) -> Image.Image:
-    """As Pillow's open, of any size: who decodes the pixels has a limit of his own."""
-    with _LOCK:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            return Image.open(source, formats=FORMATS)
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
 
 
 def check_size(size: tuple[int, int], name: str, max_pixels: float) -> None:
@@ -101,81 +61,91 @@ def check_size(size: tuple[int, int], name: str, max_pixels: float) -> None:
         )
 
 
-def _tiff_size(data: bytes) -> tuple[int, int]:
-    """(width, height) of a TIFF that Pillow has no mode for."""
-    directory = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
-    stream = io.BytesIO(data)
-    stream.seek(directory.next)
-    directory.load(stream)
-    return directory[256], directory[257]
+def _check_all(values: int, name: str, max_pixels: float) -> None:
+    if values > (most := tiff.MAX_CHANNELS * max_pixels):
+        raise ImageError(f"{name}: {values} values; at most {most:g} are accepted. Take a part")
 
 
-def _depth(picture: Image.Image, data: bytes) -> int:
-    """Bits a channel, which Pillow hides for colour: PNG header byte, TIFF BitsPerSample."""
-    if isinstance(picture, TiffImagePlugin.TiffImageFile):
-        return max(picture.tag_v2.get(258, (8,)))
-    return data[24] if picture.format == "PNG" else 8
+def _of_tiff(reader: tiff.Reader, data: bytes, name: str, max_pixels: float, axes: str | None) -> Document:
+    for series in reader.series:
+        check_size((series.keyframe.imagewidth, series.keyframe.imagelength), name, max_pixels)
+    reader.check(name, tiff.MAX_CHANNELS * max_pixels)
+    found = [tiff_pixels.values(reader, series, data, axes, name) for series in reader.series]
+    shapes = [values.array.shape for values in found]
+    layout = reader.layout(
+        [x.axes for x in found], shapes, lambda index: tiff_pixels.directories(data, index)
+    )
+    arrays: list[np.ndarray] = []
+    for part, values in zip(layout.series, found, strict=True):
+        turn = 1 if values.turned else part.turn
+        arrays += [pillow.upright(plane, turn) for plane in part.planes(values.array)]
+    alpha = any(part.alpha for part in layout.series) or (found[0].turned and arrays[0].shape[2] in (2, 4))
+    icc = reader.icc
+    kept = Metadata(icc=icc if profiles.fits(icc, arrays[0].shape[2] - alpha) else b"")
+    kind = PICTURE if len(arrays) == 1 else STACK
+    document = Document(name, arrays, alpha, found[0].full, TIFF, kind, kept, layout)
+    return replace(document, notes=reader.notes(name))
 
 
-def orientation(picture: Image.Image) -> int:
-    """EXIF orientation; 1 where there is none, it is damaged, or Pillow has turned the picture (TIFF)."""
-    with contextlib.suppress(Exception):
-        return picture.getexif().get(ORIENTATION, 1)
-    return 1
-
-
-def _decode_deep(data: bytes) -> np.ndarray:
-    """Colour of more than 8 bits through OpenCV, since Pillow would keep only 8. Turns a TIFF upright."""
-    import cv2
-
-    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
-    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+def _of_pillow(data: bytes, name: str, max_pixels: float, partial: bool, turn: bool) -> Document:
     try:
-        array = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    finally:
-        cv2.utils.logging.setLogLevel(level)
-    if array is None:
-        raise OSError("cannot be decoded")
-    return array[..., [2, 1, 0, 3][: array.shape[2]]] if array.ndim == 3 else array[..., None]
+        return _decoded(data, name, max_pixels, turn)
+    except (OSError, SyntaxError, ValueError):
+        found = damage.mend(data) if partial else None
+        if found is None:
+            raise
+    with pillow.lenient():
+        document = _decoded(found.data, name, max_pixels, turn)
+    return replace(document, notes=(*document.notes, f"{name}: {found.note}"))
 
 
-def _to_array(picture: Image.Image) -> np.ndarray:
-    """(H, W, C): 8 bits for C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; deep grey as Pillow has it."""
-    if picture.mode.startswith(("I", "F")):
-        return np.asarray(picture)[..., None]
-    mode = "L" if picture.mode in ("1", "L", "LA") else "RGB"
-    if "A" in picture.getbands() or "transparency" in picture.info:
-        mode += "A"
-    array = np.asarray(picture.convert(mode))
-    return array[..., None] if array.ndim == 2 else array
+def _decoded(data: bytes, name: str, max_pixels: float, turn: bool) -> Document:
+    picture = pillow.open_head(io.BytesIO(data))
+    check_size(picture.size, name, max_pixels)
+    known, count = formats.of_name(picture.format), pillow.frames(picture)
+    kind, durations, notes = PICTURE, tuple[float, ...](), tuple[str, ...]()
+    if count > 1 and known and (ANIMATION in known.kinds or STACK in known.kinds):
+        _check_all(count * picture.width * picture.height * 4, name, max_pixels)
+        arrays, durations = _frames(picture, count)
+        kind = ANIMATION if ANIMATION in known.kinds else STACK
+    else:
+        arrays = [_one(picture, data)]
+        left = f"{name}: holds {count} pictures; only the first, its main one, is restored"
+        notes = (left,) if count > 1 else ()
+    orientation = pillow.orientation(picture)
+    if turn:
+        arrays = [pillow.upright(array, orientation) for array in arrays]
+    full = 255 if arrays[0].dtype == np.uint8 else 65535 if arrays[0].dtype.kind in "iu" else 0
+    alpha = arrays[0].shape[2] in (2, 4)
+    if alpha and all((array[..., -1] == full).all() for array in arrays):
+        arrays, alpha = [array[..., :-1] for array in arrays], False
+    gamma = png.gamma(data) if known is PNG else {}
+    kept = _metadata(picture, orientation in (5, 6, 7, 8), gamma, arrays[0].shape[2] - alpha)
+    kept = replace(kept, durations=durations)
+    return Document(name, arrays, alpha, full, known, kind, kept, None, 1 if turn else orientation, notes)
 
 
-def _scale(array: np.ndarray, name: str) -> np.ndarray:
-    """Stored values -> float32, full scale at 1."""
-    if array.dtype == np.uint8:
-        return np.divide(array, 255, dtype=np.float32)
-    if array.dtype.kind not in "iuf":
-        raise ImageError(f"{name}: values of type {array.dtype}; expected 8 or 16 bits a channel, or floats")
-    low, high = array.min(), array.max()
-    if array.dtype.kind in "iu":
-        if low < 0 or high > 65535:
-            raise ImageError(f"{name}: integers from {low} to {high}; expected 8 or 16 bits a channel")
-        return np.divide(array, 65535, dtype=np.float32)
-    if not np.isfinite(array).all():
-        raise ImageError(f"{name}: has NaN or infinite values; expected finite numbers in [0, 1]")
-    if low < -0.5 or high > 1.5:
-        raise ImageError(
-            f"{name}: float values from {low:.4g} to {high:.4g}; expected [0, 1]. Rescale it first"
-        )
-    return array.astype(np.float32)
+def _metadata(picture: Image.Image, turned: bool, gamma: Mapping[bytes, bytes], colours: int) -> Metadata:
+    found = metadata.read(picture, turned, gamma)
+    return found if profiles.fits(found.icc, colours) else replace(found, icc=b"")
 
 
-def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
-    """Undo an EXIF orientation (TIFF 6.0 tag 274) on (H, W, C)."""
-    if orientation in (5, 6, 7, 8):
-        array = array.transpose(1, 0, 2)
-    if orientation in (3, 4, 7, 8):
-        array = array[::-1]
-    if orientation in (2, 3, 6, 7):
-        array = array[:, ::-1]
+def _one(picture: Image.Image, data: bytes) -> np.ndarray:
+    picture.load()
+    deep = pillow.depth(picture, data) > 8 and picture.mode in ("RGB", "RGBA")
+    array = pillow.decode_deep(data) if deep else pillow.to_array(picture)
+    if deep and picture.format == "PNG" and data[25] == 4:  # grey and alpha, decoded as RGBA
+        array = array[..., [0, 3]]
     return array
+
+
+def _frames(picture: Image.Image, count: int) -> tuple[list[np.ndarray], tuple[float, ...]]:
+    """Each frame as it is shown, all of as many channels; and how long, in milliseconds."""
+    shown, durations = [], []
+    for i in range(count):
+        picture.seek(i)
+        picture.load()
+        shown.append(np.asarray(picture.convert("RGBA")))
+        durations.append(picture.info.get("duration", 0))
+    grey = picture.format == "GIF" and all(pillow.without_colour(frame).shape[2] == 2 for frame in shown)
+    return [frame[..., [0, 3]] if grey else frame for frame in shown], tuple(durations)

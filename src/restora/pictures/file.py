@@ -11,50 +11,56 @@ from typing import BinaryIO
 from PIL import Image, JpegImagePlugin
 
 from restora.errors import ImageError
-from restora.pictures import tiff
-from restora.pictures.decoding import ORIENTATION, check_size, open_head
+from restora.pictures import formats, tiff
+from restora.pictures.decoding import check_size
+from restora.pictures.formats import TIFF, Format
+from restora.pictures.pillow import ORIENTATION, open_head
 
 
 @dataclass(frozen=True)
 class Compression:
     """What the head of a JPEG file tells.
 
-    tables: those of luma and chroma, 64 numbers each in rows. mode, sampling: as Pillow has them. turned:
-    whether the picture is, after it is decoded.
+    tables: those of luma and chroma, 64 numbers each in rows. mode, sampling: as Pillow has them.
     """
 
     tables: tuple[tuple[int, ...], ...]
     mode: str
     sampling: int
-    turned: bool
 
 
 @dataclass(frozen=True)
 class Head:
     """What a file tells before its pixels are decoded, None where it does not.
 
-    size: (height, width) of the upright picture. channels: how many, of a TIFF that says so.
+    size: (height, width) of the upright picture. format: what it is. has_alpha: whether it says so.
     """
 
     size: tuple[int, int] | None = None
-    channels: int | None = None
+    format: Format | None = None
+    has_alpha: bool = False
     jpeg: Compression | None = None
 
 
 def read_head(file: BinaryIO) -> Head:
     """The head of an open file of any kind; nothing of it is an error."""
-    with contextlib.suppress(OSError):
-        found = tiff.find(file)
-        channels = found.colours if found and found.is_special else None
+    with contextlib.suppress(Exception):  # whatever is wrong with it, decoders find the words
+        formats.ready(file.read(16), "")
         file.seek(0)
-        with contextlib.suppress(Exception):  # whatever is wrong with it, decoders find the words
-            picture = open_head(file)
-            turn = _orientation(picture)
-            width, height = picture.size
-            size = (width, height) if turn in (5, 6, 7, 8) else (height, width)
-            return Head(size, channels, _compression(picture, turn != 1))
-        return Head(channels=channels)
+        found = tiff.open_tiff(file)
+        if found:
+            return Head(_upright(found.size, found.turn), TIFF)
+        file.seek(0)
+        picture = open_head(file)
+        alpha = "A" in picture.getbands() or "transparency" in picture.info
+        size = _upright(picture.size, _orientation(picture))
+        return Head(size, formats.of_name(picture.format), alpha, _compression(picture))
     return Head()
+
+
+def _upright(size: tuple[int, int], turn: int) -> tuple[int, int]:
+    """(width, height) -> (height, width) of the turned picture."""
+    return size if turn in (5, 6, 7, 8) else size[::-1]
 
 
 def _orientation(picture: Image.Image) -> int:
@@ -64,13 +70,13 @@ def _orientation(picture: Image.Image) -> int:
     return 1
 
 
-def _compression(picture: Image.Image, turned: bool) -> Compression | None:
+def _compression(picture: Image.Image) -> Compression | None:
     if not isinstance(picture, JpegImagePlugin.JpegImageFile):
         return None
     tables = picture.quantization
     chroma = tables.get(1, tables[0])
     sampling = JpegImagePlugin.get_sampling(picture)
-    return Compression((tuple(tables[0]), tuple(chroma)), picture.mode, sampling, turned)
+    return Compression((tuple(tables[0]), tuple(chroma)), picture.mode, sampling)
 
 
 class File:

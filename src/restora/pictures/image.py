@@ -1,6 +1,4 @@
-"""File <-> tensor: the only image input and output in the package.
-
-What is done with each kind of file:
+"""File <-> tensor, one picture at a time; `restora.pictures.document` has whole files.
 
 - 8-bit grey, RGB, palette, CMYK: read as they look, divided by 255.
 - 16-bit grey or colour PNG and TIFF: read at full depth, divided by 65535, and written back as 16 bits.
@@ -9,46 +7,29 @@ What is done with each kind of file:
   metadata call channels (`restora.pictures.tiff`). 2 and more than 3 channels are written as TIFF.
 - other pages or frames: the first one is read.
 - alpha, where the file says that it is: the picture is laid over white; opaque alpha changes nothing.
-- EXIF orientation: applied, so that the picture is upright; it is not written again.
+- EXIF orientation: applied, so that the picture is upright.
 - grey files are repeated to three channels where colour is needed; colour becomes BT.601 luma where
   grey is needed. No other number of channels is made of another.
 """
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
 from restora.errors import OutputError
-from restora.pictures import tiff
-from restora.pictures.atomic import atomic
+from restora.pictures import encoding, tiff
 from restora.pictures.colour import convert, to_integers, to_uint8
-from restora.pictures.decoding import MAX_PIXELS, SUFFIXES, decode
+from restora.pictures.decoding import MAX_PIXELS, decode
+from restora.pictures.document import Document
 from restora.pictures.file import File, contents
+from restora.pictures.formats import TIFF, WRITTEN, of_suffix
+from restora.pictures.picture import Picture as Picture
 
 Source = Path | str | bytes | File
-TIFF_SUFFIXES = (".tif", ".tiff")
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A decoded file: `pixels` (C, H, W) in [0, 1], C = 1 grey, 3 RGB, else as many as the file has, and its
-    depth in bits (8 or 16). `alpha` (1, H, W), None where all is opaque; the pixels are laid over white."""
-
-    pixels: Tensor
-    bits: int = 8
-    alpha: Tensor | None = None
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) in pixels."""
-        return self.pixels.shape[-2], self.pixels.shape[-1]
+TIFF_SUFFIXES = TIFF.suffixes
 
 
 def read(
@@ -63,23 +44,26 @@ def read(
     `max_pixels` pixels, by its head alone, has non-finite values, or other channels than wanted.
     """
     name = name or name_of(source, "image")
-    colour, alpha, bits = load(source, name, max_pixels)
-    pixels = colour if alpha is None else colour * alpha + (1 - alpha)
-    return Picture(convert(pixels, channels, name), bits, alpha)
+    picture = load(source, name, max_pixels).picture()
+    return Picture(convert(picture.over_white(), channels, name), picture.bits, picture.alpha)
 
 
-def load(source: Source, name: str, max_pixels: float = MAX_PIXELS) -> tuple[Tensor, Tensor | None, int]:
-    """The colours (C, H, W) of a file; alpha (1, H, W), None where all is opaque; its depth."""
+def load(
+    source: Source,
+    name: str | None = None,
+    max_pixels: float = MAX_PIXELS,
+    *,
+    partial: bool = False,
+    turn: bool = True,
+    axes: str | None = None,
+) -> Document:
+    """The whole file; the last arguments are those of `decoding.decode`. ImageError as for `read`."""
+    name = name or name_of(source, "image")
     if isinstance(source, File):
         data = source.read(name, max_pixels)
     else:
         data = source if isinstance(source, bytes) else contents(Path(source), name, max_pixels)[0]
-    colour, alpha, bits = decode(data, name, max_pixels)
-    return _planes(colour), None if alpha is None else _planes(alpha), bits
-
-
-def _planes(array: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
+    return decode(data, name, max_pixels, partial=partial, turn=turn, axes=axes)
 
 
 def name_of(source: Source, other: str) -> str:
@@ -101,40 +85,24 @@ def write(path: Path | str, image: Tensor, bits: int = 8) -> None:
     """
     path = Path(path)
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise OutputError(f"{path}: unknown suffix {suffix!r}; expected one of {', '.join(SUFFIXES)}")
+    if suffix not in WRITTEN:
+        raise OutputError(f"{path}: unknown suffix {suffix!r}; expected one of {', '.join(WRITTEN)}")
     if suffix not in TIFF_SUFFIXES and result_suffix(len(image)) == TIFF_SUFFIXES[0]:
         raise OutputError(f"{path}: {suffix} has 1 or 3 channels, got {len(image)}; write a .tif")
     if not image.isfinite().all():
         raise OutputError(f"{path}: the picture has NaN or infinite values, so it was not written")
-    try:
-        data = encode(image, suffix, bits)
-    except (OSError, ValueError) as error:  # a size that the format cannot have, say
-        raise OutputError(f"{path}: cannot be encoded as {suffix} ({error})") from error
-    with atomic(path) as part:
-        part.write_bytes(data)
+    encoding.save(path, lambda: encode(image, suffix, bits))
 
 
 def encode(image: Tensor, suffix: str, bits: int = 8) -> bytes:
-    """(C, H, W) in [0, 1] -> the bytes of a file in the format of `suffix`, one of `SUFFIXES`."""
-    if suffix in TIFF_SUFFIXES and result_suffix(len(image)) in TIFF_SUFFIXES:
-        return tiff.encode(to_integers(image.detach(), bits).cpu().numpy())
-    if bits == 16 and suffix in (".png", *TIFF_SUFFIXES):
-        return _encode_deep(image, suffix)
-    options = {"quality": 95} if suffix in (".jpg", ".jpeg", ".webp") else {}
-    stream = io.BytesIO()
-    to_pil(image).save(stream, format=Image.registered_extensions()[suffix], **options)
-    return stream.getvalue()
-
-
-def _encode_deep(image: Tensor, suffix: str) -> bytes:
-    import cv2
-
-    array = to_integers(image.detach().double(), 16).permute(1, 2, 0).cpu().numpy()
-    ok, buffer = cv2.imencode(suffix, array[..., ::-1])
-    if not ok:
-        raise ValueError("OpenCV refused it")
-    return buffer.tobytes()
+    """(C, H, W) in [0, 1] -> the bytes of a file in the format of `suffix`, one of `WRITTEN`."""
+    format = of_suffix(suffix)
+    assert format is not None
+    deep = 16 if bits == 16 and format.depth > 8 else 8
+    values = to_integers(image.detach().double(), deep).cpu().numpy()
+    if format is TIFF:
+        return tiff.encode(values)
+    return encoding.encode([values.transpose(1, 2, 0)], format, encoding.PLAIN)
 
 
 def result_suffix(channels: int) -> str:
@@ -144,5 +112,4 @@ def result_suffix(channels: int) -> str:
 
 def to_pil(image: Tensor) -> Image.Image:
     """(C, H, W) in [0, 1] -> an 8-bit PIL picture, clipped and rounded."""
-    array = to_uint8(image.detach()).permute(1, 2, 0).cpu().numpy()
-    return Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+    return encoding.to_pil(to_uint8(image.detach()).permute(1, 2, 0).cpu().numpy())

@@ -14,22 +14,16 @@ def jpeg_header(source: Path | File) -> tuple[list[list[int]], str] | None:
     """The tables of luma and chroma, 64 numbers each in rows, and the chroma subsampling of a JPEG file; None
     for a file of another format. Grey has one table, given twice, and 4:4:4.
 
-    ImageError for what `degradations.JPEG` has no words for: other subsampling, CMYK, a picture that is
-    turned after it is decoded.
+    ImageError for what `degradations.JPEG` has no words for: other subsampling, and CMYK.
     """
     file = source if isinstance(source, File) else File(source)
     found = file.head.jpeg
     if found is None:
         return None
     kind = "4:4:4" if found.mode == "L" else SAMPLINGS.get(found.sampling)
-    if kind is None or found.turned or found.mode not in ("L", "RGB"):
-        what = (
-            "turned by its EXIF orientation"
-            if found.turned
-            else f"{found.mode} of unusual chroma subsampling"
-        )
+    if kind is None or found.mode not in ("L", "RGB"):
         raise ImageError(
-            f"{file.path}: its blocks cannot be found, because it is {what}; expected an upright JPEG, grey "
-            f"or of {', '.join(SAMPLINGS.values())}. Turn it losslessly with 'jpegtran', or use another task"
+            f"{file.path}: its blocks cannot be found, because it is {found.mode} of unusual chroma "
+            f"subsampling; expected a JPEG, grey or of {', '.join(SAMPLINGS.values())}. Use another task"
         )
     return [list(table) for table in found.tables], kind

@@ -25,19 +25,10 @@ from restora.errors import MaskError
 from restora.options import check, option
 from restora.pictures.colour import luma
 from restora.pictures.decoding import MAX_PIXELS
-from restora.pictures.image import Picture, Source, load, name_of
-from restora.pictures.strokes import (
-    FAINT,
-    Level,
-    Pixels,
-    grown,
-    is_copy,
-    painted,
-    shares,
-    soft,
-    strokes,
-    two_tone,
-)
+from restora.pictures.image import Source, load, name_of
+from restora.pictures.picture import Picture
+from restora.pictures.strokes import FAINT, Level, Pixels, grown, is_copy, painted, shares, soft, strokes
+from restora.pictures.strokes import two_tone as two_tone_of
 
 ALPHA = "alpha"
 """In place of a file: the transparent parts of the picture itself."""
@@ -77,7 +68,7 @@ class Sheet:
 
     @cached_property
     def _two_tone(self) -> tuple[Pixels, str] | None:
-        return two_tone(_level(self.colour)) if self.alpha is None else None
+        return two_tone_of(_level(self.colour)) if self.alpha is None else None
 
     @property
     def is_plain(self) -> bool:
@@ -170,8 +161,11 @@ def read_mask(
 def read_sheet(source: Source, name: str | None = None, max_pixels: float = MAX_PIXELS) -> Sheet:
     """Decode a mask file. Raises ImageError as `image.read` does."""
     name = name or name_of(source, "mask")
-    colour, alpha, _ = load(source, name, max_pixels)
-    return Sheet(name, colour, alpha)
+    document = load(source, name, max_pixels)
+    if len(document) > 1:
+        raise MaskError(f"{name}: {len(document)} pages or frames; expected a mask of one, which is for all")
+    picture = document.picture()
+    return Sheet(name, picture.pixels, picture.alpha)
 
 
 def of_alpha(picture: Picture, name: str, grow: int = 0) -> Found:

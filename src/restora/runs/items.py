@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from restora.errors import ImageError, OutputError
-from restora.pictures.decoding import SUFFIXES
 from restora.pictures.file import File
-from restora.pictures.image import result_suffix
+from restora.pictures.formats import SUFFIXES, Format, of_result, suffix_for
 from restora.random import seed_of
 
 MANIFEST = "restora.json"
@@ -21,10 +20,11 @@ MANIFEST = "restora.json"
 class Item:
     """One input file, what is made of it, and what became of that: `status` done, failed, kept or waiting.
 
-    pictures: STEM.png, STEM-2.png, ..., best first; .tif for channels that no PNG has. `trace`:
-    STEM-trace.webp, if one is wanted; `maps`: STEM-std.png and STEM-std.tiff, if the standard deviation is.
+    pictures: STEM.png, STEM-2.png, ..., best first, of the suffix of their format. `trace`: STEM-trace.webp,
+    if one is wanted; `maps`: STEM-std.png and STEM-std.tiff, if the standard deviation is.
     file: the file at `path`, and partners: the others that the result depends on, such as {"mask": ...}.
-    notes: what the user should know of how the files were read.
+    notes: what the user should know of how the files were read. planes: how many pictures the file holds, as
+    far as is known; ready: so many are restored.
     """
 
     path: Path
@@ -36,6 +36,8 @@ class Item:
     status: str = "waiting"
     facts: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    planes: int = 1
+    ready: int = 0
     file: File = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -72,8 +74,13 @@ def collect(
     trace: bool = False,
     uncertainty: bool = False,
     partners: Callable[[Path], dict[str, File]] = lambda path: {},
+    format: Format | None = None,
+    exact: bool = False,
 ) -> list[Item]:
     """An item for each of the files that files, folders and globs name, in that order.
+
+    format: that of the results; where none is given, that of each file, or PNG where that would lose some of
+    the result, as lossy compression does if it has to be `exact`.
 
     Raises ImageError for an input that is missing or a folder without pictures, and OutputError where two
     files would be written to one place, or an input would be overwritten.
@@ -93,14 +100,15 @@ def collect(
         for path in paths
     ]
     for item in items:
-        suffix = result_suffix(item.file.head.channels or 3)
+        head = item.file.head
+        suffix = suffix_for(format or of_result(head.format, head.has_alpha, exact), item.path)
         item.pictures = sample_paths(output / f"{item.path.stem}{suffix}", samples)
     _check_outputs(items)
     return items
 
 
 def sample_paths(first: Path, count: int) -> list[Path]:
-    """DIR/STEM.png, DIR/STEM-2.png, ..., or .tif."""
+    """DIR/STEM.png, DIR/STEM-2.png, ..."""
     return [first] + [first.with_name(f"{first.stem}-{k}{first.suffix}") for k in range(2, count + 1)]
 
 

@@ -16,9 +16,9 @@ from restora.degradations import Degradation, Mask, NamedDegradation, degradatio
 from restora.degradations.holes import Hole
 from restora.errors import MaskError, OptionError, RestoraError, ShapeError
 from restora.operators.base import Shape
-from restora.pictures import decoding, masks
+from restora.pictures import decoding, formats, masks
 from restora.pictures.file import File
-from restora.pictures.image import Picture
+from restora.pictures.picture import Picture
 from restora.plan import Plan
 
 USUAL = (64, 64)  # pixels a side, where no size is known
@@ -72,6 +72,11 @@ class Task:
         """Whether the level of the noise is to be found in each picture."""
         return self.options.get("sigma") == named.AUTO
 
+    @property
+    def of_file(self) -> bool:
+        """Whether it undoes how the file itself stores a picture, such as the blocks of a JPEG."""
+        return any(entry.metadata.get("from_file") for entry in fields(self.cls))
+
     def images(self, files: Iterable[File]) -> Shape | None:
         """The shape (C, H, W) of the colour images behind the observations in `files`, as far as their heads
         tell; H = W = 0 where they differ or cannot be, None where none tells."""
@@ -117,7 +122,7 @@ class Task:
             return self._named(picture.size)
         files = self.partners(path) if partners is None else partners
         found = {name: self._find(name, file, path, picture) for name, file in files.items()}
-        if self._of_alpha:
+        if self.of_alpha:
             found["mask"] = masks.of_alpha(picture, str(path), self.reading.grow)
         for text in (text for mask in found.values() for text in mask.notes):
             note(text)
@@ -158,7 +163,7 @@ class Task:
         return {**{k: v for k, v in self.options.items() if k not in pictures}, **hole}
 
     @property
-    def _of_alpha(self) -> bool:
+    def of_alpha(self) -> bool:
         """Whether the transparent parts of a picture are its mask."""
         return self.options.get("mask") == masks.ALPHA
 
@@ -229,7 +234,5 @@ def _is_picture(entry: Field[Any]) -> bool:
 
 def _partner(folder: Path, path: Path) -> Path:
     """The file in `folder` with the stem of `path`; STEM.png where there is none."""
-    candidates = [
-        folder / f"{path.stem}{s}" for suffix in decoding.SUFFIXES for s in (suffix, suffix.upper())
-    ]
+    candidates = [folder / f"{path.stem}{s}" for suffix in formats.SUFFIXES for s in (suffix, suffix.upper())]
     return next(filter(Path.exists, candidates), candidates[0])

@@ -15,6 +15,7 @@ from restora.figure import visible
 from restora.pictures import colour, image
 from restora.pictures.atomic import atomic
 from restora.runs.items import Item
+from restora.runs.loading import Loaded
 from restora.solvers import Step
 
 FRAMES = 50
@@ -27,29 +28,35 @@ class Trace:
     """Collects about `FRAMES` steps of each item of the present batch; `write` makes STEM-trace.webp."""
 
     def __init__(self) -> None:
-        self.items: Sequence[Item] = ()  # those that are restored together; a batch may be several such
+        self.group: Sequence[Loaded] = ()  # those that are restored together; a batch may be several such
         self.frames: dict[Path, tuple[Item, Tensor, list[Tensor]]] = {}
 
-    def watch(self, items: Sequence[Item], y: Tensor, step: Step) -> None:
-        """A step of the items, whose observations y are (B, C, H, W)."""
-        if items is not self.items:
-            self.items = items
-            pairs = zip(items, _bytes(y), strict=True)
+    def watch(self, loaded: Sequence[Loaded], y: Tensor, step: Step) -> None:
+        """A step of the pictures, whose observations y are (B, C, H, W). Of each item the first is shown."""
+        rows = [row for row, x in enumerate(loaded) if x.number == 0]
+        if not rows:
+            return
+        items = [loaded[row].item for row in rows]
+        if loaded is not self.group:
+            self.group = loaded
+            pairs = zip(items, _bytes(y[rows]), strict=True)
             self.frames |= {item.path: (item, observed, []) for item, observed in pairs}
         stride = max(1, step.total // FRAMES)
         if step.i % stride == 0 or step.i == 1 or step.samples is not None:
-            for item, frame in zip(items, _bytes(step.x), strict=True):
+            for item, frame in zip(items, _bytes(step.x[rows]), strict=True):
                 self.frames[item.path][2].append(frame)
 
     def write(self) -> None:
-        """Write the animation of each item that was restored, and forget the frames."""
-        for item, observed, frames in self.frames.values():
+        """Write the animation of each item that was restored, and forget its frames."""
+        for path, (item, observed, frames) in list(self.frames.items()):
             if item.status == "done" and item.trace:
                 try:
                     _write(item, item.trace, observed, frames)
                 except RestoraError as error:
                     item.fail(error)
-        self.items, self.frames = (), {}
+            if item.status != "waiting":
+                del self.frames[path]
+        self.group = ()
 
 
 def _reduced(x: Tensor) -> Tensor:

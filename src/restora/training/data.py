@@ -22,7 +22,7 @@ from torch import Tensor
 
 from restora.errors import DataError, ImageError
 from restora.pictures.colour import to_integers, to_unit
-from restora.pictures.decoding import SUFFIXES
+from restora.pictures.formats import SUFFIXES
 from restora.pictures.image import read
 
 Member = tuple[str, Path, str | None]

@@ -1,0 +1,26 @@
+"""A picture in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture, plane or frame: `pixels` (C, H, W) in [0, 1], C = 1 grey, 3 RGB, else as many as the
+    file has, and its depth in bits (8 or 16). `alpha` (1, H, W), None where all is opaque."""
+
+    pixels: Tensor
+    bits: int = 8
+    alpha: Tensor | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.pixels.shape[-2], self.pixels.shape[-1]
+
+    def over_white(self) -> Tensor:
+        """The pixels as they look on white paper."""
+        return self.pixels if self.alpha is None else self.pixels * self.alpha + (1 - self.alpha)

@@ -1,0 +1,132 @@
+"""An item under way: the planes of its file, and those of its results, written when all are there."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from restora.errors import ShapeError
+from restora.figure import std_map
+from restora.pictures import image
+from restora.pictures.document import Document
+from restora.pictures.picture import Picture
+from restora.pictures.result import Result
+from restora.random import seed_of
+from restora.runs.items import Item
+from restora.runs.task import Task
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How results are written. quality: of lossy formats. axes: of TIFFs that do not say them."""
+
+    quality: int | None = None
+    axes: str | None = None
+
+
+PLAIN = Writing()
+
+
+@dataclass
+class Job:
+    """apart: whether each channel of a plane is a grey picture of its own. numbers: standard deviations."""
+
+    item: Item
+    document: Document
+    results: list[Result]
+    numbers: Result | None = None
+    apart: bool = False
+    facts: list[dict[str, float]] = field(default_factory=list)
+    _parts: dict[int, dict[int, list[Tensor]]] = field(default_factory=dict)
+
+    @property
+    def channels(self) -> int:
+        """How many pictures a plane is."""
+        return len(self.document.picture().pixels) if self.apart else 1
+
+    def take_apart(self) -> None:
+        self.apart = True
+        self.item.planes = len(self.document) * self.channels
+
+    def picture(self, number: int) -> Picture:
+        """What is restored at once: a plane, or a channel of it."""
+        plane, channel = divmod(number, self.channels)
+        whole = self.document.picture(plane)
+        return Picture(whole.pixels[channel, None], whole.bits, whole.alpha) if self.apart else whole
+
+    def seed(self, number: int) -> int:
+        """One for each picture; the first has that of the item."""
+        return self.item.seed if number == 0 else seed_of(str(number), self.item.seed)
+
+    def put(self, number: int, images: list[Tensor], **facts: float) -> None:
+        """The restorations (C, H, W) of a picture, and perhaps its standard deviation. Once all are there,
+        they are written, and the item is done."""
+        if self.item.status == "failed":
+            return
+        plane, channel = divmod(number, self.channels)
+        if self.apart and len(images[0]) != 1:
+            raise ShapeError(
+                f"{self.channels} channels, each restored as a grey picture, but the task makes "
+                f"{len(images[0])} of one; give files of 1 channel"
+            )
+        parts = self._parts.setdefault(plane, {})
+        parts[channel] = images
+        self.facts.append(facts)
+        if len(parts) == self.channels:
+            del self._parts[plane]
+            targets = [*self.results, *([self.numbers] if self.numbers else [])]
+            for k, target in enumerate(targets):
+                target.add(plane, torch.cat([parts[c][k] for c in range(self.channels)]))
+        self.item.ready += 1
+        if self.item.ready == self.item.planes:
+            self._write()
+
+    def _write(self) -> None:
+        item = self.item
+        for result in self.results:
+            result.write()
+        if self.numbers:
+            std_map(item.maps[0], self.numbers.shown())
+            self.numbers.write()
+        for text in self.results[0].notes:
+            item.note(text)
+        outputs = [path.name for path in (*item.pictures, *item.maps)]
+        planes = {"planes": len(self.document)} if len(self.document) > 1 else {}
+        item.done(outputs=outputs, **planes, **_summary(self.facts))
+
+
+def start(item: Item, task: Task, writing: Writing = PLAIN) -> Job:
+    """Read the file of an item. A RestoraError where it cannot be, or its results could not be written."""
+    document = image.load(
+        item.file,
+        max_pixels=task.max_pixels,
+        partial=True,
+        turn=not (task.of_file and item.file.head.jpeg),
+        axes=writing.axes,
+    )
+    for note in document.notes:
+        item.note(note)
+    item.planes, item.ready = len(document), 0
+    opaque = task.of_alpha
+    results = [Result(path, document, writing.quality, opaque=opaque) for path in item.pictures]
+    numbers = Result(item.maps[1], document, numbers=True) if item.maps else None
+    return Job(item, document, results, numbers)
+
+
+def _summary(facts: list[dict[str, Any]]) -> dict[str, float]:
+    """Of all planes: seconds in all, root mean squares of differences, means of others."""
+    found: dict[str, float] = {}
+    for name in facts[0] if facts else {}:
+        values = np.array([entry[name] for entry in facts], float)
+        if name == "seconds":
+            found[name] = round(values.sum(), 4)
+        elif name in ("residual", "std"):
+            found[name] = round(math.sqrt((values**2).mean()), 6)
+        else:
+            found[name] = round(values.mean(), 4)
+    return found

@@ -1,0 +1,120 @@
+"""Observations as the degradation and the prior want them, from the files of items."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from restora.degradations import Degradation
+from restora.errors import RestoraError, ShapeError
+from restora.operators.base import Shape
+from restora.pictures import colour
+from restora.pictures.picture import Picture
+from restora.plan import Plan
+from restora.priors import Prior
+from restora.runs.items import Item
+from restora.runs.job import Job, Writing, start
+from restora.runs.task import Task
+
+Known = dict[tuple[Any, ...], tuple[int, Shape]]
+
+
+@dataclass
+class Loaded:
+    """A picture of a job, by its number there, the per-image fields of its degradation, and the pixels of its
+    restoration.
+    """
+
+    job: Job
+    number: int
+    picture: Picture
+    fields: dict[str, Any]
+    pixels: int
+
+    @property
+    def item(self) -> Item:
+        return self.job.item
+
+
+def load_all(
+    items: Sequence[Item], task: Task, plan: Plan, writing: Writing
+) -> Iterator[tuple[Item, Loaded | None]]:
+    """Each picture of each item, with its item; None in its place where it cannot be used, and has failed."""
+    known: Known = {}
+    for item in items:
+        try:
+            job = start(item, task, writing)
+            if _comes_apart(job, task, plan):
+                job.take_apart()
+            for number in range(item.planes):
+                if item.status == "failed":
+                    break
+                yield item, _load(job, number, task, plan, known)
+        except RestoraError as error:
+            item.fail(error)
+            yield item, None
+
+
+def _comes_apart(job: Job, task: Task, plan: Plan) -> bool:
+    """Whether a plane has channels that neither are a colour nor fit the prior together, but do so alone."""
+    picture = job.picture(0)
+    if len(picture.pixels) in (1, 3):
+        return False
+    degradation = task.degradation([_fields(job.item, picture, task, plan.prior)])
+    try:
+        plan.fit(degradation, tuple(picture.pixels.shape))
+    except ShapeError:
+        with contextlib.suppress(ShapeError):
+            return plan.fit(degradation, (1, *picture.size))[0] == 1
+    return False
+
+
+def kind_of(picture: Picture, fields: dict[str, Any]) -> tuple[Any, ...]:
+    """What pictures that may be restored together have in common."""
+    plain = {name: None if isinstance(value, Tensor) else value for name, value in fields.items()}
+    return (*picture.pixels.shape, *plain.items())
+
+
+def _load(job: Job, number: int, task: Task, plan: Plan, known: Known) -> Loaded:
+    """An observation; a RestoraError where it cannot be used. `known`: how many channels those of a kind must
+    have, and the shape of the images behind them."""
+    item, picture = job.item, job.picture(number)
+    fields = _fields(item, picture, task, plan.prior)
+    kind = kind_of(picture, fields)
+    if kind not in known:
+        known[kind] = _convert(picture.pixels, task.degradation([fields]), plan)
+    channels, (_, height, width) = known[kind]
+    pixels = colour.convert(picture.pixels, channels, str(item.path))
+    return Loaded(job, number, Picture(pixels, picture.bits), fields, height * width)
+
+
+def _convert(pixels: Tensor, degradation: Degradation, plan: Plan) -> tuple[int, Shape]:
+    """How many channels the observation has, and the shape of the images behind it: as many as the file, or
+    1 for colour that must be grey, or 3 for grey that must be colour. ShapeError for what fits in no way."""
+    own, *size = pixels.shape
+    try:
+        return own, plan.fit(degradation, (own, *size))
+    except ShapeError:
+        other = {1: 3, 3: 1}.get(own)
+        if other is not None:
+            with contextlib.suppress(ShapeError):
+                return other, plan.fit(degradation, (other, *size))
+        raise
+
+
+def _fields(item: Item, picture: Picture, task: Task, prior: Prior | None) -> dict[str, Any]:
+    told = task.cls.of_file(item.file)
+    fields = task.pictures(item.path, picture, item.partners, item.note)
+    if prior is None or prior.any_size:
+        return fields | told
+    height, width = prior.image_shape[1:]
+    if fields and picture.size != (height, width):
+        raise ShapeError(
+            f"{item.path.name} is {picture.size[1]}x{picture.size[0]}, but prior {prior.name!r} makes "
+            f"{width}x{height} images, so it must be {width}x{height}. Crop or scale it to that size"
+        )
+    return fields | told
