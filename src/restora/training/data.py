@@ -7,26 +7,20 @@ whichever part of the range it uses, at half the memory of float32.
 from __future__ import annotations
 
 import contextlib
-import io
-import math
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from restora.errors import DataError, ImageError
-from restora.pictures.colour import to_integers, to_unit
+from restora.pictures import image
+from restora.pictures.colour import convert, to_integers, to_unit
 from restora.pictures.formats import SUFFIXES
-from restora.pictures.image import read
 
 Member = tuple[str, Path, str | None]
-PICTURE = "CSYX"  # axes of a TIFF that make up one picture
 
 
 def members(sources: Sequence[Path | str]) -> list[Member]:
@@ -94,46 +88,15 @@ def _read(
                 archives[path] = stack.enter_context(_open(path))
             try:
                 data = path if member is None else _extract(archives[path], member, name)
-                for plane in stack_of(data) or [data]:
-                    picture = read(plane, channels, name)
-                    images.append(to_integers(prepare(picture.pixels), picture.bits))
+                document = image.load(data, name)
+                for picture in map(document.picture, range(len(document))):
+                    pixels = prepare(convert(picture.over_white(), channels, name))
+                    images.append(to_integers(pixels, picture.bits))
             except ImageError as error:
                 errors.append(str(error))
     if not images:
         raise DataError(f"none of {len(errors)} images could be read; the first: {errors[0]}")
     return _of_one_depth(images), errors
-
-
-def stack_of(data: Path | bytes) -> list[Path | bytes]:
-    """A TIFF of several planes, pages or frames as files of one picture each; of anything else nothing."""
-    import tifffile
-
-    source = io.BytesIO(data) if isinstance(data, bytes) else data
-    try:
-        with tifffile.TiffFile(source) as file:
-            if sum(_planes(series) for series in file.series) < 2:
-                return []
-            return [*chain.from_iterable(map(_pages, file.series))]
-    except Exception:  # no TIFF, or a damaged one, of which `read` says what is wrong
-        return []
-
-
-def _planes(series: Any) -> int:
-    return math.prod(n for axis, n in zip(series.axes, series.shape, strict=True) if axis not in PICTURE)
-
-
-def _pages(series: Any) -> Iterator[bytes]:
-    import tifffile
-
-    inner = [axis for axis in series.axes if axis in PICTURE]
-    places = [*(i for i, axis in enumerate(series.axes) if axis not in PICTURE)]
-    values = np.moveaxis(series.asarray(), places, range(len(places)))
-    kind, extra = ("rgb" if "S" in inner else "minisblack"), series.keyframe.extrasamples
-    for plane in values.reshape(-1, *values.shape[len(places) :]):
-        stream = io.BytesIO()
-        axes = {"axes": "".join(inner)}
-        tifffile.imwrite(stream, plane, photometric=kind, extrasamples=extra or None, metadata=axes)
-        yield stream.getvalue()
 
 
 def _of_one_depth(images: list[Tensor]) -> list[Tensor]:
