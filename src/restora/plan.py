@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from restora import observation, random, tiles
+from restora import doubts, observation, random, tiles
 from restora.degradations import Degradation
 from restora.device import pick
 from restora.errors import OptionError, PairingError, ResultError
@@ -42,6 +42,7 @@ class Restoration:
     residual: (B,), root mean square of y - A(image), of the quantiser the distance to the cells.
     degradation: what the observations were restored from; of a `blind` one, what it was found to be.
     history: (steps, B), the solver's loss; `seconds`: wall time for the whole batch.
+    warnings: for each image, what the user should know of its result, a line each; often nothing.
     method, settings: the solver that ran, which solvers.get(method)(**settings) makes again.
     """
 
@@ -54,6 +55,7 @@ class Restoration:
     degradation: Degradation
     std: Tensor | None = None
     settings: dict[str, object] = field(default_factory=dict)
+    warnings: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,18 @@ class Plan:
             degradation=degradation,
             std=None if std is None else seen.back(std),
             settings=self.settings,
+            warnings=self._warnings(first, seen.y.to(last.x), model, last),
+        )
+
+    def _warnings(
+        self, x: Tensor, y: Tensor, degradation: Degradation, last: Step
+    ) -> tuple[tuple[str, ...], ...]:
+        found = doubts.residual(x, y, degradation) if self.solver.explains else [None] * len(x)
+        ended = [True] * len(x) if last.converged is None else last.converged.tolist()
+        text = f"method {self.method!r} stopped before it had converged; raise its setting iterations"
+        return tuple(
+            (*([doubt] if doubt else []), *([] if done else [text]))
+            for doubt, done in zip(found, ended, strict=True)
         )
 
     def _nothing(self, seen: Observation, degradation: Degradation, seconds: float) -> Restoration:

@@ -129,6 +129,8 @@ def _restore_batch(task: Task, plan: Plan, watch: Watch | None, loaded: Sequence
             watch(loaded, y, step)
     for i, x in enumerate(loaded):
         level = result.degradation.take(torch.tensor([i])).noise.level
+        for text in result.warnings[i]:
+            x.item.note(text)
         _put(x, result, i, {"sigma": round(level, 4)} if degradation.blind else {})
 
 

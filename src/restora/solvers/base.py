@@ -26,7 +26,8 @@ class Step:
 
     The last step of a solver that finds several restorations holds them all, best first, in
     `samples` (B, K, C, H, W); x is then samples[:, 0]. One that draws from the posterior has its mean first,
-    the draws behind it, and gives their standard deviation, `std` (B, C, H, W).
+    the draws behind it, and gives their standard deviation, `std` (B, C, H, W). One that iterates to a
+    minimum says in its last step whether each image got there, `converged` (B,).
     """
 
     i: int
@@ -35,6 +36,7 @@ class Step:
     loss: Tensor
     samples: Tensor | None = None
     std: Tensor | None = None
+    converged: Tensor | None = None
 
 
 P = TypeVar("P", bound=Prior | None)
@@ -48,6 +50,7 @@ class Solver(Generic[P]):
     """
 
     needs: ClassVar[type[Prior] | None] = None  # None: any, or none at all
+    explains: ClassVar[bool] = False  # y up to its noise, where A and the noise are what they are said to be
     packages: ClassVar[tuple[str, ...]] = ()  # modules that it imports, beside those that are always there
     extra: ClassVar[str] = "bench"  # which has them
 

@@ -43,6 +43,7 @@ class Flower(Solver[FlowPrior]):
     """Posterior mean, samples and their spread with a flow; 20 evaluations of its network a run."""
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
+    explains: ClassVar[bool] = True
 
     iterations: int = option(20, "steps from noise to image", 1)
     runs: int = option(1, "runs an image; their mean is the restoration, their spread its std", 1)

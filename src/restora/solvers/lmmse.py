@@ -29,6 +29,7 @@ class LMMSE(Solver[GaussianPrior]):
     """The best linear estimate; nothing random in it, and one step."""
 
     needs: ClassVar[type[Prior] | None] = GaussianPrior
+    explains: ClassVar[bool] = True
 
     tolerance: float = option(
         1e-3, "part of y - A mean that the linear solve may leave unexplained", above=0, below=1

@@ -52,6 +52,7 @@ class MMSE(Solver[FlowPrior]):
     """The restoration of least mean square error; 20 evaluations of the network an image, for denoising 4."""
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
+    explains: ClassVar[bool] = True
 
     first: float | Auto = option("auto", "the first level t; auto: by the task", 0, below=1)
     last: float | Auto = option("auto", "the last level t; auto: by the task", 0, below=1)
