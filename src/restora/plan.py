@@ -62,8 +62,8 @@ class Restoration:
 class Plan:
     """`method` is the name of `solver`, and `prior` is on `device`; made by `decide`.
 
-    samples: how many restorations of each observation are returned. tile: images with more pixels a side are
-    restored in pieces of so many, with a prior of any size.
+    samples: how many restorations of each observation are returned; plain: the solver of one alone.
+    tile: images with more pixels a side are restored in pieces of so many, with a prior of any size.
     """
 
     method: str
@@ -72,6 +72,7 @@ class Plan:
     device: torch.device
     samples: int = 1
     tile: int = tiles.TILE
+    plain: Solver | None = None
 
     @property
     def settings(self) -> dict[str, object]:
@@ -221,10 +222,11 @@ def decide(
     place = pick(device)
     with untouched():
         solver, model = pair(method, prior, images, make)
-    solver = solver.for_samples(samples)
+    plain, solver = solver, solver.for_samples(samples)
     if uncertainty:
         solver = solver.for_uncertainty(samples)
-    return Plan(name_of(solver), solver, None if model is None else on(model, place), place, samples, tile)
+    model = None if model is None else on(model, place)
+    return Plan(name_of(solver), solver, model, place, samples, tile, plain)
 
 
 def finish(run: Generator[Step, None, T]) -> T:

@@ -27,13 +27,14 @@ from restora.cli.options import (
     make_solver,
     make_task,
 )
-from restora.cli.report import progress, summary
+from restora.cli.report import progress, summary, tell
 from restora.cli.writing import add_writing, make_writing, written
 from restora.errors import OptionError
 from restora.plan import decide
 from restora.priors import FlowPrior, store
 from restora.runs import batch
 from restora.runs import items as files
+from restora.runs.cost import cost
 from restora.runs.items import Item
 from restora.runs.loading import Loaded
 from restora.runs.manifest import Manifest
@@ -117,6 +118,9 @@ def run(args: argparse.Namespace) -> int:
     }
     manifest = Manifest(args.output, settings, args.overwrite)
     todo = manifest.todo(items)
+    told = cost(plan, task.example()) if todo else None
+    if told:
+        tell(f"note: {told}")
     options = {"batch_size": args.batch_size, "writing": writing}
     with _Watch(f"{plan.method}: {task.name}", todo, args.trace) as watch:
         for chunk in batch.restore_items(todo, task, plan, **options, watch=watch.step):

@@ -80,6 +80,11 @@ class Solver(Generic[P]):
             "expected a method that draws, such as lmmse or flower: use one, or leave it at uncertainty=False"
         )
 
+    def evaluations(self, degradation: Degradation) -> int | None:
+        """How often a restoration evaluates what takes it its time, a network or a linear solve; None where
+        that is not known beforehand."""
+        return None
+
     def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
         """Whether this solver, with this prior, has an answer to such a degradation at all."""
         return True

@@ -65,6 +65,13 @@ class Flower(Solver[FlowPrior]):
         runs = max(self.runs, count)
         return replace(self, runs=runs if runs > 1 else DRAWS, refine="sample")
 
+    def evaluations(self, degradation: Degradation) -> int:
+        """For denoising, where the noise is white, its own average comes first, and may be all."""
+        whole = self.iterations * self.runs
+        if not averages(degradation):
+            return whole
+        return self.orientations + whole * (self.runs > 1 or self.refine == "sample")
+
     def steps(
         self,
         y: Tensor,
@@ -97,6 +104,11 @@ class Flower(Solver[FlowPrior]):
 def white(y: Tensor, degradation: Degradation) -> Tensor | None:
     """Where A = I and the noise is about white: its standard deviation, (B,)."""
     return degradation.noise.white(y) if degradation.operator.identity else None
+
+
+def averages(degradation: Degradation) -> bool:
+    """Whether restoring is denoising alone, as far as that is known without an observation."""
+    return white(torch.full((1, 3, 8, 8), 0.5), degradation) is not None
 
 
 def denoise(

@@ -43,6 +43,9 @@ class LMMSE(Solver[GaussianPrior]):
         """`count` draws beside the mean."""
         return replace(self, samples=max(self.samples, 1 + (count if count > 1 else DRAWS)))
 
+    def evaluations(self, degradation: Degradation) -> int:
+        return self.samples
+
     def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
         """Draws are exact for a linear A; behind a quantiser, those of faces spread by half of the error."""
         return self.samples == 1 or degradation.linear

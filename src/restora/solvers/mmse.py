@@ -30,7 +30,7 @@ from restora.priors.flow import FlowPrior
 from restora.random import Stream, randn
 from restora.solvers.base import Solver, Step
 from restora.solvers.conditioning import Conditioner
-from restora.solvers.flower import Flower, orientations_field, white
+from restora.solvers.flower import Flower, averages, orientations_field, white
 
 
 class Schedule(NamedTuple):
@@ -83,6 +83,12 @@ class MMSE(Solver[FlowPrior]):
                 name,
             )
         return Flower(**given)
+
+    def evaluations(self, degradation: Degradation) -> int:
+        if averages(degradation):
+            return self.orientations
+        usual = self.schedule(degradation)
+        return 2 * usual.iterations * usual.draws
 
     def schedule(self, degradation: Degradation) -> Schedule:
         """What is set, and for the rest what suits the task."""
