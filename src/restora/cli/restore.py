@@ -34,7 +34,7 @@ from restora.plan import decide
 from restora.priors import FlowPrior, store
 from restora.runs import batch
 from restora.runs import items as files
-from restora.runs.cost import cost
+from restora.runs.beforehand import beforehand
 from restora.runs.items import Item
 from restora.runs.loading import Loaded
 from restora.runs.manifest import Manifest
@@ -43,7 +43,6 @@ from restora.solvers import Step
 from restora.tiles import OVERLAP, TILE
 
 EXAMPLES = """examples:
-  restora restore grey.png -o out --task colorize
   restora restore small/ -o out --task superres --scale 4 --samples 3
   restora restore photos/ -o out --task inpaint --mask masks/
   restora restore noisy/ -o out --task denoise --sigma auto
@@ -118,9 +117,8 @@ def run(args: argparse.Namespace) -> int:
     }
     manifest = Manifest(args.output, settings, args.overwrite)
     todo = manifest.todo(items)
-    told = cost(plan, task.example()) if todo else None
-    if told:
-        tell(f"note: {told}")
+    for text in beforehand(plan, task) if todo else ():
+        tell(f"note: {text}")
     options = {"batch_size": args.batch_size, "writing": writing}
     with _Watch(f"{plan.method}: {task.name}", todo, args.trace) as watch:
         for chunk in batch.restore_items(todo, task, plan, **options, watch=watch.step):

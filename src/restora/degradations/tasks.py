@@ -31,7 +31,11 @@ from restora.pictures.jpeg import jpeg_header
 
 @dataclass(eq=False)
 class Grayscale(NamedDegradation):
-    """RGB (B, 3, H, W) -> grey (B, 1, H, W). ShapeError for an image without three channels."""
+    """RGB (B, 3, H, W) -> grey (B, 1, H, W). ShapeError for an image without three channels.
+
+    Colours come back where a prior knows what it sees: faces of 64x64. `natural` sees squares of 64x64 of any
+    photograph: its colours are faint and brownish, 22.2 dB on seven photographs, where grey itself has 22.2.
+    """
 
     grey: Literal["luma", "value"] = option(
         "luma", "grey of a colour: BT.601 luma, or the largest channel (V of HSV)"

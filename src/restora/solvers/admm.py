@@ -37,6 +37,8 @@ from restora.solvers.kind import OTHER, kind
 
 NOMINAL = 0.1
 STEPS, USUAL = 20, 100
+SMALL, FIRST = 0.1, 10
+"""A way shorter than this part of the image counts as so long; it begins slowly."""
 Settings = Mapping[str, Any]
 
 
@@ -146,8 +148,9 @@ def admm(
         u = u + x - z
         new = z if degradation.noise.level > 0 else x
         ended = done
-        if settings.precision is not None:
-            still = torch.maximum(_size(new - found), _size(x - z)) <= settings.precision * _size(new - start)
+        if settings.precision is not None and i > FIRST:
+            way = torch.maximum(_size(new - start), SMALL * _size(new))
+            still = torch.maximum(_size(new - found), _size(x - z)) <= settings.precision * way
             ended = done | still
         found, done = torch.where(done.view(-1, 1, 1, 1), found, new), ended
         last = i == total or bool(done.all())

@@ -1,9 +1,23 @@
-"""What samples and uncertainty will cost, said before they are begun."""
+"""What a user should know of a run before it begins: what it will cost, and what it cannot do."""
 
 from __future__ import annotations
 
 from restora.degradations import Degradation
 from restora.plan import Plan
+from restora.runs.task import Task
+
+FAINT = (
+    "the colours of photographs are guessed from squares of {0}x{0}: expect faint, brownish ones, no nearer "
+    "to the truth than grey; faces of 64x64 fare better (--prior faces64)"
+)
+
+
+def beforehand(plan: Plan, task: Task) -> list[str]:
+    """A line for each thing."""
+    found = [cost(plan, task.example())]
+    if task.name == "colorize" and plan.prior is not None and plan.prior.any_size:
+        found.append(FAINT.format(plan.prior.image_shape[-1]))
+    return [text for text in found if text]
 
 
 def cost(plan: Plan, example: Degradation) -> str | None:

@@ -1,4 +1,4 @@
-"""restora.runs.cost: what samples and uncertainty take is said beforehand, and is what they take."""
+"""restora.runs.beforehand: what samples and uncertainty take is said first, and is what they take."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import torch
 from restora import AdditiveNoise, Blur, Degradation, Mask, Quantize, load_prior
 from restora.pictures import image
 from restora.plan import decide, finish
-from restora.runs.cost import cost
+from restora.runs.beforehand import beforehand, cost
+from restora.runs.task import Task
 
 TASKS = {"denoise": AdditiveNoise(0.1), "deblur": Blur(sigma=0.02), "cells": Quantize(5)}
 
@@ -56,3 +57,13 @@ def test_the_command_says_it_first(tmp_path: Path, restora: Callable[..., Any]) 
     run = restora(*words, "--samples", 2, "--prior", "natural", "--device", "cpu", "--set", "iterations=2")
     assert run.code == 0
     assert "restora: note: samples and uncertainty take about 2 times as long" in run.err
+
+
+@pytest.mark.parametrize(("prior", "count"), [("natural", 1), ("faces64", 0)])
+def test_colours_of_photographs_are_not_promised(prior: str, count: int) -> None:
+    plan = decide("auto", prior, device="cpu")
+    assert [text for text in beforehand(plan, Task("colorize", {})) if "faint, brownish" in text][
+        count:
+    ] == []
+    assert sum("faint" in text for text in beforehand(plan, Task("colorize", {}))) == count
+    assert beforehand(plan, Task("denoise", {})) == []
