@@ -72,7 +72,7 @@ class Plan:
     device: torch.device
     samples: int = 1
     tile: int = tiles.TILE
-    plain: Solver | None = None
+    plain: Solver | None = field(default=None, compare=False)
 
     @property
     def settings(self) -> dict[str, object]:
