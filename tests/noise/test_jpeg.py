@@ -153,5 +153,7 @@ def test_a_file_tells_its_tables(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(PICTURE).save(tmp_path / "turned.jpg", exif=exif)
-    with pytest.raises(ImageError, match="turned by its EXIF orientation; expected an upright"):
-        JPEG.of_file(tmp_path / "turned.jpg")
+    assert JPEG.of_file(tmp_path / "turned.jpg")["tables"].shape == (1, 2, 8, 8)  # of the blocks as stored
+    Image.fromarray(PICTURE).convert("CMYK").save(tmp_path / "print.jpg")
+    with pytest.raises(ImageError, match="blocks cannot be found, because it is CMYK, or of"):
+        JPEG.of_file(tmp_path / "print.jpg")

@@ -163,6 +163,18 @@ class TestMetadata:
             assert (own[0xA002], own[0xA003]) == (64, 48)
             assert found.getexif()[282] == 600
 
+    @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+    def test_tags_of_a_tiff_in_another_format(self, suffix: str, tmp_path: Path) -> None:
+        data = encoded(Image.fromarray(smooth(24, 32, 3)), "JPEG", exif=exif(6), xmp=XMP, dpi=(300, 200))
+        again(data, tmp_path / "a.tif")
+        again((tmp_path / "a.tif").read_bytes(), tmp_path / f"b{suffix}")
+        with Image.open(tmp_path / f"b{suffix}") as found:
+            assert found.getexif()[0x010F] == "A maker"
+            assert found.getexif().get_ifd(0x8769)[0x9003] == "1999:01:02 03:04:05"
+            assert found.getexif().get_ifd(0x8825)[1] == "N"
+            assert suffix == ".webp" or found.info["dpi"] == pytest.approx((200, 300), abs=0.1)
+            assert found.size == (24, 32)
+
     def test_text_and_comments(self, tmp_path: Path) -> None:
         from PIL import PngImagePlugin
 
@@ -644,6 +656,29 @@ def adam7(array: np.ndarray) -> bytes:
 
 
 class TestFormats:
+    def test_a_photo_with_a_preview(self, tmp_path: Path) -> None:
+        photo = Image.fromarray(smooth(40, 48, 3))
+        data = encoded(photo, "MPO", save_all=True, append_images=[photo.resize((20, 20))], quality=95)
+        document = image.load(data, "a.jpg")
+        assert document.arrays[0].shape == (40, 48, 3)
+        assert document.notes == ("a.jpg: holds 2 pictures; only the first, its main one, is restored",)
+        assert len(enlarged(document, tmp_path / "a.jpg")) == 1
+
+    @pytest.mark.parametrize("mode", ["CMYK", "LAB"])
+    def test_tiffs_of_other_colours(self, mode: str, tmp_path: Path) -> None:
+        array = smooth(40, 48, 3)
+        picture = Image.fromarray(array)
+        if mode == "CMYK":
+            data = encoded(picture.convert("CMYK"), "TIFF")
+        else:
+            seen = ImageCms.profileToProfile(
+                picture, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
+            )
+            assert seen is not None
+            data = encoded(seen, "TIFF")
+        found = again(data, tmp_path / "a.tif")
+        assert np.abs(found.arrays[0].astype(int) - array).mean() < 4
+
     @pytest.mark.parametrize("suffix", [".avif", ".gif", ".jfif", ".jpe", ".apng", ".heic", ".jxl"])
     def test_suffixes_are_known(self, suffix: str) -> None:
         from restora.pictures.formats import SUFFIXES

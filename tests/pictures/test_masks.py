@@ -240,3 +240,9 @@ def test_the_alpha_of_the_picture() -> None:
             masks.of_alpha(image.read(encoded(opaque)), "a.png")
     with pytest.raises(MaskError, match="everywhere"):
         masks.of_alpha(Picture(torch.ones(3, 4, 4), alpha=torch.zeros(1, 4, 4)), "a.png")
+
+
+def test_a_mask_of_several_pages_is_refused() -> None:
+    data = encoded(WHITE, "TIFF", save_all=True, append_images=[WHITE])
+    with pytest.raises(MaskError, match="2 pages or frames; expected a mask of one, which is for all"):
+        masks.read_sheet(data, "mask.tif")

@@ -112,6 +112,17 @@ def test_a_batch_has_no_more_pixels_than_it_may(
         assert (few - all_).abs().max() <= 1
 
 
+def test_draws_of_an_image_count_as_its_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "abc":
+        image.write(tmp_path / "in" / f"{name}.png", torch.rand(3, 16, 16))
+    monkeypatch.setattr(batch, "MAX_PIXELS", 8 * 16 * 16)
+    for uncertainty, sizes in ((False, [3]), (True, [1, 1, 1])):
+        plan = decide("flower", "natural", uncertainty=uncertainty, device="cpu")
+        items = collect([tmp_path / "in"], tmp_path / str(uncertainty), 0)
+        chunks = restore_items(items, Task("denoise", {"sigma": 0.1}), plan)
+        assert [len(chunk) for chunk in chunks] == sizes
+
+
 def test_pixels_of_a_batch_are_those_of_the_restorations(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

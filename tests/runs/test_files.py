@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image, ImageCms, ImageOps
+from rich.progress import Progress
 
 from restora.pictures import image
 from restora.pictures.exif import PREFIX, upright
@@ -316,3 +317,15 @@ def test_frames_and_planes_of_several_files_share_batches(restora: Command, tmp_
         assert len(x) == len(y) == i + 1
         for a, b in zip(x.arrays, y.arrays, strict=True):
             assert np.abs(a.astype(int) - b).max() <= 1
+
+
+def test_progress_counts_planes(restora: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", noisy(*[smooth(9, 8)] * 5), photometric="minisblack")
+    seen: list[tuple[float, float]] = []
+    monkeypatch.setattr(
+        Progress, "update", lambda bar, line, *, completed, total: seen.append((completed, total))
+    )
+    done(restora, "restore", tmp_path / "a.tif", "-o", tmp_path / "out", *TV, "--batch-size", 2)
+    assert {total for _, total in seen} == {5}
+    assert {2, 4, 5} <= {completed for completed, _ in seen}
+    assert [completed for completed, _ in seen] == sorted(completed for completed, _ in seen)

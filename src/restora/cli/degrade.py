@@ -1,9 +1,9 @@
 """Make observations from clean pictures, as a benchmark or a test needs them.
 
 Each result is DIR/STEM with the suffix of its input, or .png where that format is lossy, and has the depth
-of its input: a 16x16 picture for x4, a grey one for colorize, a black hole for inpaint. Noise depends on
---seed and the file's name only. DIR/restora.json says how each was made, and a second run
-skips what is done. Defaults are in parentheses.
+of its input: a 16x16 picture for x4, a grey one for colorize, a black hole for inpaint. Noise
+depends on --seed and the file's name only. DIR/restora.json says how each was made, and a second run skips
+what is done. Defaults are in parentheses.
 """
 
 from __future__ import annotations

@@ -81,10 +81,21 @@ def _of_tiff(reader: tiff.Reader, data: bytes, name: str, max_pixels: float, axe
         arrays += [pillow.upright(plane, turn) for plane in part.planes(values.array)]
     alpha = any(part.alpha for part in layout.series) or (found[0].turned and arrays[0].shape[2] in (2, 4))
     icc = reader.icc
-    kept = Metadata(icc=icc if profiles.fits(icc, arrays[0].shape[2] - alpha) else b"")
+    kept = replace(
+        _tags(data, reader.turn), icc=icc if profiles.fits(icc, arrays[0].shape[2] - alpha) else b""
+    )
     kind = PICTURE if len(arrays) == 1 else STACK
     document = Document(name, arrays, alpha, found[0].full, TIFF, kind, kept, layout)
     return replace(document, notes=reader.notes(name))
+
+
+def _tags(data: bytes, turn: int) -> Metadata:
+    """Of a TIFF, as far as Pillow can read them."""
+    try:
+        picture = pillow.open_head(io.BytesIO(data))
+        return metadata.of_tiff(picture, turn in (5, 6, 7, 8), tiff.REMADE | {tiff.XMP})
+    except Exception:  # tags of any kind, damaged in any way
+        return Metadata()
 
 
 def _of_pillow(data: bytes, name: str, max_pixels: float, partial: bool, turn: bool) -> Document:

@@ -23,7 +23,8 @@ def jpeg_header(source: Path | File) -> tuple[list[list[int]], str] | None:
     kind = "4:4:4" if found.mode == "L" else SAMPLINGS.get(found.sampling)
     if kind is None or found.mode not in ("L", "RGB"):
         raise ImageError(
-            f"{file.path}: its blocks cannot be found, because it is {found.mode} of unusual chroma "
-            f"subsampling; expected a JPEG, grey or of {', '.join(SAMPLINGS.values())}. Use another task"
+            f"{file.path}: its blocks cannot be found, because it is {found.mode}, or of unusual "
+            f"chroma subsampling; expected a grey JPEG, or one of {', '.join(SAMPLINGS.values())}. Use "
+            "another task"
         )
     return [list(table) for table in found.tables], kind

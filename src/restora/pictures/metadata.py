@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -107,6 +107,17 @@ def read(picture: Image.Image, turned: bool, gamma: Mapping[bytes, bytes]) -> Me
         gamma=gamma,
         plays=info.get("loop", ONCE if picture.format == "GIF" else FOREVER),
     )
+
+
+def of_tiff(picture: Image.Image, turned: bool, left_out: Collection[int]) -> Metadata:
+    """Of a TIFF, for files of other formats: its tags as EXIF, but for those that are left out."""
+    tags, block = picture.getexif(), Image.Exif()
+    for code in tags.keys() - set(left_out):
+        block[code] = tags[code]
+    for code in (exif.EXIF, exif.GPS):
+        if found := tags.get_ifd(code):
+            block.get_ifd(code).update(found)
+    return replace(read(picture, turned, {}), exif=block.tobytes() if len(block) else b"", icc=b"")
 
 
 def _dpi(found: Any, turned: bool) -> tuple[float, float] | None:

@@ -26,7 +26,7 @@ Known = dict[tuple[Any, ...], tuple[int, Shape]]
 @dataclass
 class Loaded:
     """A picture of a job, by its number there, the per-image fields of its degradation, and the pixels of its
-    restoration.
+    restorations.
     """
 
     job: Job
@@ -89,7 +89,7 @@ def _load(job: Job, number: int, task: Task, plan: Plan, known: Known) -> Loaded
         known[kind] = _convert(picture.pixels, task.degradation([fields]), plan)
     channels, (_, height, width) = known[kind]
     pixels = colour.convert(picture.pixels, channels, str(item.path))
-    return Loaded(job, number, Picture(pixels, picture.bits), fields, height * width)
+    return Loaded(job, number, Picture(pixels, picture.bits), fields, height * width * plan.solver.rows)
 
 
 def _convert(pixels: Tensor, degradation: Degradation, plan: Plan) -> tuple[int, Shape]:

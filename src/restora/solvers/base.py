@@ -70,6 +70,11 @@ class Solver(Generic[P]):
             raise OptionError(f"{name} finds one restoration an image; expected 1, got {count}", "samples")
         return self
 
+    @property
+    def rows(self) -> int:
+        """How many rows of a batch an image takes: its runs or draws, side by side."""
+        return 1
+
     def for_uncertainty(self, count: int = 1) -> Solver:
         """This solver, set to give `std`, of `count` draws from the posterior an image; 1 leaves it how many.
 

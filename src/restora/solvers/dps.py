@@ -63,6 +63,10 @@ class DPS(Solver[FlowPrior]):
         """The mean of the runs is the first restoration, and the runs are the others."""
         return replace(self, runs=max(self.runs, count))
 
+    @property
+    def rows(self) -> int:
+        return self.runs
+
     def for_uncertainty(self, count: int = 1) -> DPS:
         runs = max(self.runs, count)
         return replace(self, runs=runs if runs > 1 else DRAWS)

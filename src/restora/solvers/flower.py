@@ -60,6 +60,10 @@ class Flower(Solver[FlowPrior]):
         """The mean of the runs is the first restoration, and the runs are the others."""
         return replace(self, runs=max(self.runs, count))
 
+    @property
+    def rows(self) -> int:
+        return self.runs
+
     def for_uncertainty(self, count: int = 1) -> Flower:
         """Runs of `refine=sample`, whose spread is the right one."""
         runs = max(self.runs, count)

@@ -39,6 +39,10 @@ class LMMSE(Solver[GaussianPrior]):
     def for_samples(self, count: int) -> LMMSE:
         return replace(self, samples=max(self.samples, count))
 
+    @property
+    def rows(self) -> int:
+        return self.samples
+
     def for_uncertainty(self, count: int = 1) -> LMMSE:
         """`count` draws beside the mean."""
         return replace(self, samples=max(self.samples, 1 + (count if count > 1 else DRAWS)))
