@@ -27,7 +27,8 @@ from restora.plan import decide
 from restora.priors import Prior
 from restora.random import generators
 from restora.solvers import Solver
-from restora.training.data import centres, load, load_whole
+from restora.training.data import load, load_whole
+from restora.training.squares import grid
 
 CLEAN = Clean()
 
@@ -57,7 +58,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     args = parser.parse_args()
     images = (
-        centres(load_whole([args.data], args.crop)[0], args.crop) if args.crop else load([args.data], 64)[0]
+        grid(load_whole([args.data], args.crop)[0], args.crop, 1) if args.crop else load([args.data], 64)[0]
     )
     truth = images[torch.arange(args.count) * len(images) // args.count].float() / 255
     shape = tuple(truth.shape[1:])

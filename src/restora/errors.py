@@ -106,6 +106,10 @@ class OptionError(RestoraError):
         return f"{self.name}: {self.problem}" if self.name else self.problem
 
 
+class RestorationWarning(UserWarning):
+    """A restoration that is probably not what it could be; the text says why."""
+
+
 class DataError(RestoraError):
     """Training data that is missing, empty or unusable."""
 

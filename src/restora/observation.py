@@ -138,7 +138,12 @@ def _integer(value: Any) -> bool:
 
 def _tensor(y: Any) -> Tensor:
     if isinstance(y, Tensor):
+        if y.layout != torch.strided or y.is_meta:
+            kind = "without values (meta)" if y.is_meta else f"of layout {y.layout}, which y.to_dense() fills"
+            raise ObservationError(f"y: expected a tensor with all its values, got one {kind}")
         return y.detach()
+    if isinstance(y, np.ndarray) and not y.dtype.isnative:
+        y = y.astype(y.dtype.newbyteorder("="))
     try:
         return torch.from_numpy(np.ascontiguousarray(y).reshape(np.shape(y)))
     except (TypeError, ValueError):

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from restora import observation, random, tiles
+from restora import doubts, observation, random, tiles
 from restora.degradations import Degradation
 from restora.device import pick
 from restora.errors import OptionError, PairingError, ResultError
@@ -42,6 +42,7 @@ class Restoration:
     residual: (B,), root mean square of y - A(image), of the quantiser the distance to the cells.
     degradation: what the observations were restored from; of a `blind` one, what it was found to be.
     history: (steps, B), the solver's loss; `seconds`: wall time for the whole batch.
+    warnings: for each image, what the user should know of its result, a line each; often nothing.
     method, settings: the solver that ran, which solvers.get(method)(**settings) makes again.
     """
 
@@ -54,14 +55,15 @@ class Restoration:
     degradation: Degradation
     std: Tensor | None = None
     settings: dict[str, object] = field(default_factory=dict)
+    warnings: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
 class Plan:
     """`method` is the name of `solver`, and `prior` is on `device`; made by `decide`.
 
-    samples: how many restorations of each observation are returned. tile: images with more pixels a side are
-    restored in pieces of so many, with a prior of any size.
+    samples: how many restorations of each observation are returned; plain: the solver of one alone.
+    tile: images with more pixels a side are restored in pieces of so many, with a prior of any size.
     """
 
     method: str
@@ -70,6 +72,7 @@ class Plan:
     device: torch.device
     samples: int = 1
     tile: int = tiles.TILE
+    plain: Solver | None = field(default=None, compare=False)
 
     @property
     def settings(self) -> dict[str, object]:
@@ -149,6 +152,18 @@ class Plan:
             degradation=degradation,
             std=None if std is None else seen.back(std),
             settings=self.settings,
+            warnings=self._warnings(first, seen.y.to(last.x), model, last),
+        )
+
+    def _warnings(
+        self, x: Tensor, y: Tensor, degradation: Degradation, last: Step
+    ) -> tuple[tuple[str, ...], ...]:
+        found = doubts.residual(x, y, degradation) if self.solver.explains else [None] * len(x)
+        ended = [True] * len(x) if last.converged is None else last.converged.tolist()
+        text = f"method {self.method!r} stopped before it had converged; raise its setting iterations"
+        return tuple(
+            (*([doubt] if doubt else []), *([] if done else [text]))
+            for doubt, done in zip(found, ended, strict=True)
         )
 
     def _nothing(self, seen: Observation, degradation: Degradation, seconds: float) -> Restoration:
@@ -207,10 +222,11 @@ def decide(
     place = pick(device)
     with untouched():
         solver, model = pair(method, prior, images, make)
-    solver = solver.for_samples(samples)
+    plain, solver = solver, solver.for_samples(samples)
     if uncertainty:
         solver = solver.for_uncertainty(samples)
-    return Plan(name_of(solver), solver, None if model is None else on(model, place), place, samples, tile)
+    model = None if model is None else on(model, place)
+    return Plan(name_of(solver), solver, model, place, samples, tile, plain)
 
 
 def finish(run: Generator[Step, None, T]) -> T:

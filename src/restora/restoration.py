@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Generator
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
+from restora.errors import RestorationWarning
 from restora.isolation import isolated
 from restora.observation import Seeds, shape_of
 from restora.pairing import Named
@@ -45,12 +47,16 @@ def restore(
     seed: image i of the batch uses seed + i (or seed[i]), so its result does not depend on the batch.
     device: where it is done. What is elsewhere is copied, and stays where it is; results are where y is.
     tile: images with more pixels a side are restored in pieces of so many, with a prior of any size.
+    Warns with a RestorationWarning of what `warnings` of the result says.
     Raises a RestoraError when the parts do not fit each other, or the result is not finite. No gradients are
     kept; random streams, the default dtype and what is passed in stay as they are. Each call chooses and
     copies anew; a plan of `restora.plan.decide` serves any number of calls.
     """
     plan = _plan(y, degradation, method, prior, samples, uncertainty, device, tile)
-    return finish(plan.run(y, degradation, seed))
+    found = finish(plan.run(y, degradation, seed))
+    for text in dict.fromkeys(text for texts in found.warnings for text in texts):
+        warnings.warn(text, RestorationWarning, stacklevel=2)
+    return found
 
 
 def stream(

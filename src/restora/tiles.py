@@ -95,14 +95,14 @@ def steps(
     shape: Shape,
     tile: int = TILE,
 ) -> Iterator[Step]:
-    """As `solver.steps`, for images of `shape` (C, H, W), window by window: a step for each of them, whose x
-    is one tensor, written on from step to step.
+    """As `solver.steps`, for images of `shape` (C, H, W), window by window: the steps of all, whose x
+    is one tensor, written on from window to window.
 
     PairingError for a degradation that cannot be cut.
     """
     height, width = shape[1:]
     parts = windows(height, width, tile, math.lcm(GRAIN, grain(degradation)))
-    found: dict[str, Tensor] = {}
+    found = {"x": y.new_zeros(len(y), *shape)}
     sized: dict[tuple[int, int], Prior] = {}
     loss = y.new_zeros(len(y))
     for i, (window, weight) in enumerate(zip(parts, fade(parts, height, width), strict=True)):
@@ -111,7 +111,9 @@ def steps(
         size = window.height, window.width
         if size not in sized:
             sized = {size: prior.sized(*size)}
-        *_, last = solver.steps(observed, model, sized[size], own)
+        for last in solver.steps(observed, model, sized[size], own):
+            if last.i < last.total:
+                yield Step(i * last.total + last.i, len(parts) * last.total, found["x"], loss)
         loss = loss + last.loss
         for name in ("x", "samples", "std"):
             part = getattr(last, name)
@@ -119,6 +121,14 @@ def steps(
                 found[name] = part.new_zeros(*part.shape[:-2], height, width)
             if part is not None:
                 window.of(found[name]).add_(part * weight.to(part))
+        total = len(parts) * last.total
         if i + 1 < len(parts):
-            yield Step(i + 1, len(parts), found["x"], loss)
-    yield Step(len(parts), len(parts), found["x"], loss, found.get("samples"), found.get("std"))
+            yield Step((i + 1) * last.total, total, found["x"], loss)
+    yield Step(
+        total,
+        total,
+        found["x"],
+        loss,
+        found.get("samples"),
+        found.get("std"),
+    )

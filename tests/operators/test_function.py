@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from restora.degradations import Degradation, LinearDegradation
-from restora.errors import OptionError, PairingError, ShapeError
+from restora.errors import CallError, OptionError, PairingError, ShapeError
 from restora.noise import GaussianNoise
 from restora.operators import Compose, Function, Gain, Identity, Luma, Masking, Matrix, Reduction, Stack
+from restora.operators.base import verify
 from restora.random import Window, generators
 
 SHAPE = (3, 8, 8)
@@ -149,3 +152,54 @@ def test_stacked_observations_say_what_all_of_them_say() -> None:
     torch.testing.assert_close(d.condition(x, 0.04, u).flatten(), expected, rtol=0, atol=1e-7)
     with pytest.raises(OptionError, match="expected linear operators"):
         Stack(Function(power, linear=False), shape=SHAPE)
+
+
+@pytest.mark.parametrize("adjoint", [None, lambda u: u.mul_(0.5)])
+def test_a_function_may_write_on_what_it_is_given(adjoint: Any) -> None:
+    operator, x = Function(lambda v: v.mul_(0.5), adjoint), torch.rand(2, 3, 8, 8)
+    before = x.clone()
+    operator.check((3, 8, 8))
+    torch.testing.assert_close(operator(x), before / 2)
+    torch.testing.assert_close(operator.adjoint(x), before / 2)
+    assert torch.equal(x, before)
+
+
+@pytest.mark.parametrize(
+    ("A", "linear", "message"),
+    [
+        (lambda v: v - v.mean(0, keepdim=True), True, "A: expected each image to be seen by itself"),
+        (lambda v: v * v.amax(), False, "A: expected each image to be seen by itself"),
+        (lambda v: v - v.sum() / v[0].numel(), True, "A: expected each image to be seen by itself"),
+    ],
+)
+def test_images_of_a_batch_are_seen_apart(A: Any, linear: bool, message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        verify(Function(A, linear=linear), (3, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("A", "message"),
+    [
+        (lambda v: (255 * v).int(), r"expected a tensor of floats, got int32"),
+        (lambda v: v[0], r"expected \(B, \.\.\.\) as of its argument, \(2, 3, 8, 8\), got \(3, 8, 8\)"),
+        (lambda v: v.sum(), r"expected \(B, \.\.\.\) as of its argument.*got \(\)"),
+        (lambda v: v[:1], r"expected \(B, \.\.\.\) as of its argument.*got \(1, 3, 8, 8\)"),
+    ],
+)
+def test_what_is_no_batch_of_floats(A: Any, message: str) -> None:
+    with pytest.raises(CallError, match=message):
+        Function(A)(torch.rand(2, 3, 8, 8))
+
+
+def test_an_adjoint_of_another_shape() -> None:
+    with pytest.raises(OptionError, match=r"adjoint: expected images of shape \(3, 8, 8\), got \(1, 8, 8\)"):
+        Function(lambda v: v[:, :1], lambda u: u, shape=(3, 8, 8)).check((3, 8, 8))
+
+
+def test_one_image_at_a_time_is_enough_where_no_more_are_needed() -> None:
+    def A(v: torch.Tensor) -> torch.Tensor:
+        if len(v) > 1:
+            raise ValueError("one image at a time")
+        return v / 2
+
+    verify(Function(A), (3, 8, 8))

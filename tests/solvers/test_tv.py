@@ -124,7 +124,9 @@ def test_the_steps_report_a_falling_objective() -> None:
     y = noise(5, 2, 3, 16, 16).float() * 0.2 + 0.5
     steps = list(TV().steps(y, AdditiveNoise(0.2), None, generators(0, 2)))
     assert [s.i for s in steps][-1] == steps[0].total
-    assert 15 <= len(steps) <= 40
+    assert 4 <= len(steps) <= 40
+    assert steps[-1].converged is not None
+    assert steps[-1].converged.all()
     losses = torch.stack([s.loss for s in steps])
     assert (losses[-1] <= losses.min(0).values * 1.001).all()
     assert (losses[0] > losses[-1] * 1.01).all()

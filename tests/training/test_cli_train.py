@@ -169,10 +169,13 @@ def test_resume_with_other_settings(faces: Path, tmp_path: Path, train: Command)
             "--rate-generator: expected a number from 0 to 1 (learning rate), got nan",
         ),
         (["faces", "--minutes", "-1"], "--minutes: expected a positive number, got -1.0"),
-        (["nowhere", "--images", "4"], "nowhere: does not exist; expected a folder of images or a zip"),
+        (["nowhere", "--images", "4"], "nowhere: does not exist; expected images, or a folder or a zip"),
         (["empty", "--images", "4"], "no image in empty; expected .png"),
-        (["one.zip", "--images", "4"], "one.zip: is neither a folder nor a zip"),
-        (["few", "--images", "4"], "1 images; training needs at least 4, one batch"),
+        (["one.zip", "--images", "4"], "one.zip: is no folder, zip or image"),
+        (
+            ["few", "--images", "4"],
+            "training needs at least 4 images, one batch (found 1); cut squares from large images",
+        ),
         (["faces", "--images", "4", "--output", "few/0.png"], "few/0.png is a file; expected a folder"),
     ],
 )

@@ -13,7 +13,8 @@ from PIL import Image
 
 from restora.errors import DataError
 from restora.pictures import image
-from restora.training.data import Batches, Crops, centres, load, load_whole, members, to_square
+from restora.training.data import Batches, load, load_whole, members, to_square
+from restora.training.squares import Crops, grid
 
 
 def png(level: int, size: tuple[int, int] = (8, 8)) -> bytes:
@@ -131,12 +132,14 @@ class TestSources:
         assert reds(images) == [3]
 
     def test_missing(self, tmp_path):
-        with pytest.raises(DataError, match=r"no\.zip: does not exist; expected a folder of images or a zip"):
+        with pytest.raises(
+            DataError, match=r"no\.zip: does not exist; expected images, or a folder or a zip"
+        ):
             load([tmp_path / "no.zip"], 8)
 
     def test_neither_folder_nor_zip(self, tmp_path):
         (tmp_path / "a.tar").write_bytes(b"tar")
-        with pytest.raises(DataError, match="neither a folder nor a zip"):
+        with pytest.raises(DataError, match="is no folder, zip or image"):
             load([tmp_path / "a.tar"], 8)
 
     def test_empty_folder(self, tmp_path):
@@ -284,8 +287,8 @@ def test_whole_images_and_their_centres(tmp_path: Path) -> None:
     image.write(tmp_path / "small.png", picture[:, :3])
     found, errors = load_whole([tmp_path], 4)
     assert [tuple(x.shape) for x in found] == [(3, 9, 12)]
-    assert errors == ["1 images have a side of less than 4 pixels"]
-    (middle,) = centres(found, 4)
+    assert errors == ["1 image with a side of less than 4 pixels"]
+    (middle,) = grid(found, 4, 1)
     assert middle[0, :, 0].tolist() == [2, 3, 4, 5]
     assert middle[1, 0].tolist() == [4, 5, 6, 7]
     with pytest.raises(DataError, match="no image has 10 pixels a side"):

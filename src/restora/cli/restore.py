@@ -23,13 +23,14 @@ from torch import Tensor
 
 from restora.cli.options import add_input, add_solver, add_task, make_solver, make_task
 from restora.cli.progress import progress
-from restora.cli.report import summary
+from restora.cli.report import summary, tell
 from restora.cli.writing import add_writing, make_writing, written
 from restora.errors import OptionError
 from restora.plan import decide
 from restora.priors import FlowPrior, store
 from restora.runs import batch
 from restora.runs import items as files
+from restora.runs.beforehand import beforehand
 from restora.runs.items import Item
 from restora.runs.loading import Loaded
 from restora.runs.manifest import Manifest
@@ -38,7 +39,6 @@ from restora.solvers import Step
 from restora.tiles import OVERLAP, TILE
 
 EXAMPLES = """examples:
-  restora restore grey.png -o out --task colorize
   restora restore small/ -o out --task superres --scale 4 --samples 3
   restora restore photos/ -o out --task inpaint --mask masks/
   restora restore noisy/ -o out --task denoise --sigma auto
@@ -109,6 +109,8 @@ def run(args: argparse.Namespace) -> int:
     }
     manifest = Manifest(args.output, settings, args.overwrite)
     todo = manifest.todo(items)
+    for text in beforehand(plan, task) if todo else ():
+        tell(f"note: {text}")
     options = {"batch_size": args.batch_size, "writing": writing}
     with _Watch(f"{plan.method}: {task.name}", todo, args.trace) as watch:
         for chunk in batch.restore_items(todo, task, plan, **options, watch=watch.step):

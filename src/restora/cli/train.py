@@ -35,7 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         summary = (training.__doc__ or "").partition("\n")[0]
         kind = kinds.add_parser(name, help=summary.rstrip("."), description=summary)
         many = "+" if training.needs_data else "*"
-        kind.add_argument("data", nargs=many, type=a_path, metavar="DATA", help="folders or zips of images")
+        kind.add_argument(
+            "data",
+            nargs=many,
+            type=a_path,
+            metavar="DATA",
+            help="images, or folders or zips of them; each plane of a stack counts as one",
+        )
         kind.add_argument(
             "-o",
             "--output",
@@ -90,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
     for error in errors:
         tell(f"left out: {as_options(error, args)}")
     where = f"{workers.count} times {device.type}" if workers.count > 1 else device
-    print(f"{len(images)} images of {config.size}x{config.size}, training on {where}", file=sys.stderr)
+    print(f"{told(images, config.size)}, training on {where}", file=sys.stderr)
     show_progress(reports)
     facts["images_seen"] = trainer.images_seen
     print(
@@ -99,6 +105,16 @@ def run(args: argparse.Namespace) -> int:
         else f"{args.output}: {training.makes}, after {trainer.images_seen} images"
     )
     return 0
+
+
+def told(images: Any, size: int) -> str:
+    """What was found: images of one size (N, C, size, size), or a list of whole ones."""
+    what = f"{len(images)} image{'s' * (len(images) != 1)}"
+    return (
+        f"{what}, {size}x{size} squares cut from them"
+        if isinstance(images, list)
+        else f"{what} of {size}x{size}"
+    )
 
 
 def settings(config: Any) -> dict[str, Any]:

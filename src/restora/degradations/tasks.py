@@ -31,7 +31,11 @@ from restora.pictures.jpeg import jpeg_header
 
 @dataclass(eq=False)
 class Grayscale(NamedDegradation):
-    """RGB (B, 3, H, W) -> grey (B, 1, H, W). ShapeError for an image without three channels."""
+    """RGB (B, 3, H, W) -> grey (B, 1, H, W). ShapeError for an image without three channels.
+
+    Colours come back where a prior knows what it sees: faces of 64x64. `natural` sees squares of 64x64 of any
+    photograph: its colours are faint and brownish, 22.2 dB on seven photographs, where grey itself has 22.2.
+    """
 
     purpose: ClassVar = "add colour to grey pictures"
     synonyms: ClassVar = (
@@ -77,7 +81,11 @@ class Downsample(NamedDegradation):
 
 @dataclass(eq=False)
 class AdditiveNoise(NamedDegradation):
-    """White Gaussian noise of standard deviation `sigma` on every value; "auto" finds it in each image."""
+    """White Gaussian noise of standard deviation `sigma` on every value.
+
+    "auto" finds the noise in each image; in an image alone of some size also how it grows with brightness and
+    what its channels share (`restora.noise.level`), of several images the level.
+    """
 
     purpose: ClassVar = "remove noise or grain"
     synonyms: ClassVar = "noise, noisy, grain, grainy, high iso"

@@ -143,9 +143,11 @@ class Noise(nn.Module):
         return None
 
     def white(self, y: Tensor) -> Tensor | None:
-        """The standard deviation, (B,), where the noise is about the same everywhere and white; else None."""
+        """The standard deviation where the noise is about white: (B,), or of each value, (B, 1 or C, H, W);
+        else None."""
         return None
 
+    @property
     def beyond(self) -> GaussianNoise | None:
         """What y tells that white noise of the deviation `white` would have hidden, as noise of its own; None
         where that is nothing."""

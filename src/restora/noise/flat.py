@@ -36,9 +36,9 @@ MOST = 1_000_000  # pixels that are looked at
 class Flat(NamedTuple):
     """Of the flattest blocks, for each of K ranges of brightness.
 
-    brightness: (K,), the mean of the channels. power: (K, C, bands), mean squares of coefficients. covariance: (K, C, C), of those of the lowest band.
-    spread: (K,), how much the energy of the first channel varies, 1 for noise. growth: (K,), how much larger
-    it is in blocks that are nearly flat, 1 for noise.
+    brightness: (K,), the mean of the channels. power: (K, C, bands), mean squares of coefficients.
+    covariance: (K, C, C), of those of the lowest band. spread: (K,), how much the energy of the first channel
+    varies, 1 for noise. growth: (K,), how much larger it is in blocks that are nearly flat, 1 for noise.
     """
 
     brightness: Tensor

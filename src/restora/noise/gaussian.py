@@ -122,14 +122,16 @@ class GaussianNoise(Noise):
         return StandIn(Identity(), self, y)
 
     def white(self, y: Tensor) -> Tensor | None:
-        """Of a covariance or a spectrum the largest deviation: there is no more noise than that."""
+        """A map as it is; of a covariance or a spectrum the largest deviation: there is no more than that."""
         if self.covariance is None and isinstance(self.sigma, Tensor) and self.sigma.ndim > 1:
-            return None
+            usable = self.sigma.ndim == y.ndim == 4 and bool(self.sigma.isfinite().all())
+            return self.sigma.to(y).expand(len(y), -1, -1, -1) if usable else None
         if self.covariance is None:
             return as_tensor(self.sigma, y).expand(len(y))  # type: ignore[arg-type]
         largest = torch.linalg.eigvalsh(self._matrices).flatten(-3).amax(-1)
         return largest.sqrt().to(y).expand(len(y))
 
+    @property
     def beyond(self) -> GaussianNoise | None:
         """N' with N^-1 = N'^-1 + I / sigma^2, for the largest deviation sigma."""
         if self.covariance is None:
@@ -155,19 +157,18 @@ class GaussianNoise(Noise):
         sigma = self.white(y)
         if self.covariance is not None or sigma is None or not bool((sigma > 0).all()):
             return y
-        return unclipped(y, u, sigma.view(-1, *[1] * (y.ndim - 1)))
+        return unclipped(y, u, sigma if sigma.ndim > 1 else sigma.view(-1, *[1] * (y.ndim - 1)))
 
     def given(self, y: Tensor) -> tuple[Noise, Tensor | None]:
-        """As `estimate_noise` finds it in each image, where it is "auto"."""
+        """As `estimate_noise` finds it, where it is "auto"; of several images the levels alone."""
         if not self.blind:
             return self, None
         found = estimate_noise(y)
-        sigma = torch.stack([estimate.sigma for estimate in found]).to(y).clamp(max=1)
-        if all(estimate.covariance is None for estimate in found):
-            return GaussianNoise(sigma), None
-        eye = torch.eye(y.shape[1], dtype=torch.float64)
-        covariances = [e.sigma**2 * eye if e.covariance is None else e.covariance for e in found]
-        return GaussianNoise(covariance=torch.stack(covariances).to(y)), None
+        if len(found) == 1 and found[0].map is not None:
+            return GaussianNoise(found[0].map[None].to(y)), None
+        if len(found) == 1 and found[0].covariance is not None:
+            return GaussianNoise(covariance=found[0].covariance.to(y)), None
+        return GaussianNoise(torch.stack([estimate.sigma for estimate in found]).to(y).clamp(max=1)), None
 
     def take(self, index: Tensor) -> Noise:
         if self.shared:

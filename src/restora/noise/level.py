@@ -20,11 +20,12 @@ import math
 from typing import NamedTuple
 
 import torch
+from scipy.optimize import nnls
 from torch import Tensor
 from torch.nn import functional as F
 
 from restora.errors import ShapeError
-from restora.noise.flat import Flat, flat_blocks
+from restora.noise.flat import BINS, MIDDLE, Flat, flat_blocks
 
 TAPS = (-0.12940952255126037, -0.2241438680420134, 0.8365163037378079, -0.48296291314453416)
 COLOURS = ((2**-0.5, 0.0, -(2**-0.5)), (6**-0.5, -2 * 6**-0.5, 6**-0.5))
@@ -33,6 +34,8 @@ QUARTILE = 0.6744897501960817  # the median of |e|, e ~ N(0, 1)
 MARGIN, FEWEST = 2.0, 400
 ENOUGH = 1000  # places a side to look at
 SPREAD, GROWTH = (0.4, 1.4), 1.25  # of `Flat`, within and up to which it is noise
+GROWS = 1.6  # variance of noise in bright places over that in dark ones, from which on it counts
+NEARBY = 7  # pixels a side of a place
 WHITE = 1.25  # largest over smallest deviation of the bands
 COLOUR, LUMA = 1 / 255, 4 / 255  # least deviations that are noise: differences of colours, and their mean
 OWN = 0.35  # differences of colours over their mean, up to which the channels share their noise
@@ -41,7 +44,8 @@ BORNE_OUT = 2.5  # mean of the channels over differences of colours, at most, wh
 
 class Estimate(NamedTuple):
     """sigma: the deviation for which a denoiser for white noise does best; 0 where no noise was found.
-    covariance: (C, C), where the channels share their noise. map: (1, H, W), where it grows with brightness."""
+    covariance: (C, C), where the channels share their noise. map: (1, H, W), deviations, where it grows with
+    brightness."""
 
     sigma: Tensor
     covariance: Tensor | None = None
@@ -77,7 +81,7 @@ def _estimate(image: Tensor) -> Estimate:
     if flat is None:
         return Estimate(_details(image))
     noise = (flat.spread > SPREAD[0]) & (flat.spread < SPREAD[1]) & (flat.growth < GROWTH)
-    found = bool(noise.any())
+    found, many = bool(noise.any()), len(noise) == BINS
     kept = noise if found else _nearest(flat)
     power = flat.power[kept].median(0).values
     deviation = power.sqrt()
@@ -86,7 +90,7 @@ def _estimate(image: Tensor) -> Estimate:
     mean, colours = deviation[0], power[1:].mean(0).sqrt()
     white = bool(colours.min() > COLOUR) and _white(colours[1:])
     if white and not (found and bool((mean[1:] > 1.8 * colours[1:]).all())):
-        return Estimate(_details(image))
+        return _estimate_map(image, flat, _details(image)) if found and many else Estimate(_details(image))
     sigma = mean[1]
     if not found:  # as much of it as differences of colours bear out
         sigma = (
@@ -96,23 +100,23 @@ def _estimate(image: Tensor) -> Estimate:
         return Estimate(image.new_zeros(()))
     covariance = flat.covariance[kept].mean(0)
     shared = bool(covariance.diagonal()[1:].max().sqrt() < OWN * sigma)
-    return Estimate(sigma, _shared(covariance, sigma, basis) if found and shared else None)
+    if not found or not many:
+        return Estimate(sigma)
+    return Estimate(sigma, _shared(covariance, sigma, basis)) if shared else _estimate_map(image, flat, sigma)
 
 
-def _map(image: Tensor, flat: Flat, sigma: Tensor, power: Tensor) -> Tensor | None:
-    """Deviations (1, H, W) of noise whose variance is a m + b, for the brightness m nearby; None where it
-    hardly depends on it. `power`: of each range of brightness (K,)."""
-    if len(power) < 3:
-        return None
+def _estimate_map(image: Tensor, flat: Flat, sigma: Tensor) -> Estimate:
+    """With a map, where the variance is a m + b for the brightness m nearby, and that varies."""
+    power = flat.power[:, 0, MIDDLE[0]]
     weight = 1 / (power * flat.spread * flat.growth)
     rows = torch.stack([flat.brightness, torch.ones_like(power)], 1) * weight[:, None]
-    (a, b), _ = nnls(rows.numpy(), (power * weight).numpy())
-    mean = F.avg_pool2d(image.mean(0, keepdim=True)[None], NEARBY, 1, NEARBY // 2, count_include_pad=False)[0]
-    variance = a * mean.clamp(0, 1) + b
-    low, high = variance.flatten()[:: max(1, mean.numel() // 10000)].quantile(variance.new_tensor([0.1, 0.9]))
+    (a, b), _ = nnls(rows.cpu().numpy(), (power * weight).cpu().numpy())
+    near = F.avg_pool2d(image.mean(0, keepdim=True)[None], NEARBY, 1, NEARBY // 2, count_include_pad=False)[0]
+    variance = a * near.clamp(flat.brightness.min().item(), flat.brightness.max().item()) + b
+    low, high = variance.flatten()[:: 1 + variance.numel() // 10000].quantile(variance.new_tensor((0.1, 0.9)))
     if high < GROWS * low:
-        return None
-    return (variance / variance.mean()).sqrt() * sigma
+        return Estimate(sigma)
+    return Estimate(variance.mean().sqrt(), map=variance.sqrt())
 
 
 def _nearest(flat: Flat) -> Tensor:

@@ -26,6 +26,9 @@ from restora.random import Generators, randn
 
 Distance = Literal["cell", "identity"]
 
+LEAST = 1 / 255 / 12**0.5
+"""The standard deviation of the noise that rounding to 8 bits leaves."""
+
 
 @dataclass(eq=False)
 class Rounding(Noise):

@@ -80,8 +80,9 @@ class Function(Operator):
     def _verify(self, image_shape: Shape, dtype: torch.dtype = torch.float32) -> torch.dtype:
         """`check`, once for each shape; and whether A takes float64 and gives it, if it has to."""
         shape = tuple(image_shape)
-        if self.linear and shape not in self._verified:
+        if shape not in self._verified:
             self.check(shape)
+            self._check_batch(shape)
             self._verified.add(shape)
         if dtype == torch.float64 and "double" not in self._dtypes:
             self._dtypes["double"] = self._accuracy(shape)
@@ -106,10 +107,34 @@ class Function(Operator):
         u = Ax + Ax.norm() / u.norm().clamp(min=torch.finfo(u.dtype).tiny) * u
         if not self.linear or not bool(Ax.any()):
             return
-        left, right = _product(Ax, u), _product(x, self.adjoint(u))
+        back = self.adjoint(u)
+        if back.shape != x.shape:
+            raise OptionError(
+                f"adjoint: expected images of shape {tuple(image_shape)}, got {tuple(back.shape[1:])}; is it "
+                "the transpose of A?"
+            )
+        left, right = _product(Ax, u), _product(x, back)
         off = abs(left - right) / float(Ax.double().norm() * u.double().norm())
         if not off <= tolerance:
             self._blame(x, Ax, off, tolerance, generator)
+
+    def _check_batch(self, image_shape: Shape, tolerance: float = 1e-3) -> None:
+        """OptionError where A of an image depends on the others of its batch."""
+        x = self._random((2, *image_shape), torch.Generator().manual_seed(1)).mul_(0.1).add_(0.5)
+        x[1] /= 2
+        alone = torch.cat([self(part) for part in x.split(1)])
+        try:
+            beside = self(x)
+        except CallError:  # it takes one image at a time, and says so where more are needed
+            return
+        if beside.shape == alone.shape:
+            off = float((beside - alone).norm() / alone.norm().clamp(min=torch.finfo(alone.dtype).tiny))
+            if off <= tolerance:
+                return
+        raise OptionError(
+            "A: expected each image to be seen by itself, got other values of two together than of each "
+            "alone; keep apart what belongs to different images (axis 0)"
+        )
 
     def _blame(self, x: Tensor, Ax: Tensor, off: float, tolerance: float, generator: torch.Generator) -> None:
         z = self._random(x.shape, generator)
@@ -131,12 +156,12 @@ class Function(Operator):
         own = self._dtypes.get(role, x.dtype)
         try:
             try:
-                found: Any = function(x.to(own))
+                found: Any = function(x.to(own, copy=True))  # it may write on it
             except RuntimeError as error:
                 if "type" not in str(error):
                     raise
                 own = torch.float32 if own == torch.float64 else torch.float64
-                found = function(x.to(own))
+                found = function(x.to(own, copy=True))
                 self._dtypes[role] = own
         except RestoraError:
             raise
@@ -148,13 +173,18 @@ class Function(Operator):
             ) from error
         if isinstance(found, np.ndarray):
             found = torch.from_numpy(found)
-        if not isinstance(found, Tensor) or found.is_complex():
+        if not isinstance(found, Tensor) or not found.is_floating_point():
             kind = (
                 f"{found.dtype}".removeprefix("torch.") if isinstance(found, Tensor) else type(found).__name__
             )
             raise CallError(
-                f"{role} ({_name(function)}): expected a tensor of real numbers, got {kind}; "
-                "of complex ones, return torch.view_as_real"
+                f"{role} ({_name(function)}): expected a tensor of floats, got {kind}; of complex "
+                "numbers, return torch.view_as_real"
+            )
+        if found.ndim < 2 or len(found) != len(x):
+            raise CallError(
+                f"{role} ({_name(function)}): expected (B, ...) as of its argument, {tuple(x.shape)}, got "
+                f"{tuple(found.shape)}"
             )
         return found.to(x)
 

@@ -33,7 +33,7 @@ from restora.priors.gaussian import GaussianPrior
 from restora.random import Generators, randn
 
 SCALE = 0.5
-AT_ONCE = 256  # images that pass the network together, which bounds its memory
+AT_ONCE = 2**20  # pixels that pass the network together, which bounds its memory
 Form = Literal["residual", "velocity", "denoiser"]
 
 
@@ -150,8 +150,9 @@ class FlowPrior(Prior):
         by errors of the network alone, so that a mean over several is better than any.
         """
         t = torch.as_tensor(t, dtype=w.dtype, device=w.device).expand(len(w))
-        if len(w) > AT_ONCE:
-            pairs = zip(w.split(AT_ONCE), t.split(AT_ONCE), strict=True)
+        most = max(1, AT_ONCE // (w.shape[-2] * w.shape[-1]))
+        if len(w) > most:
+            pairs = zip(w.split(most), t.split(most), strict=True)
             return torch.cat([self.denoise(*pair, orientation) for pair in pairs])
         parts, k = self.precondition(w, t), orientation % self.symmetries
         answer = upright(evaluate(self.network, lay(parts.input, k), t), k)

@@ -23,6 +23,7 @@ from restora.solvers import Step
 
 Watch = Callable[[Sequence[Loaded], Tensor, Step], None]
 MAX_PIXELS = 2**20  # of all images of a batch
+ALONE = 128**2  # pixels of a picture whose noise may differ from place to place
 
 
 def room(size: Sequence[int], most: int) -> int:
@@ -70,7 +71,7 @@ def restore_items(
     work = partial(_restore_batch, task, plan, watch)
     told: set[Path] = set()
     for chunk, loaded in _chunks(load_all(items, task, plan, writing), batch_size):
-        for alike in _alike(loaded):
+        for alike in _alike(loaded, task.auto):
             _try_batch(alike, work)
         ended = [item for item in chunk if item.status != "waiting" and item.path not in told]
         told |= {item.path for item in ended}
@@ -107,11 +108,13 @@ def _chunks(
         yield chunk, loaded
 
 
-def _alike(loaded: Sequence[Loaded]) -> Iterable[list[Loaded]]:
-    """Pictures may differ in size, and in what their files say of them; those of a batch cannot."""
+def _alike(loaded: Sequence[Loaded], blind: bool) -> Iterable[list[Loaded]]:
+    """Pictures may differ in size, and in what their files say of them; those of a batch cannot. `blind`: the
+    noise is found in each picture, of those of some size with all that it has of its own, so one by one."""
     groups: dict[tuple[Any, ...], list[Loaded]] = {}
-    for x in loaded:
-        groups.setdefault(kind_of(x.picture, x.fields), []).append(x)
+    for i, x in enumerate(loaded):
+        alone = (i,) if blind and x.picture.pixels[0].numel() > ALONE else ()
+        groups.setdefault((*kind_of(x.picture, x.fields), *alone), []).append(x)
     return groups.values()
 
 
@@ -131,9 +134,11 @@ def _restore_batch(task: Task, plan: Plan, watch: Watch | None, loaded: Sequence
         level = result.degradation.take(torch.tensor([i])).noise.level
         if degradation.blind and level == 0:
             x.item.note(
-                f"{x.item.path}: no noise was found, so the picture was written as it is; if you see some, give "
-                "its standard deviation, such as sigma=0.03"
+                f"{x.item.path}: no noise was found, so the picture was written as it is; if you see some, "
+                "give its standard deviation, such as sigma=0.03"
             )
+        for text in result.warnings[i]:
+            x.item.note(text)
         _put(x, result, i, {"sigma": round(level, 4)} if degradation.blind else {})
 
 

@@ -36,7 +36,9 @@ from restora.solvers.base import Solver, Step
 from restora.solvers.kind import OTHER, kind
 
 NOMINAL = 0.1
-STEPS = 20
+STEPS, USUAL = 20, 100
+SMALL, FIRST = 0.1, 10
+"""A way shorter than this part of the image counts as so long; it begins slowly."""
 Settings = Mapping[str, Any]
 
 
@@ -78,6 +80,11 @@ class ADMM(Solver[Prior | None]):
         row = self.best.get(kind(degradation), self.best[OTHER])
         return replace(self, **{name: value for name, value in row.items() if getattr(self, name) == "auto"})
 
+    @property
+    def precision(self) -> float | None:
+        """How near its minimum an image is done, as a part of the way there; None: all `iterations` are."""
+        return None
+
     def regularizer(self, start: Tensor, prior: Prior | None) -> Regularizer:
         """R for images like `start`; called on a settled solver."""
         raise NotImplementedError
@@ -116,28 +123,45 @@ class ADMM(Solver[Prior | None]):
             *_, last = self.steps(y[i], degradation.take(i), prior, [stream])
             found.append(last)
         x, loss = (torch.cat([getattr(step, name) for step in found]) for name in ("x", "loss"))
-        yield Step(1, 1, x, loss)
+        ended = [step.converged for step in found if step.converged is not None]
+        yield Step(1, 1, x, loss, converged=torch.cat(ended) if ended else None)
 
 
 def admm(
     y: Tensor, degradation: Degradation, regularizer: Regularizer, start: Tensor, settings: ADMM
 ) -> Iterator[Step]:
-    """About `STEPS` steps, evenly spaced, with the objective times sigma^2 as their loss.
+    """About `STEPS` steps in `USUAL` iterations, with the objective times sigma^2 as their loss.
 
-    Of an exact observation the restoration is x, which explains it; of a noisy one z, which is regular.
+    Of an exact observation the restoration is x, which explains it; of a noisy one z, which is regular. An
+    image is done, and stays as it is, when neither it nor x - z moves by more than a part of its way so far.
     """
     model, observed = whitened(*degradation.gaussian(start, y))
     factor, total = chosen(settings.weight) * (model.sigma or NOMINAL), chosen(settings.iterations)
     penalty = chosen(settings.penalty)
     gamma = 1 / penalty if model.sigma > 0 else math.inf
-    every = max(1, total // STEPS)
-    z, u = start, torch.zeros_like(start)
+    every = max(1, min(total, USUAL) // STEPS)
+    z, u, found = start, torch.zeros_like(start), start
+    done = torch.zeros(len(y), dtype=torch.bool, device=y.device)
     for i in range(1, total + 1):
         x = degradation.project(model.prox_l2(z - u, observed, gamma), y)
         z = regularizer.prox(x + u, factor / penalty)
         u = u + x - z
-        if i % every == 0 or i == total:
-            found = z if degradation.noise.level > 0 else x
-            yield Step(
-                i, total, found, model.fidelity(found, observed) / 2 + factor * regularizer.value(found)
-            )
+        new = z if degradation.noise.level > 0 else x
+        ended = done
+        if settings.precision is not None and i > FIRST:
+            way = torch.maximum(_size(new - start), SMALL * _size(new))
+            still = torch.maximum(_size(new - found), _size(x - z)) <= settings.precision * way
+            ended = done | still
+        found, done = torch.where(done.view(-1, 1, 1, 1), found, new), ended
+        last = i == total or bool(done.all())
+        if i % every == 0 or last:
+            loss = model.fidelity(found, observed) / 2 + factor * regularizer.value(found)
+            converged = done if last and settings.precision is not None else None
+            yield Step(total if last else i, total, found, loss, converged=converged)
+        if last:
+            return
+
+
+def _size(x: Tensor) -> Tensor:
+    """|x| of each image, (B,)."""
+    return x.flatten(1).norm(dim=1)

@@ -26,7 +26,8 @@ class Step:
 
     The last step of a solver that finds several restorations holds them all, best first, in
     `samples` (B, K, C, H, W); x is then samples[:, 0]. One that draws from the posterior has its mean first,
-    the draws behind it, and gives their standard deviation, `std` (B, C, H, W).
+    the draws behind it, and gives their standard deviation, `std` (B, C, H, W). One that iterates to a
+    minimum says in its last step whether each image got there, `converged` (B,).
     """
 
     i: int
@@ -35,6 +36,7 @@ class Step:
     loss: Tensor
     samples: Tensor | None = None
     std: Tensor | None = None
+    converged: Tensor | None = None
 
 
 P = TypeVar("P", bound=Prior | None)
@@ -48,6 +50,7 @@ class Solver(Generic[P]):
     """
 
     needs: ClassVar[type[Prior] | None] = None  # None: any, or none at all
+    explains: ClassVar[bool] = False  # y up to its noise, where A and the noise are what they are said to be
     packages: ClassVar[tuple[str, ...]] = ()  # modules that it imports, beside those that are always there
     extra: ClassVar[str] = "bench"  # which has them
 
@@ -81,6 +84,11 @@ class Solver(Generic[P]):
             f"{type(self).__name__} draws nothing from the posterior, so that its uncertainty is not known; "
             "expected a method that draws, such as lmmse or flower: use one, or leave it at uncertainty=False"
         )
+
+    def evaluations(self, degradation: Degradation) -> int | None:
+        """How often a restoration evaluates what takes it its time, a network or a linear solve; None where
+        that is not known beforehand."""
+        return None
 
     def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
         """Whether this solver, with this prior, has an answer to such a degradation at all."""

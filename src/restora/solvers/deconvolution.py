@@ -18,6 +18,7 @@ import numpy as np
 from torch import Tensor
 
 from restora.degradations import Degradation
+from restora.noise.rounding import LEAST
 from restora.operators import Convolution
 from restora.options import Auto, chosen
 from restora.priors.base import Prior
@@ -26,8 +27,6 @@ from restora.solvers.classical import Reference
 from restora.solvers.denoisers import Array, each
 
 MARGIN = 3  # widths of the kernel
-LEAST = 1 / 255 / 12**0.5
-"""The standard deviation of the noise that rounding to 8 bits leaves."""
 
 
 @dataclass(frozen=True)

@@ -19,18 +19,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
-from restora.noise import Noise
-from restora.operators import Identity
 from restora.options import option
 from restora.priors.base import Prior
 from restora.priors.flow import FlowPrior
 from restora.random import Stream, randn
 from restora.solvers.base import DRAWS, Solver, Step
 from restora.solvers.conditioning import Conditioner, Source
+from restora.solvers.denoising import averages, denoise, white
 from restora.solvers.runs import Runs
 
 
@@ -45,6 +43,7 @@ class Flower(Solver[FlowPrior]):
     """Posterior mean, samples and their spread with a flow; 20 evaluations of its network a run."""
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
+    explains: ClassVar[bool] = True
 
     iterations: int = option(20, "steps from noise to image", 1)
     runs: int = option(1, "runs an image; their mean is the restoration, their spread its std", 1)
@@ -69,6 +68,13 @@ class Flower(Solver[FlowPrior]):
         """Runs of `refine=sample`, whose spread is the right one."""
         runs = max(self.runs, count)
         return replace(self, runs=runs if runs > 1 else DRAWS, refine="sample")
+
+    def evaluations(self, degradation: Degradation) -> int:
+        """For denoising, where the noise is white, its own average comes first, and may be all."""
+        whole = self.iterations * self.runs
+        if not averages(degradation):
+            return whole
+        return self.orientations + whole * (self.runs > 1 or self.refine == "sample")
 
     def steps(
         self,
@@ -97,35 +103,3 @@ class Flower(Solver[FlowPrior]):
             if i + 1 < total:
                 yield runs.step(i + 1, total, x)
         yield runs.last(total, x, denoised)
-
-
-def white(y: Tensor, degradation: Degradation) -> Tensor | None:
-    """Where A = I and the noise is about white: its standard deviation, (B,)."""
-    return degradation.noise.white(y) if degradation.operator.identity else None
-
-
-def denoise(
-    y: Tensor, noise: Tensor, degradation: Degradation, prior: FlowPrior, orientations: int
-) -> tuple[Tensor, Tensor]:
-    """y (B, C, H, W), with what a file cut off it, and E[x | y], where A = I and `noise` (B,) its deviation.
-
-    One evaluation of the network for each of so many orientations, as far as the prior has symmetries; what
-    was cut is guessed from the linear denoiser's answer. What y tells beyond white noise, where the channels
-    share theirs, is taken up by the linear step of `Conditioner`. Where there is no noise, x is y.
-    """
-    level = 1 / (1 + noise / prior.scale)
-    t, given = level.view(-1, 1, 1, 1), y
-    if prior.wiener is not None:
-        y = degradation.noise.unclipped(y, prior.wiener(t * y, level)[0])
-    count = min(orientations, prior.symmetries)
-    x = torch.stack([prior.denoise(t * y, level, k) for k in range(count)]).mean(0)
-    for i in range(0 if prior.wiener is None else len(y)):
-        if noise[i] > 0 and (more := degradation.noise.take(torch.tensor([i])).beyond()) is not None:
-            x[i : i + 1] = _with(x[i : i + 1], y[i : i + 1], more, prior, level[i].item())
-    return y, torch.where(noise.view(-1, 1, 1, 1) > 0, x, given)
-
-
-def _with(x: Tensor, y: Tensor, noise: Noise, prior: FlowPrior, level: float) -> Tensor:
-    """E[x | y] for x as the denoiser found it at its level, and what noise is left in y."""
-    assert prior.wiener is not None
-    return Degradation(Identity(), noise).condition(x, prior.wiener.covariance(level), y)

@@ -29,6 +29,7 @@ class LMMSE(Solver[GaussianPrior]):
     """The best linear estimate; nothing random in it, and one step."""
 
     needs: ClassVar[type[Prior] | None] = GaussianPrior
+    explains: ClassVar[bool] = True
 
     tolerance: float = option(
         1e-3, "part of y - A mean that the linear solve may leave unexplained", above=0, below=1
@@ -45,6 +46,9 @@ class LMMSE(Solver[GaussianPrior]):
     def for_uncertainty(self, count: int = 1) -> LMMSE:
         """`count` draws beside the mean."""
         return replace(self, samples=max(self.samples, 1 + (count if count > 1 else DRAWS)))
+
+    def evaluations(self, degradation: Degradation) -> int:
+        return self.samples
 
     def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
         """Draws are exact for a linear A; behind a quantiser, those of faces spread by half of the error."""

@@ -30,7 +30,8 @@ from restora.priors.flow import FlowPrior
 from restora.random import Stream, randn
 from restora.solvers.base import Solver, Step
 from restora.solvers.conditioning import Conditioner
-from restora.solvers.flower import Flower, orientations_field, white
+from restora.solvers.denoising import averages, white
+from restora.solvers.flower import Flower, orientations_field
 
 
 class Schedule(NamedTuple):
@@ -52,6 +53,7 @@ class MMSE(Solver[FlowPrior]):
     """The restoration of least mean square error; 20 evaluations of the network an image, for denoising 4."""
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
+    explains: ClassVar[bool] = True
 
     first: float | Auto = option("auto", "the first level t; auto: by the task", 0, below=1)
     last: float | Auto = option("auto", "the last level t; auto: by the task", 0, below=1)
@@ -82,6 +84,12 @@ class MMSE(Solver[FlowPrior]):
                 name,
             )
         return Flower(**given)
+
+    def evaluations(self, degradation: Degradation) -> int:
+        if averages(degradation):
+            return self.orientations
+        usual = self.schedule(degradation)
+        return 2 * usual.iterations * usual.draws
 
     def schedule(self, degradation: Degradation) -> Schedule:
         """What is set, and for the rest what suits the task."""

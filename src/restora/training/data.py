@@ -1,4 +1,4 @@
-"""Training images: folders or zips -> tensors, and batches that depend only on (seed, step).
+"""Training images: files, folders or zips -> tensors, and batches that depend only on (seed, step).
 
 Images are kept as integers, uint8, or uint16 if any of them has more than 8 bits: exact for what files hold,
 whichever part of the range it uses, at half the memory of float32.
@@ -16,15 +16,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from restora.errors import DataError, ImageError
-from restora.pictures.colour import to_integers, to_unit
+from restora.pictures import image
+from restora.pictures.colour import convert, to_integers, to_unit
 from restora.pictures.formats import SUFFIXES
-from restora.pictures.image import read
 
 Member = tuple[str, Path, str | None]
 
 
 def members(sources: Sequence[Path | str]) -> list[Member]:
-    """(display name, path, name in the zip or None) of every image in folders and zips, in name order.
+    """(display name, path, name in the zip or None) of every image in folders and zips, in name order; of a
+    file that is an image, its own.
 
     Hidden files, and the `__MACOSX` folder that macOS puts into zips, are passed over.
     """
@@ -37,9 +38,11 @@ def members(sources: Sequence[Path | str]) -> list[Member]:
             with _open(source) as archive:
                 names = sorted(n for n in archive.namelist() if _is_image(PurePosixPath(n)))
             found += [(f"{source}/{n}", source, n) for n in names]
+        elif source.is_file() and source.suffix.lower() in SUFFIXES:
+            found.append((str(source), source, None))
         else:
-            state = "is neither a folder nor a zip" if source.exists() else "does not exist"
-            raise DataError(f"{source}: {state}; expected a folder of images or a zip of images")
+            state = "is no folder, zip or image" if source.exists() else "does not exist"
+            raise DataError(f"{source}: {state}; expected images, or a folder or a zip of images")
     if not found:
         raise DataError(f"no image in {', '.join(map(str, sources))}; expected {', '.join(SUFFIXES)}")
     return found
@@ -58,9 +61,13 @@ def load_whole(sources: Sequence[Path | str], size: int, channels: int = 3) -> t
     images, errors = _read(sources, channels, lambda pixels: pixels)
     large = [x for x in images if min(x.shape[1:]) >= size]
     if not large:
-        raise DataError(f"no image has {size} pixels a side; expected such, to cut {size}x{size} from them")
+        raise DataError(
+            f"no image has {size} pixels a side (found {len(images)}) to cut {size}x{size} from; "
+            "use larger images, or a smaller size"
+        )
     if len(large) < len(images):
-        errors.append(f"{len(images) - len(large)} images have a side of less than {size} pixels")
+        count = len(images) - len(large)
+        errors.append(f"{count} image{'s' * (count > 1)} with a side of less than {size} pixels")
     return large, errors
 
 
@@ -81,8 +88,10 @@ def _read(
                 archives[path] = stack.enter_context(_open(path))
             try:
                 data = path if member is None else _extract(archives[path], member, name)
-                picture = read(data, channels, name)
-                images.append(to_integers(prepare(picture.pixels), picture.bits))
+                document = image.load(data, name)
+                for picture in map(document.picture, range(len(document))):
+                    pixels = prepare(convert(picture.over_white(), channels, name))
+                    images.append(to_integers(pixels, picture.bits))
             except ImageError as error:
                 errors.append(str(error))
     if not images:
@@ -175,46 +184,3 @@ class Batches:
         columns = (torch.arange(width) + moves[:, 1:]).clamp(0, width - 1)
         index = torch.arange(n).view(n, 1, 1)
         return images[index, :, rows.unsqueeze(2), columns.unsqueeze(1)].permute(0, 3, 1, 2)
-
-
-class Crops:
-    """Endless batches of squares cut at random from images of any size, in [-1, 1]: batch `step` depends only
-    on the data, the seed and `step`.
-
-    Half of them are pixels as they are; for the others a square of up to SHRINK times the side is made
-    smaller, so that things come in all sizes. Each is mirrored and turned by quarters at random.
-    """
-
-    SHRINK = 3.0
-
-    def __init__(self, images: Sequence[Tensor], size: int, batch: int, seed: int = 0):
-        self.images, self.size, self.batch, self.seed = images, size, batch, seed
-        self._order = Order(len(images), seed)
-
-    def __getitem__(self, step: int) -> Tensor:
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
-        first = step * self.batch
-        cut = [self._cut(self.images[self._order[i]], generator) for i in range(first, first + self.batch)]
-        return torch.stack(cut).mul_(2).sub_(1)
-
-    def _cut(self, image: Tensor, generator: torch.Generator) -> Tensor:
-        """Integers (C, H, W) -> (C, size, size) in [0, 1]."""
-        height, width = image.shape[1:]
-        shrunk, scale, down, across, mirror, turn = torch.rand(6, generator=generator).tolist()
-        largest = min(self.SHRINK, min(height, width) / self.size)
-        side = round(self.size * largest**scale) if shrunk < 0.5 else self.size
-        top, left = int(down * (height - side + 1)), int(across * (width - side + 1))
-        square = to_square(to_unit(image[:, top : top + side, left : left + side]), self.size)
-        return torch.rot90(square.flip(-1) if mirror < 0.5 else square, int(4 * turn), (-2, -1))
-
-
-def centres(images: Sequence[Tensor], size: int) -> Tensor:
-    """The middle of each image, integers (N, C, size, size), its pixels as they are."""
-    return torch.stack([F.pad(x, _margins(x, size)) for x in images])
-
-
-def _margins(x: Tensor, size: int) -> list[int]:
-    """How much is cut at the left, right, top and bottom, as negative padding."""
-    height, width = x.shape[1:]
-    top, left = (height - size) // 2, (width - size) // 2
-    return [-left, -(width - size - left), -top, -(height - size - top)]

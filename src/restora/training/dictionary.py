@@ -25,7 +25,8 @@ from restora.priors.store import save
 from restora.training.checkpoint import check_settings
 from restora.training.data import Batches
 from restora.training.loop import Trainer
-from restora.training.settings import CHANNELS, CPU, Settings
+from restora.training.settings import CHANNELS, CPU, CROP, Settings
+from restora.training.squares import Images, as_squares
 
 FORGET = 2.0
 RARE = 1e-3
@@ -38,6 +39,7 @@ class DictionaryConfig(Settings):
 
     size: int = option(64, "side of the images in pixels", 2)
     channels: int = option(3, CHANNELS, 1, MAX_CHANNELS)
+    crop: bool = option(False, CROP)
     atoms: int = option(512, "number of atoms", 1)
     patch: int = option(8, "side of a patch in pixels", 2)
     sparsity: int = option(5, "atoms a patch is made of while learning", 1)
@@ -66,7 +68,8 @@ class DictionaryTrainer(Trainer):
     Config = DictionaryConfig
     needs_budget = False
 
-    def __init__(self, config: DictionaryConfig, images: Tensor, device: torch.device = CPU):
+    def __init__(self, config: DictionaryConfig, images: Images, device: torch.device = CPU):
+        images = as_squares(images, config.size, config.seed)
         self.config, self.device, self.images_seen, self.count = config, device, 0, len(images)
         self.batches = Batches(images, config.batch, config.seed, shift=0)
         self.length = len(images) * config.passes

@@ -35,7 +35,7 @@ MEASURED = 512
 
 @dataclass(frozen=True)
 class DirectConfig(NetworkConfig):
-    """Settings of `restora train direct`."""
+    """Settings of `restora train direct`; its network has one size, also where it learns from squares."""
 
     task: str = option(
         "", f"what it is to undo: {', '.join(degradations.names())}; of a hole, the central one"
@@ -46,8 +46,6 @@ class DirectConfig(NetworkConfig):
         super().__post_init__()
         if not self.task:
             raise OptionError(f"expected one of {', '.join(degradations.names())}, got none", "task")
-        if self.crop:
-            raise OptionError("expected False, since a direct network has one size, got True", "crop")
         try:
             degradation = named.build(self.task, self.shape[1:], named.parse(self.task, self.options))
         except OptionError as error:
@@ -59,6 +57,10 @@ class DirectConfig(NetworkConfig):
                 "expected one of the other tasks. Train a flow for it",
                 "task",
             )
+
+    @property
+    def any_size(self) -> bool:
+        return False
 
 
 class DirectTrainer(NetworkTrainer):

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from restora.degradations import named
 from restora.device import fast_bfloat16
-from restora.errors import DataError, TrainingError
+from restora.errors import TrainingError
 from restora.figure import grid
 from restora.metrics import psnr
 from restora.networks.encoder import Encoder
@@ -42,9 +42,8 @@ from restora.training.latent import LatentConfig
 from restora.training.loop import Trainer
 from restora.training.observations import Observations, fitting, observe, rounded
 from restora.training.regression import regression
-from restora.training.settings import CPU
-
-HELD_OUT = 64
+from restora.training.settings import CPU, check_count
+from restora.training.squares import Images, as_squares, hold_out
 
 
 @dataclass(frozen=True)
@@ -74,11 +73,11 @@ class EncoderTrainer(Trainer):
 
     Config = EncoderConfig
 
-    def __init__(self, config: EncoderConfig, images: Tensor, device: torch.device = CPU):
-        held = min(HELD_OUT, max(len(images) // 10, 1))
-        images, self.validation = images[:-held], images[-held:]
-        if len(images) < config.batch:
-            raise DataError(f"{len(images)} images to train on; it takes at least {config.batch}, one batch")
+    def __init__(self, config: EncoderConfig, images: Images, device: torch.device = CPU):
+        found = len(images)
+        kept, self.validation = hold_out(images, config.size)
+        images = as_squares(kept, config.size, config.seed, config.batch)
+        check_count(found, config.batch, found - len(images))
         self.config, self.device, self.images_seen, self.count = config, device, 0, len(images)
         self.batches = Batches(images, config.batch // 2, config.seed, 0, config.mirror)
         self.gan = config.gan.to(device)

@@ -51,7 +51,7 @@ class FlowTrainer(NetworkTrainer):
 
     def build(self, network: UNet, gaussian: GaussianPrior) -> FlowPrior:
         # As images are mirrored and turned in training.
-        symmetries: Literal[1, 2, 8] = 8 if self.config.crop else 2 if self.config.mirror else 1
+        symmetries: Literal[1, 2, 8] = 8 if self.config.any_size else 2 if self.config.mirror else 1
         return FlowPrior(network, gaussian, self.config.form, symmetries=symmetries)
 
     def is_start(self, prior: Any) -> bool:

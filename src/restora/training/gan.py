@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from restora.device import fast_bfloat16
-from restora.errors import DataError, OptionError, TrainingError
+from restora.errors import OptionError, TrainingError
 from restora.figure import grid
 from restora.networks.dcgan import Discriminator, Generator
 from restora.options import option
@@ -22,7 +22,8 @@ from restora.training.average import follow
 from restora.training.checkpoint import check_settings, cpu_state
 from restora.training.data import Batches
 from restora.training.loop import Trainer
-from restora.training.settings import CHANNELS, CPU, Settings
+from restora.training.settings import CHANNELS, CPU, CROP, Settings, check_count
+from restora.training.squares import Images, as_squares
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class DCGANConfig(Settings):
 
     size: int = option(64, "side of the images in pixels, a power of two", 8)
     channels: int = option(3, CHANNELS, 1, MAX_CHANNELS)
+    crop: bool = option(False, CROP)
     latent: int = option(100, "numbers in a latent", 1)
     width: int = option(64, "channels of the generator's layer at half resolution", 1)
     width_discriminator: int = option(64, "the same for the discriminator", 1)
@@ -59,9 +61,9 @@ class DCGANTrainer(Trainer):
 
     Config = DCGANConfig
 
-    def __init__(self, config: DCGANConfig, images: Tensor, device: torch.device = CPU):
-        if len(images) < config.batch:
-            raise DataError(f"{len(images)} images; training needs at least {config.batch}, one batch")
+    def __init__(self, config: DCGANConfig, images: Images, device: torch.device = CPU):
+        images = as_squares(images, config.size, config.seed, config.batch)
+        check_count(len(images), config.batch)
         torch.manual_seed(config.seed)
         self.config, self.device, self.images_seen = config, device, 0
         self.batches = Batches(images, config.batch, config.seed, config.shift, config.mirror)

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from restora.errors import DataError
+from restora.errors import DataError, OptionError
 from restora.figure import grid
 from restora.gaussian.cosine import dct, idct
 from restora.options import option
@@ -30,7 +30,8 @@ from restora.priors.gaussian import GaussianPrior
 from restora.priors.store import save
 from restora.training.checkpoint import check_settings
 from restora.training.loop import Trainer
-from restora.training.settings import CHANNELS, CPU, Settings
+from restora.training.settings import CHANNELS, CPU, CROP, Settings
+from restora.training.squares import Images, as_squares
 
 OVERSAMPLING = 64
 IMAGES_A_DIRECTION = 10
@@ -42,6 +43,7 @@ class GaussianConfig(Settings):
 
     size: int = option(64, "side of the images in pixels", 2)
     channels: int = option(3, CHANNELS, 1, MAX_CHANNELS)
+    crop: bool = option(False, f"{CROP}; the prior is stationary, without directions, for images of any size")
     rank: int = option(512, "principal directions; at most one for ten images, the rest is stationary", 0)
     exact: bool = option(False, "all directions: the covariance itself, hundreds of MB at 64x64")
     images: int = option(0, "use so many of the images, evenly spaced; 0: all", 0)
@@ -49,7 +51,12 @@ class GaussianConfig(Settings):
     floor: float = option(1e-4, "variance added to every pixel", 0)
     batch: int = option(256, "images a step", 1)
     mirror: bool = option(True, "count the mirror image of every image too")
-    seed: int = option(0, "of the first directions", 0)
+    seed: int = option(0, "of the first directions, and of the squares", 0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.crop and self.exact:
+            raise OptionError("expected False with crop, whose prior has no directions, got True", "exact")
 
 
 class GaussianTrainer(Trainer):
@@ -61,16 +68,21 @@ class GaussianTrainer(Trainer):
     Config = GaussianConfig
     needs_budget = False
 
-    def __init__(self, config: GaussianConfig, images: Tensor, device: torch.device = CPU):
+    def __init__(self, config: GaussianConfig, images: Images, device: torch.device = CPU):
+        images = as_squares(images, config.size, config.seed)
         if config.images and config.images < len(images):
             images = images[torch.arange(config.images) * len(images) // config.images]
         if len(images) < 2:
-            raise DataError(f"{len(images)} image; a covariance takes at least 2, and hundreds to be useful")
+            raise DataError(
+                f"a covariance takes at least 2 images, and hundreds to be useful (found {len(images)}); cut "
+                "squares from large images with crop=True"
+            )
         self.config, self.images, self.device, self.images_seen = config, images, device, 0
         self.shape = tuple(images.shape[1:])
         coefficients = self._coefficients(images[:1])[0]
         groups, m = coefficients.shape
-        self.rank = min(config.rank, len(images) // IMAGES_A_DIRECTION, images[0].numel())
+        wanted = 0 if config.crop else config.rank
+        self.rank = min(wanted, len(images) // IMAGES_A_DIRECTION, images[0].numel())
         self.length = len(images) * (config.passes if self.rank else 1)
         if config.exact:
             self.rank, self.length = images[0].numel(), len(images)
@@ -142,7 +154,8 @@ class GaussianTrainer(Trainer):
         known = torch.cat([mean[None], factors.double()])
         rest = second.view(self.shape[0], *self.shape) - torch.einsum("rihw,rjhw->ijhw", known, known)
         parts = idct(mean).float() + 0.5, idct(factors), _root(rest, self.config.floor).float()
-        return GaussianPrior(*(part.cpu().contiguous() for part in parts))
+        found = GaussianPrior(*(part.cpu().contiguous() for part in parts))
+        return found.stationary() if self.config.crop else found
 
     def check(self) -> dict[str, float]:
         """The share of the variance that the directions hold."""

@@ -9,7 +9,7 @@ from restora.errors import OptionError
 from restora.options import option
 from restora.priors import store
 from restora.priors.gan import GANPrior
-from restora.training.settings import Settings
+from restora.training.settings import CROP, Settings
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class LatentConfig(Settings):
     """Images have the GAN's size and channels. OptionError for a prior that is no GAN."""
 
     prior: str = option("faces64-dcgan", "the GAN, by name or folder")
+    crop: bool = option(False, CROP)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -25,6 +25,7 @@ from restora.training.latent import LatentConfig
 from restora.training.loop import Trainer
 from restora.training.principal import principal
 from restora.training.settings import CPU
+from restora.training.squares import Images, as_squares
 
 SAMPLE = 4096
 
@@ -50,7 +51,8 @@ class LookupTrainer(Trainer):
     Config = LookupConfig
     needs_data, needs_budget, makes = False, False, "a table"
 
-    def __init__(self, config: LookupConfig, images: Tensor, device: torch.device = CPU):
+    def __init__(self, config: LookupConfig, images: Images, device: torch.device = CPU):
+        images = as_squares(images, config.size, config.seed)
         self.config, self.device, self.images_seen, self.length = config, device, 0, config.entries
         self.gan: GANPrior = config.gan.to(device)
         self.images = images[: config.entries] if self.gan.encoder is not None else images[:0]

@@ -17,26 +17,23 @@ import torch
 from torch import Tensor
 
 from restora.device import fast_bfloat16
-from restora.errors import DataError, OptionError, TrainingError
+from restora.errors import OptionError, TrainingError
 from restora.networks.unet import UNet
 from restora.options import option
-from restora.pictures.colour import to_integers, to_unit
+from restora.pictures.colour import to_unit
 from restora.pictures.tiff import MAX_CHANNELS
 from restora.priors import Prior, store
 from restora.priors.gaussian import GaussianPrior
 from restora.random import seed_of
 from restora.training.average import follow, share_of_rate
 from restora.training.checkpoint import check_settings, cpu_state
-from restora.training.data import Batches, Crops, centres, depth, reader
+from restora.training.data import Batches, reader
 from restora.training.gaussian import GaussianConfig, GaussianTrainer
 from restora.training.loop import Trainer
 from restora.training.muon import Muon, kernels
-from restora.training.settings import CHANNELS, CPU, Settings
+from restora.training.settings import CHANNELS, CPU, CROP, Settings, check_count
+from restora.training.squares import HELD_OUT, Crops, Images, as_squares, grid, hold_out
 from restora.training.workers import ALONE, Workers
-
-HELD_OUT = 64
-CROPS = 20_000  # squares that the Gaussian is measured on
-Images = Tensor | list[Tensor]  # integers, (N, C, H, W) or each (C, H, W)
 
 
 @dataclass(frozen=True)
@@ -56,25 +53,27 @@ class NetworkConfig(Settings):
     warmup: int = option(10_000, "images over which both rates rise from 0", 0)
     decay_from: float = option(0.0, "part of the budget after which both rates fall to 0, as a cosine", 0, 1)
     average_images: int = option(50_000, "half-life of the averaged network, in images", 1)
-    crop: bool = option(False, "cut squares of that size at random, at random scales, for images of any size")
-    attention: bool = option(True, "compare all positions, at 1/8 and below; not with crop")
+    crop: bool = option(False, f"{CROP}, for images of any size")
+    attention: bool = option(True, "compare all positions, at 1/8 and below; never for images of any size")
     shift: int = option(0, "images are moved by up to this many pixels", 0)
     mirror: bool = option(True, "mirror half of the images")
     seed: int = option(0, "of the weights, the order and the noise", 0)
-    validation: str = option("", "folder or zip of images to validate on; else the last 64 are held out")
+    validation: str = option("", "images to validate on; else one in ten is held out, or a part of each")
     init: str = option("", "start from this prior, by name or folder, and keep its Gaussian prior")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.width % 2:
             raise OptionError(f"expected an even number, got {self.width}", "width")
-        if self.crop and self.attention:
-            text = "expected False with crop, since attention is for images of one size, got True"
-            raise OptionError(text, "attention")
 
     @property
     def shape(self) -> tuple[int, int, int]:
         return self.channels, self.size, self.size
+
+    @property
+    def any_size(self) -> bool:
+        """Whether the prior is for images of any size."""
+        return self.crop
 
 
 class NetworkTrainer(Trainer):
@@ -92,11 +91,13 @@ class NetworkTrainer(Trainer):
         self.config, self.device, self.images_seen, self.count = config, device, 0, len(images)
         self.workers = workers
         images, self.validation = split(images, config)
-        if len(images) < config.batch:
-            raise DataError(f"{len(images)} images to train on; it takes at least {config.batch}, one batch")
+        if not config.any_size:
+            images = as_squares(images, config.size, config.seed, config.batch)
+        if isinstance(images, Tensor):
+            check_count(self.count, config.batch, self.count - len(images))
         self.batches = batches(images, config)
         torch.manual_seed(config.seed)
-        shape = {"blocks": config.blocks, "attention": config.attention}
+        shape = {"blocks": config.blocks, "attention": config.attention and not config.any_size}
         network: Any = UNet(self.inputs, config.channels, config.width, **shape)
         self.network = network.to(device, memory_format=torch.channels_last).train()
         inside = kernels(self.network)
@@ -151,16 +152,14 @@ class NetworkTrainer(Trainer):
         return self._prior
 
     def _fit(self) -> GaussianPrior:
-        config, images = self.config, self.batches.images
-        rank = 0 if config.crop else config.rank
-        settings = GaussianConfig(size=config.size, channels=config.channels, rank=rank, mirror=config.mirror)
-        if not isinstance(images, Tensor):
-            steps = range(-(-CROPS // config.batch))
-            images = torch.cat([to_integers(self.batches[i] / 2 + 0.5, depth(images)) for i in steps])
+        config = self.config
+        images: Any = self.batches.images
+        common = {name: getattr(config, name) for name in ("size", "channels", "rank", "mirror", "seed")}
+        settings = GaussianConfig(**common, crop=config.any_size)
         trainer = GaussianTrainer(settings, images, self.device)
         while trainer.images_seen < trainer.length:
             trainer.step(0.0)
-        return trainer.prior().stationary() if config.crop else trainer.prior()
+        return trainer.prior()
 
     def step(self, done: float) -> dict[str, float]:
         config, step = self.config, self.images_seen // self.config.batch
@@ -230,14 +229,11 @@ class NetworkTrainer(Trainer):
 
 def split(images: Images, config: NetworkConfig) -> tuple[Images, Tensor]:
     """Images to train on, and to validate on, these integers (N, C, size, size)."""
-    kept, held = images, images[:0]
-    if config.validation:
-        held, _ = reader(config.crop)([config.validation], config.size, config.channels)
-        held = held[:: -(-len(held) // (4 * HELD_OUT))]
-    else:
-        count = min(HELD_OUT, max(len(images) // 10, 1))
-        kept, held = images[:-count], images[-count:]
-    return kept, held if isinstance(held, Tensor) else centres(held, config.size)
+    if not config.validation:
+        return hold_out(images, config.size)
+    held, _ = reader(config.crop)([config.validation], config.size, config.channels)
+    held = held[:: -(-len(held) // (4 * HELD_OUT))]
+    return images, held if isinstance(held, Tensor) else grid(held, config.size)
 
 
 def batches(images: Images, config: NetworkConfig) -> Batches | Crops:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import torch
 
 from restora import options
-from restora.errors import OptionError
+from restora.errors import DataError, OptionError
 from restora.pictures.tiff import MAX_CHANNELS
 
 CPU = torch.device("cpu")
+CROP = "cut squares of that size at random, at random scales, from images of any size"
 CHANNELS = "3 for colour, 1 for grey, or what the images have"
 
 
@@ -23,6 +24,16 @@ class Settings:
 
     def __post_init__(self) -> None:
         options.check(self)
+
+
+def check_count(found: int, least: int, held: int = 0) -> None:
+    """DataError for fewer images than a batch, `least`. held: of those found, for validation."""
+    kept = found - held
+    if kept >= least:
+        return
+    remedy = "cut squares from large images with crop=True" + f", or use batch={kept}" * (kept > 1)
+    apart = f", {held} held out for validation" if held else ""
+    raise DataError(f"training needs at least {least} images, one batch (found {found}{apart}); {remedy}")
 
 
 def check_channels(channels: int) -> None:

@@ -1,0 +1,36 @@
+"""What a user should know of a run before it begins: what it will cost, and what it cannot do."""
+
+from __future__ import annotations
+
+from restora.degradations import Degradation
+from restora.plan import Plan
+from restora.runs.task import Task
+
+FAINT = (
+    "the colours of photographs are guessed from squares of {0}x{0}: expect faint, brownish ones, no nearer "
+    "to the truth than grey; faces of 64x64 fare better (--prior faces64)"
+)
+
+
+def beforehand(plan: Plan, task: Task) -> list[str]:
+    """A line for each thing."""
+    several = plan.plain is not None and plan.solver != plan.plain
+    found = [cost(plan, task.example())] if several else []
+    if task.name == "colorize" and plan.prior is not None and plan.prior.any_size:
+        found.append(FAINT.format(plan.prior.image_shape[-1]))
+    return [text for text in found if text]
+
+
+def cost(plan: Plan, example: Degradation) -> str | None:
+    """In a line, how much longer it takes than one restoration of such a degradation; None where it does not,
+    or nobody knows."""
+    if plan.plain is None or plan.solver == plan.plain:
+        return None
+    many, one = plan.solver.evaluations(example), plan.plain.evaluations(example)
+    if not many or not one or many <= one:
+        return None
+    what = "solves" if getattr(plan.prior, "network", None) is None else "evaluations of the network"
+    return (
+        f"samples and uncertainty take about {many / one:.0f} times as long as one restoration "
+        f"({many} {what} a picture, not {one})"
+    )
