@@ -2,7 +2,7 @@
 
 Observations are rounded to 8 bits, as files hold them; the noise and the solvers have seed 0. Priors of faces
 see her face, priors of any size the whole picture at 128x128. Other threads and bfloat16 move a number by up
-to 0.02 dB. A change that moves one further changes quality: if that is intended, measure the table again.
+to 0.06 dB. A change that moves one further changes quality: if that is intended, measure the table again.
 """
 
 from __future__ import annotations

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import SequenceMatcher
+
+ALIKE = 0.85  # two words that are one, misspelt, by difflib's ratio
+STEM = 6  # letters that words of one family share, at least
 
 
 class RestoraError(Exception):
@@ -33,14 +38,37 @@ class CallError(RestoraError):
 class UnknownNameError(RestoraError):
     """A task, method or prior that is not registered."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]):
-        super().__init__(kind, name, tuple(known))  # not the text: pickling calls this with the args
+    def __init__(
+        self, kind: str, name: str, known: Iterable[str], words: Mapping[str, Sequence[str]] | None = None
+    ):
+        """words: other words for what is known, by its name."""
+        super().__init__(kind, name, tuple(known), dict(words or {}))  # pickling calls this with the args
 
     def __str__(self) -> str:
-        kind, name, known = self.args
-        near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
+        kind, name, known, words = self.args
+        near = nearest(name, words) or difflib.get_close_matches(name, known, n=2, cutoff=0.5)
         hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
         return f"unknown {kind} {name!r}. {hint}Known: {', '.join(known) or 'none'}."
+
+
+def nearest(text: str, words: Mapping[str, Sequence[str]]) -> list[str]:
+    """The names, two at most, that have a word or phrase that is in the text, or nearly; best first."""
+    parts = re.findall(r"[a-z0-9]+", text.lower())
+
+    def likeness(phrase: str) -> float:
+        size = phrase.count(" ") + 1
+        runs = [" ".join(parts[i : i + size]) for i in range(len(parts))]
+        return max(_likeness(phrase, run) for run in (*runs, "".join(parts)))
+
+    best = {name: max(map(likeness, filter(None, own))) for name, own in words.items()}
+    found = sorted((name for name in best if best[name] >= ALIKE), key=lambda name: -best[name])
+    return [name for name in found if best[name] == 1 or best[found[0]] < 1][:2]
+
+
+def _likeness(a: str, b: str) -> float:
+    """1 for the same; at least ALIKE where one is the other misspelt, or begins like it: upscaling."""
+    family = min(len(a), len(b)) >= STEM and a[:STEM] == b[:STEM]
+    return max(SequenceMatcher(None, a, b).ratio(), ALIKE if family else 0)
 
 
 class PairingError(RestoraError):

@@ -85,7 +85,7 @@ def behind(degradation: Degradation, observed: Shape, prior: Prior | None) -> Sh
         raise ShapeError(
             f"the observation is {describe(observed)}, but prior {prior.name!r} makes {width}x{height} "
             f"images with {_channels(prior.image_shape[0])}, so {task_name(degradation)} needs "
-            f"{describe(expected)}. {_remedy(observed, expected)}"
+            f"{describe(expected)}. {_remedy(observed, expected, prior.image_shape[0] == expected[0])}"
         )
     channels = prior.image_shape[0] if prior is not None else observed[0] if len(observed) == 3 else COLOURS
     try:
@@ -120,12 +120,13 @@ def _channels(count: int) -> str:
     return f"{count} channel{'s' if count != 1 else ''}"
 
 
-def _remedy(observed: Shape, expected: Shape) -> str:
-    """What to do about an observation of another shape."""
+def _remedy(observed: Shape, expected: Shape, same: bool = False) -> str:
+    """What to do about an observation of another shape. `same`: images have as many channels as it should."""
     if len(observed) != 3 or len(expected) != 3:
         return f"Expected observations (B, {', '.join(map(str, expected))})"
     if observed[1:] == expected[1:]:
-        return "Give as many channels, or use a prior of as many"
+        more = f", or use a prior of {_channels(observed[0])}" if same else ""
+        return f"Give {_channels(expected[0])}{more}"
     if observed[0] == expected[0]:
         return "Crop or scale it to that size"
     return "Give that size and as many channels"

@@ -30,9 +30,10 @@ class Registry(Generic[T]):
         self._own[name] = entry
 
     def get(self, name: str) -> T:
-        """The entry called `name`, or UnknownNameError with the nearest names."""
+        """The entry called `name`, or UnknownNameError with the nearest, by their `synonyms` too."""
         if name not in self._entries:
-            raise UnknownNameError(self.kind, name, self.names())
+            words = {own: f"{own}, {getattr(entry, 'synonyms', '')}".split(", ") for own, entry in self}
+            raise UnknownNameError(self.kind, name, words, words)
         return self._entries[name]
 
     def name_of(self, entry: T) -> str | None:

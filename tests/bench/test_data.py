@@ -105,7 +105,7 @@ def test_grey(tmp_path: Path) -> None:
 
 def test_fewer_than_the_limit(tmp_path: Path) -> None:
     source = write(tmp_path / "set", ["a", "b"])
-    with pytest.raises(DataError, match=r"--limit 3: expected at least 3 images in .*, got 2; lower it"):
+    with pytest.raises(DataError, match=r"limit=3: expected at least 3 images in .*, got 2; lower it"):
         read_images([source], 3)
     with pytest.raises(OptionError, match="at least 1, got 0"):
         read_images([source], 0)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -7,6 +8,7 @@ from scipy import ndimage
 
 from restora.degradations import Blur
 from restora.errors import ShapeError
+from restora.operators.convolution import motion
 from restora.random import Window, generators
 
 
@@ -67,3 +69,23 @@ def test_blur_has_noise_by_default(boundary: str) -> None:
     blur, x = Blur(boundary=boundary), torch.rand(1, 3, 64, 64)
     noise = blur.forward(x, generators(0, 1)) - blur.A(x)
     assert noise.std().item() == pytest.approx(0.01, rel=0.05)
+
+
+@pytest.mark.parametrize("angle", [0.0, 20.0, 45.0, 70.0, 90.0, 120.0, -30.0])
+def test_motion_turns_anticlockwise_as_opencv_turns_pictures(angle: float) -> None:
+    """Both are anticlockwise on the screen, as MATLAB's fspecial('motion', length, angle) is."""
+    line = np.zeros((31, 31), np.float32)
+    line[15, 5:26] = 1 / 21
+    turned = cv2.warpAffine(line, cv2.getRotationMatrix2D((15, 15), angle, 1), (31, 31))
+    spread = torch.zeros(1, 1, 31, 31)
+    spread[..., 15, 15] = 1
+    own = Blur("motion", length=21, angle=angle, sigma=0).A(spread)[0, 0].numpy()
+    blurred = [cv2.GaussianBlur(kernel, (0, 0), 1) for kernel in (turned, own, np.flipud(turned).copy())]
+    agree, mirrored = (np.corrcoef(blurred[1].ravel(), blurred[k].ravel())[0, 1] for k in (0, 2))
+    assert agree > 0.98
+    assert angle in (0, 90) or mirrored < 0.7
+
+
+def test_motion_of_45_degrees_goes_from_the_lower_left_to_the_upper_right() -> None:
+    taps = motion(7, 45)
+    assert taps.flip(1).diagonal().sum() > 0.9  # the antidiagonal, as in MATLAB

@@ -307,7 +307,7 @@ class TestChannels:
     @pytest.mark.parametrize(("has", "wanted"), [(2, 3), (2, 1), (1, 2), (3, 2), (5, 3)])
     def test_channels_that_cannot_be_made(self, has, wanted):
         with pytest.raises(
-            ImageError, match=rf"a.tif: has {has} channels?, expected {wanted}; .*--channels {has} "
+            ImageError, match=rf"a.tif: has {has} channels?, expected {wanted}; .*channels={has} "
         ):
             colour.convert(torch.zeros(has, 2, 2), wanted, "a.tif")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -85,19 +86,117 @@ def test_name_that_is_not_utf8(tmp_path: Path) -> None:
     assert item.seed != seed_of("caf", 0)
 
 
-def test_same_stem_twice(tmp_path: Path) -> None:
-    touch(tmp_path / "1" / "a.png", tmp_path / "2" / "a.jpg")
-    with pytest.raises(
-        OutputError, match=r"a\.png and .*a\.jpg would both be written to .*a\.png; rename one"
-    ):
-        collect([tmp_path / "1", tmp_path / "2"], tmp_path / "out", 0)
+def results(items: list[Item], output: Path) -> dict[str, str]:
+    """Which input becomes which picture."""
+    return {item.path.name: item.pictures[0].relative_to(output).as_posix() for item in items}
+
+
+def test_same_stem_twice_in_a_folder(tmp_path: Path) -> None:
+    touch(*(tmp_path / name for name in ("a.png", "a.jpg", "a.JPG", "b.png")))
+    items = collect([tmp_path], tmp_path / "out", 0)
+    assert sorted(item.pictures[0].name for item in items) == ["a-JPG.png", "a-jpg.png", "a-png.png", "b.png"]
+    assert len({item.seed for item in items}) == 4
+    assert [item.seed for item in items if item.path.name == "b.png"] == [seed_of("b", 0)]
+
+
+def test_a_stem_with_the_suffix_of_another_in_it(tmp_path: Path) -> None:
+    touch(*(tmp_path / name for name in ("a.png", "a.jpg", "a-png.png")))
+    items = collect([tmp_path], tmp_path / "out", 0)
+    assert results(items, tmp_path / "out") == {
+        "a.jpg": "a-jpg.png",
+        "a.png": "a-png.png",
+        "a-png.png": "a-png-png.png",
+    }
+
+
+def test_same_name_in_two_folders_keeps_the_folders_of_all(tmp_path: Path) -> None:
+    touch(*(tmp_path / name for name in ("1/page.png", "2/page.png", "2/other.png", "2/3/page.png")))
+    given = [tmp_path / "1", tmp_path / "2", tmp_path / "2" / "3" / "page.png"]
+    items = collect(given, Path("out"), 7)
+    names = ["1/page", "2/other", "2/page", "2/3/page"]
+    assert [item.pictures[0] for item in items] == [Path("out") / f"{name}.png" for name in names]
+    assert [item.seed for item in items] == [seed_of(name, 7) for name in names]
+    again = collect(list(reversed(given)), Path("out"), 7)
+    assert {(item.path, item.pictures[0]) for item in again} == {(i.path, i.pictures[0]) for i in items}
+
+
+def test_folders_below_a_folder(tmp_path: Path) -> None:
+    root = tmp_path / "in"
+    touch(*(root / name for name in ("a.png", "x/a.png", "x/y/b.jpg", "z/notes.txt", ".git/c.png", "n.doc")))
+    (root / "x" / "loop").symlink_to(root)
+    notes: list[str] = []
+    (item,) = collect([root], Path("out"), 0, note=notes.append)
+    assert item.pictures == [Path("out/a.png")]
+    assert notes == [
+        "passed over 1 file that is not an image: n.doc",
+        "passed over 2 folders: x, z; add recursive=True for the pictures in them",
+    ]
+    notes.clear()
+    items = collect([root], Path("out"), 0, recursive=True, samples=2, uncertainty=True, note=notes.append)
+    assert [item.pictures[0] for item in items] == [Path(f"out/{n}.png") for n in ("a", "x/a", "x/y/b")]
+    assert items[1].names(*items[1].outputs) == ["x/a.png", "x/a-2.png", "x/a-std.png", "x/a-std.tiff"]
+    assert [item.seed for item in items] == [seed_of(n, 0) for n in ("a", "x/a", "x/y/b")]
+    assert notes == ["passed over 2 files that are not images: n.doc, z/notes.txt"]
+
+
+def test_many_files_that_are_no_pictures_are_counted(tmp_path: Path) -> None:
+    touch(tmp_path / "a.png", *(tmp_path / f"{k}.txt" for k in range(9)))
+    notes: list[str] = []
+    collect([tmp_path], tmp_path / "out", 0, note=notes.append)
+    assert notes == [
+        "passed over 9 files that are not images: 0.txt, 1.txt, 2.txt, 3.txt, 4.txt, 4 more",
+    ]
+
+
+def test_folder_of_folders_alone_says_what_to_add(tmp_path: Path) -> None:
+    touch(tmp_path / "in" / "x" / "a.png")
+    with pytest.raises(ImageError, match=r"no picture in this folder; .*; add recursive=True"):
+        collect([tmp_path / "in"], tmp_path / "out", 0)
+    (tmp_path / "empty" / "x").mkdir(parents=True)
+    with pytest.raises(ImageError, match=r"no picture in this folder or below it; expected \.png"):
+        collect([tmp_path / "empty"], tmp_path / "out", 0, recursive=True)
+
+
+def test_results_are_no_inputs(tmp_path: Path) -> None:
+    touch(tmp_path / "a.jpg", tmp_path / "b.jpg")
+    files = {"a.jpg": {"outputs": ["a.png"]}, "b.jpg": {"outputs": ["x/b.png"]}}
+    for output, written in ((tmp_path, "a.png"), (tmp_path / "out", "out/x/b.png")):
+        touch(tmp_path / written)
+        (output / "restora.json").write_text(json.dumps({"files": files}))
+        notes: list[str] = []
+        items = collect([tmp_path], output, 0, recursive=output != tmp_path, note=notes.append)
+        assert "a.jpg" in names(items)
+        assert tmp_path / written not in [item.path for item in items]
+    everything = sorted(p for p in tmp_path.iterdir() if p.name != "a.png")
+    assert names(collect(everything, tmp_path / "out", 0)) == ["a.jpg", "b.jpg"]
+    with pytest.raises(ImageError, match="no picture among the inputs"):
+        collect([tmp_path / "out"], tmp_path / "out", 0)
+
+
+def test_a_file_by_two_paths_comes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path / "in" / "a.png")
+    monkeypatch.chdir(tmp_path)
+    assert len(collect([Path("in"), Path("in/a.png"), tmp_path / "in" / ".." / "in"], Path("out"), 0)) == 1
+
+
+def test_mask_of_a_file_in_a_tree(tmp_path: Path) -> None:
+    touch(tmp_path / "in" / "x" / "a.png", tmp_path / "in" / "b.png")
+    asked: list[tuple[Path, Path]] = []
+
+    def partners(path: Path, place: Path) -> dict[str, File]:
+        asked.append((path.relative_to(tmp_path), place))
+        return {}
+
+    collect([tmp_path / "in"], tmp_path / "out", 0, recursive=True, partners=partners)
+    assert asked == [(Path("in/b.png"), Path()), (Path("in/x/a.png"), Path("x"))]
 
 
 def test_second_sample_of_one_and_result_of_another(tmp_path: Path) -> None:
     touch(tmp_path / "a.png", tmp_path / "a-2.png")
-    assert len(collect([tmp_path], tmp_path / "out", 0)) == 2
-    with pytest.raises(OutputError, match=r"would both be written to .*a-2\.png"):
-        collect([tmp_path], tmp_path / "out", 0, samples=2)
+    assert results(collect([tmp_path], tmp_path / "out", 0), tmp_path / "out")["a-2.png"] == "a-2.png"
+    items = collect([tmp_path], tmp_path / "out", 0, samples=2)
+    outputs = [path.name for item in items for path in item.outputs]
+    assert sorted(outputs) == ["a-2-png-2.png", "a-2-png.png", "a-png-2.png", "a-png.png"]
 
 
 def test_standard_deviation_of_one_and_result_of_another(tmp_path: Path) -> None:
@@ -107,8 +206,25 @@ def test_standard_deviation_of_one_and_result_of_another(tmp_path: Path) -> None
     (item,) = collect([tmp_path / "a.png"], Path("out"), 0, samples=2, trace=True, uncertainty=True)
     assert [path.name for path in item.maps] == ["a-std.png", "a-std.tiff"]
     assert item.outputs == [*item.pictures, *item.maps, Path("out/a-trace.webp")]
-    with pytest.raises(OutputError, match=r"would both be written to .*a-std\.png"):
-        collect([tmp_path], tmp_path / "out", 0, uncertainty=True)
+    items = collect([tmp_path], tmp_path / "out", 0, uncertainty=True)
+    assert len({path for item in items for path in item.outputs}) == 6
+
+
+def test_file_for_the_result_of_one_input(tmp_path: Path) -> None:
+    touch(tmp_path / "a.png", tmp_path / "b.png")
+    (item,) = collect([tmp_path / "a.png"], Path("x/result.JPG"), 3, samples=2, trace=True, uncertainty=True)
+    names = ["result.JPG", "result-2.JPG", "result-std.png", "result-std.tiff", "result-trace.webp"]
+    assert item.outputs == [Path("x") / name for name in names]
+    assert item.seed == seed_of("a", 3)
+    with pytest.raises(OutputError, match=r"result\.png is one file, but the inputs are 2 pictures"):
+        collect([tmp_path], tmp_path / "result.png", 0)
+    with pytest.raises(OutputError, match=r"result\.pdf: \.pdf is not written; expected one of \.png"):
+        collect([tmp_path / "a.png"], tmp_path / "result.pdf", 0)
+    with pytest.raises(OutputError, match="this input would be overwritten"):
+        collect([tmp_path / "a.png"], tmp_path / "a.png", 0)
+    (tmp_path / "folder.png").mkdir()
+    (item,) = collect([tmp_path / "a.png"], tmp_path / "folder.png", 0)
+    assert item.pictures == [tmp_path / "folder.png" / "a.png"]
 
 
 def test_result_over_an_input(tmp_path: Path) -> None:
@@ -120,7 +236,7 @@ def test_result_over_an_input(tmp_path: Path) -> None:
             [tmp_path / "a.png"],
             tmp_path / "masks",
             0,
-            partners=lambda path: {"mask": File(tmp_path / "masks" / path.name)},
+            partners=lambda path, place: {"mask": File(tmp_path / "masks" / path.name)},
         )
 
 
@@ -133,7 +249,7 @@ def test_digests_follow_the_picture_and_its_mask(tmp_path: Path) -> None:
     picture, mask = tmp_path / "a.png", tmp_path / "mask.png"
     touch(picture, mask)
     digests = lambda: collect([picture], tmp_path / "out", 0, partners=partners)[0].digests()  # noqa: E731
-    partners = lambda path: {"mask": File(mask)}  # noqa: E731
+    partners = lambda path, place: {"mask": File(mask)}  # noqa: E731
     before = digests()
     assert before == {"sha256": digest(picture), "mask sha256": digest(mask)}
     mask.write_bytes(b"y")

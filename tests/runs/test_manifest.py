@@ -64,7 +64,7 @@ def test_changed_input_and_missing_output_are_done_again(inputs: Path, tmp_path:
 def test_changed_mask_is_done_again(inputs: Path, tmp_path: Path) -> None:
     mask = tmp_path / "mask.png"
     mask.write_text("one")
-    options = {"partners": lambda path: {"mask": File(mask)}}
+    options = {"partners": lambda path, place: {"mask": File(mask)}}
     finish(inputs, tmp_path / "out", **options)
     assert plan(inputs, tmp_path / "out", **options) == []
     mask.write_text("two")

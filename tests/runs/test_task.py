@@ -78,7 +78,7 @@ def test_hole_is_half_of_each_side() -> None:
     ("options", "hole", "came"), [({}, None, "neither"), ({"mask": Path("m.png")}, "center", "both")]
 )
 def test_mask_or_hole(options: dict[str, Any], hole: str | None, came: str) -> None:
-    with pytest.raises(OptionError, match=f"either --mask FILE.DIR.alpha or --hole center, got {came}"):
+    with pytest.raises(OptionError, match=f"either mask=FILE.DIR.alpha or hole=center, got {came}"):
         Task("inpaint", options, hole=hole)
 
 

@@ -159,7 +159,7 @@ def test_resume_with_other_settings(faces: Path, tmp_path: Path, train: Command)
         (["faces", "--minutes", "1", "--images", "4"], "not allowed with argument"),
         (["faces", "--images", "0"], "--images: expected a positive number, got 0"),
         (["faces", "--minutes", "nan"], "--minutes: expected a positive number, got nan"),
-        (["faces", "--images", "4", "--resume"], "nothing to --resume"),
+        (["faces", "--images", "4", "--resume"], "nothing to continue; start without --resume"),
         (
             ["faces", "--images", "4", "--shift", "-1"],
             "--shift: expected a whole number of at least 0 (images are moved",

@@ -98,7 +98,7 @@ def read_images(
     """
     check_channels(channels)
     if multiple < 1:
-        raise OptionError(f"--multiple must be at least 1, got {multiple}")
+        raise OptionError(f"expected at least 1, got {multiple}", "multiple")
     truth: list[Tensor] = []
     stems, errors, bits = [], [], 8
     for member in _chosen(sources, limit, output):
@@ -128,10 +128,10 @@ def _chosen(sources: Sequence[Path], limit: int | None, output: Path | None) -> 
     if limit is None:
         return found
     if limit < 1:
-        raise OptionError(f"--limit must be at least 1, got {limit}")
+        raise OptionError(f"expected at least 1, got {limit}", "limit")
     if limit > len(found):
         raise DataError(
-            f"--limit {limit}: expected at least {limit} images in {', '.join(map(str, sources))}, "
+            f"limit={limit}: expected at least {limit} images in {', '.join(map(str, sources))}, "
             f"got {len(found)}; lower it, or leave it out to take all"
         )
     return [found[i * len(found) // limit] for i in range(limit)]

@@ -31,9 +31,9 @@ class Method:
         name, at, source = text.partition("@")
         cls_ = solvers.get(name)
         if at and not source:
-            raise OptionError(f"--methods {text}: expected METHOD@PRIOR, got no prior; write {name}")
+            raise OptionError(f"expected METHOD@PRIOR, got no prior in {text!r}; write {name}", "methods")
         if at and cls_.needs is None:
-            raise OptionError(f"--methods {text}: method {name!r} uses no prior; write {name}")
+            raise OptionError(f"method {name!r} uses no prior; write {name} in place of {text}", "methods")
         plan = decide(name, source or None, device=device, images=shape)
         label = f"{name}@{plan.prior.name}" if at and plan.prior else name
         return cls(label, plan, store.facts(plan.prior, source or None))
@@ -52,7 +52,7 @@ class Method:
         if prior.image_shape[0] != shape[0]:
             raise ShapeError(
                 f"{name} makes images of {prior.image_shape[0]} channels, and these have {shape[0]}; "
-                f"add --channels {prior.image_shape[0]}, or train a prior and write {self.name}@DIR"
+                f"add channels={prior.image_shape[0]}, or train a prior and write {self.name}@DIR"
             )
         has, wants = (f"{s[2]}x{s[1]}" for s in (prior.image_shape, shape))
         raise ShapeError(
@@ -72,7 +72,7 @@ def named(texts: Sequence[str], shapes: Sequence[tuple[int, int, int]], device: 
     labels = [method.label for method in methods]
     for i, method in enumerate(methods):
         if method.label in labels[:i]:
-            raise OptionError(f"--methods: {method.label!r} comes twice; name each once")
+            raise OptionError(f"{method.label!r} comes twice; name each once", "methods")
         for shape in shapes:
             method.check(shape)
     return methods

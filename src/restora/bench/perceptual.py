@@ -132,8 +132,9 @@ def choose(names: Sequence[str] | None, truth: Images) -> tuple[dict[str, type[C
     for name, cls in chosen.items():
         if not cls.is_installed():
             raise OptionError(
-                f"--perceptual {name}: expected {' and '.join(cls.needs)} with its weights, which are not "
-                "here; pip install 'restora[bench]', or leave it out"
+                f"{name!r} needs {' and '.join(cls.needs)} with its weights, which are not here; "
+                "pip install 'restora[bench]', or leave it out",
+                "perceptual",
             )
     refused = {name: reason for name, cls in chosen.items() if (reason := cls.refusal(truth))}
     fitting = {name: cls for name, cls in chosen.items() if name not in refused}

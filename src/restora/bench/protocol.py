@@ -168,5 +168,5 @@ def check_tasks(protocol: Protocol, tasks: Sequence[str], shapes: Sequence[tuple
             except ShapeError as error:
                 uneven = any(side % degradation.operator.grain for side in shape[1:])
                 multiple = math.lcm(*(protocol.degradation(task, shape[1:]).operator.grain for task in tasks))
-                remedy = f"; or add --multiple {multiple}, which cuts all images" if uneven else ""
+                remedy = f"; or add multiple={multiple}, which cuts all images" if uneven else ""
                 raise ShapeError(f"task {task!r} does not fit these images: {error}{remedy}") from error

@@ -39,11 +39,12 @@ class Store:
         if changed and not overwrite:
             raise OutputError(
                 f"{folder} holds a benchmark with other settings ({'; '.join(changed)}); "
-                "choose another folder, or add --overwrite"
+                "choose another folder, or add overwrite=True"
             )
         if foreign and not overwrite:
             raise OutputError(
-                f"{folder} holds files that are not of a benchmark; choose another folder, or add --overwrite"
+                f"{folder} holds files that are not of a benchmark; choose another folder, "
+                "or add overwrite=True"
             )
         if changed or foreign:
             self._empty()
@@ -93,7 +94,7 @@ class CellFile:
         if changed:
             raise OutputError(
                 f"{self.path} was made with other settings ({'; '.join(changed)}); "
-                "choose another folder, or add --overwrite"
+                "choose another folder, or add overwrite=True"
             )
         self.batches = {line["batch"]: line for line in lines[1:] if "batch" in line}
 

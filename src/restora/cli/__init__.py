@@ -1,65 +1,24 @@
-"""The command line: `restora demo | degrade | restore | bench | train | methods | priors`."""
+"""The command line: `restora demo | degrade | restore | bench | train | methods | tasks | priors`.
+
+OpenMP's threads spin while they wait, so that a run beside other work takes up to 14 times as long. The
+command line asks them to sleep, before torch is loaded, since they read the environment once.
+"""
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
 
-import torch
-
-from restora import __version__
-from restora.cli import bench, degrade, demo, methods, priors, restore, train
-from restora.cli.options import spoken
-from restora.cli.parser import Parser
-from restora.errors import OptionError, RestoraError
-
-COMMANDS = (demo, degrade, restore, bench, train, methods, priors)
-
-
-def build_parser() -> Parser:
-    parser = Parser(
-        prog="restora", description="Restore images from any known degradation with one generative prior."
-    )
-    parser.add_argument("--version", action="version", version=f"restora {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in COMMANDS:
-        name = module.__name__.rpartition(".")[2]
-        summary = (module.__doc__ or "").partition("\n")[0]
-        command = commands.add_parser(name, help=summary.rstrip("."), description=module.__doc__)
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
-    return parser
+WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")  # any of them is the user's own choice
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Returns 0, or 1 if some files failed, or 2 if nothing could be done."""
+    """Run one command, and return its exit code, as `restora.cli.commands.main` does."""
+    if "torch" not in sys.modules and not any(name in os.environ for name in WAITING):
+        os.environ["OMP_WAIT_POLICY"] = "passive"
     try:
-        code = _run(argv)
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever read stdout, such as head, has left; keep Python quiet about it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 141
-    return code
-
-
-def _run(argv: Sequence[str] | None) -> int:
-    args = argparse.Namespace()
-    try:
-        args, extra = build_parser().parse_known_args(argv)
-        if extra:
-            raise OptionError(f"unexpected argument {extra[0]!r}; give all inputs one after the other")
-        return args.run(args)
-    except SystemExit as stop:  # --help and --version
-        return int(stop.code or 0)
-    except RestoraError as error:
-        print(f"restora: error: {spoken(error, args)}", file=sys.stderr)
-        return 2
-    except torch.OutOfMemoryError as error:
-        reason = str(error).partition(". ")[0]
-        print(f"restora: error: out of memory ({reason}); try a smaller batch", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("restora: interrupted; what was finished is kept", file=sys.stderr)
+        from restora.cli import commands
+    except KeyboardInterrupt:  # loading torch takes a second
         return 130
+    return commands.main(argv)

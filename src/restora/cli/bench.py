@@ -16,8 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Task, TextColumn
 
 from restora.bench import figure, method, perceptual, table
 from restora.bench.data import read_images
@@ -25,7 +24,8 @@ from restora.bench.environment import environment
 from restora.bench.protocol import TASKS, check_tasks, protocols
 from restora.bench.run import Benchmark, Cell
 from restora.bench.store import Store
-from restora.cli.options import add_limit, max_pixels
+from restora.cli.options import a_path, add_limit, as_options, max_pixels
+from restora.cli.progress import Bar, minutes
 from restora.cli.report import tell
 from restora.degradations import degradations, named
 from restora.device import pick
@@ -50,11 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     all_methods = f"(all but {', '.join(method.LEFT_OUT)}, of {', '.join(solvers.names())})"
     shown = ", ".join(perceptual.columns.names())
-    add("data", nargs="+", type=Path, metavar="DATA", help="folders or zips of clean pictures")
+    add("data", nargs="+", type=a_path, metavar="DATA", help="folders or zips of clean pictures")
     add(
         "-o",
         "--output",
-        type=Path,
+        type=a_path,
         default=Path("bench"),
         metavar="DIR",
         help="folder for the results (bench)",
@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
     store = Store(args.output, settings, args.overwrite)
     benchmark = Benchmark(images, protocol, tasks, methods, store, args.seed, args.batch_size)
     for line in (*left_out, *images.errors):
-        tell(f"left out: {line}")
+        tell(f"left out: {as_options(line, args)}")
     _fill(benchmark, perceptual.Perceptual(columns, images.truth, images.names))
     _write(benchmark, columns, args.json)
     failed = [(cell, row) for cell in benchmark.cells for row in cell.failed]
@@ -153,15 +153,14 @@ class _Progress:
     """Images done, and the time left: of each method at its own pace, as far as that is known."""
 
     def __init__(self, cells: list[Cell], benchmark: Benchmark):
-        self.cells, self.benchmark, self.console = cells, benchmark, Console(stderr=True)
+        self.cells, self.benchmark = cells, benchmark
         self.spent: dict[str, list[float]] = {}
         self.perceptual = 0.0  # seconds an image
         for cell in cells:
             for row in cell.good:
                 self._note(cell, 1, row["seconds"])
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"))
-        hidden = not self.console.is_terminal
-        self.bar = Progress(*columns, console=self.console, disable=hidden, transient=True)
+        self.bar = Bar(*columns, line=self._line, transient=True)
         self.line = self.bar.add_task("starting", total=self._left_images() or 1)
 
     def _note(self, cell: Cell, images: int, seconds: float) -> None:
@@ -188,7 +187,7 @@ class _Progress:
 
     def finished(self, cell: Cell, perceptual: float) -> None:
         self.perceptual = perceptual / len(self.benchmark.images)
-        if not self.console.is_terminal:
+        if self.bar.disable:
             summary = table.summarize(cell)
             psnr = f"PSNR {summary.means['psnr']} dB" if cell.good else "all failed"
             possible = [c for c in self.cells if c.file]
@@ -199,8 +198,12 @@ class _Progress:
         self.bar.update(self.line, description=text)
 
     def _left(self) -> str:
-        left = self.seconds_left()
-        return f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left"
+        return f"{minutes(self.seconds_left())} left"
+
+    def _line(self, task: Task) -> str:
+        return (
+            f"{task.description}; {task.completed:.0f} of {task.total:.0f} images ({task.percentage:.0f} %)"
+        )
 
 
 def _write(benchmark: Benchmark, columns: dict[str, Any], as_json: bool) -> None:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import argparse
 
 from restora.cli.options import add_input, add_task, make_task
-from restora.cli.report import progress, summary
+from restora.cli.progress import progress
+from restora.cli.report import summary
 from restora.cli.writing import add_writing, make_writing, written
 from restora.errors import OptionError
 from restora.runs import batch
@@ -41,10 +42,10 @@ def run(args: argparse.Namespace) -> int:
     task = make_task(args)
     if task.auto:
         raise OptionError("--sigma auto finds the noise of a picture; expected a number to make it with")
+    notes: list[str] = []
     writing, format = make_writing(args, task)
-    items = files.collect(
-        args.inputs, args.output, args.seed, partners=task.partners, format=format, exact=True
-    )
+    found = {"recursive": args.recursive, "partners": task.partners, "note": notes.append}
+    items = files.collect(args.inputs, args.output, args.seed, **found, format=format, exact=True)
     settings = {"command": "degrade", **task.facts(), "seed": args.seed, **written(writing, format)}
     manifest = Manifest(args.output, settings, args.overwrite)
     todo = manifest.todo(items)
@@ -57,4 +58,4 @@ def run(args: argparse.Namespace) -> int:
                 bar.advance(line)
     finally:
         manifest.record(finished)
-    return summary(items, manifest, args.json)
+    return summary(items, manifest, notes, args)

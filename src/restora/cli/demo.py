@@ -13,7 +13,8 @@ from torch import Tensor
 
 from restora import metrics, random
 from restora.align import astronaut
-from restora.cli.report import progress
+from restora.cli.options import a_path
+from restora.cli.progress import progress
 from restora.degradations import named
 from restora.errors import PairingError
 from restora.figure import Panel, contact_sheet
@@ -29,7 +30,7 @@ DRAWS = 2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-o", "--output", type=Path, default=Path("demo"), metavar="DIR", help="folder for demo.png (demo)"
+        "-o", "--output", type=a_path, default=Path("demo"), metavar="DIR", help="folder for demo.png (demo)"
     )
     parser.add_argument(
         "--prior",

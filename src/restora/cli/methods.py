@@ -12,10 +12,9 @@ from dataclasses import Field
 from typing import Any
 
 from restora.cli.options import meaning, metavar
+from restora.cli.pages import WIDTH, entry, summary
 from restora.options import describe, options, show
 from restora.solvers import Solver, solvers
-
-WIDTH, INDENT = 100, 24
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,37 +31,29 @@ def run(args: argparse.Namespace) -> int:
     else:
         width = max(map(len, chosen))
         for name, cls in chosen.items():
-            print(f"{name:{width}}  {_summary(cls)}")
+            print(f"{name:{width}}  {summary(cls)}")
     return 0
-
-
-def _summary(cls: type[Solver]) -> str:
-    return (cls.__doc__ or "").partition("\n")[0]
 
 
 def _page(name: str, cls: type[Solver]) -> str:
     """What a method is, what it needs, and its settings, with their defaults in parentheses."""
-    lines = [textwrap.fill(f"{name}: {_summary(cls)}", WIDTH)]
+    lines = [textwrap.fill(f"{name}: {summary(cls)}", WIDTH)]
     if cls.needs is not None:
         lines.append(f"It needs a {cls.needs.__name__}.")
     if cls.packages:
         lines.append(f"It needs the package {', '.join(cls.packages)}: pip install 'restora[{cls.extra}]'.")
-    settings = [_setting(entry, hint) for entry, hint in options(cls)]
+    settings = [_setting(field, hint) for field, hint in options(cls)]
     return "\n".join([*lines, "", *(settings or ["It has no settings."])])
 
 
-def _setting(entry: Field[Any], hint: Any) -> str:
-    head, default = f"  {entry.name}={metavar(hint)}", show(entry.default)
-    text = meaning(entry, hint) + (f" ({default})" if default else "")
-    lines = textwrap.wrap(text, WIDTH - INDENT)
-    if len(head) < INDENT - 1:
-        head += f"{' ' * (INDENT - len(head))}{lines.pop(0)}"
-    return "\n".join([head, *(" " * INDENT + line for line in lines)])
+def _setting(field: Field[Any], hint: Any) -> str:
+    default = show(field.default)
+    return entry(f"{field.name}={metavar(hint)}", meaning(field, hint) + (f" ({default})" if default else ""))
 
 
 def _facts(cls: type[Solver]) -> dict[str, Any]:
     settings = {
-        entry.name: {"default": entry.default, "is": describe(entry, hint), "help": entry.metadata["help"]}
-        for entry, hint in options(cls)
+        field.name: {"default": field.default, "is": describe(field, hint), "help": field.metadata["help"]}
+        for field, hint in options(cls)
     }
-    return {"summary": _summary(cls), "needs": cls.needs and cls.needs.__name__, "settings": settings}
+    return {"summary": summary(cls), "needs": cls.needs and cls.needs.__name__, "settings": settings}

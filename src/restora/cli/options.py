@@ -6,11 +6,11 @@ import argparse
 import difflib
 import math
 import re
-from collections import Counter
 from dataclasses import MISSING, Field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from restora.cli.pages import INDENT
 from restora.degradations import NamedDegradation, degradations
 from restora.degradations.named import AUTO, HOLE_OPTIONS, option_fields
 from restora.errors import OptionError, RestoraError
@@ -25,20 +25,34 @@ MASK_HELP = (
     "a picture, white where pixels are missing, or a copy of the input with strokes painted over them; a "
     "folder with one of the same name for each input; or 'alpha': the transparent parts of the input"
 )
-HOLE_HELP = "in place of a mask: center, half of each side"
-AUTO_HELP = "; auto, of denoise: as found in each picture"
-QUALITY_HELP = f"; with other tasks, that of results in jpg, webp or avif ({QUALITY}; webp without loss)"
-ARGUMENTS = ("method", "device", "samples", "batch", "size")  # those that errors of the library name
+HOLE_HELP = "in place of a mask: center, half of each side; others are of degrade and bench, for experiments"
+QUALITY_HELP = (
+    f"of results in jpg, webp or avif ({QUALITY}; webp without loss); of the input with --task jpeg"
+)
 READING = tuple(entry.name for entry, _ in options(Reading))
 T = TypeVar("T")
 Owners = dict[str, tuple[Field[Any], Any]]
 
 
+def a_path(text: str) -> Path:
+    """An argument that is a path. An empty one is a shell's variable that is not set, and no folder."""
+    if not text.strip():
+        raise OptionError("expected the path of a file or folder, got an empty one")
+    return Path(text)
+
+
 def add_input(parser: argparse.ArgumentParser, text: str) -> None:
-    parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help=text)
-    output = "folder for the results"
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help=output)
-    parser.add_argument("--task", required=True, metavar="TASK", help=", ".join(degradations.names()))
+    parser.add_argument("inputs", nargs="+", type=a_path, metavar="INPUT", help=text)
+    output = "folder for the results, or the file for that of one input, such as result.png"
+    parser.add_argument("-o", "--output", type=a_path, required=True, metavar="DIR|FILE", help=output)
+    recursive = "also the pictures in the folders of a folder; results and masks keep their places"
+    parser.add_argument("--recursive", action="store_true", help=recursive)
+    parser.add_argument(
+        "--task",
+        required=True,
+        metavar="TASK",
+        help=f"{', '.join(degradations.names())}; see 'restora tasks'",
+    )
     add_limit(parser)
 
 
@@ -55,22 +69,34 @@ def max_pixels(args: argparse.Namespace) -> int:
 
 
 def add_task(parser: argparse.ArgumentParser, experiments: bool = True) -> None:
-    """One option for each field of each registered degradation, in a group for each task. Without
-    `experiments`, the only hole is the central one."""
+    """The options of every task, which `restora tasks NAME` explains. Without `experiments`, the only hole is
+    the central one."""
     table = _task_options()
-    for task in degradations.names():
-        names = [name for name, owners in table.items() if list(owners) == [task]]
-        if names:
-            group = parser.add_argument_group(f"options of --task {task}")
-            for name in names:
-                if experiments or name not in HOLE_OPTIONS:
-                    _add_option(group, name, table[name])
-                elif name == "hole":
-                    group.add_argument("--hole", type=_central, metavar="center", help=HOLE_HELP)
-    group = parser.add_argument_group("options of several tasks")
     for name, owners in table.items():
-        if len(owners) > 1:
-            _add_option(group, name, owners)
+        if experiments or name not in HOLE_OPTIONS or name == "hole":
+            of_file = next(iter(owners.values()))[0].metadata.get("per_image")
+            kind = _source if of_file else str if experiments or name != "hole" else _central
+            text = QUALITY_HELP if name == "quality" else argparse.SUPPRESS
+            parser.add_argument(flag(name), type=kind, metavar="N", help=text)
+    lines = []
+    for task, cls in degradations:
+        own = ", ".join(map(flag, (n for n in _fields(cls) if f"{flag(n)}" in parser._option_string_actions)))
+        lines.append(f"{task:{INDENT - 4}}{own}")
+    parser.add_argument_group("options of the tasks, which 'restora tasks NAME' explains", "\n".join(lines))
+
+
+def task_options(task: str) -> list[tuple[str, str]]:
+    """The options of a task, as they are given, and what they mean."""
+    found = []
+    for name, (entry, hint) in _fields(degradations.get(task)).items():
+        if entry.metadata.get("per_image"):
+            found.append((f"{flag(name)} FILE|DIR|alpha", MASK_HELP))
+            continue
+        default = "" if name == "hole" or entry.default is MISSING else f" ({show(entry.default)})"
+        text = HOLE_HELP if name == "hole" else meaning(entry, hint)
+        only = "; of degrade and bench" if name in HOLE_OPTIONS and name != "hole" else ""
+        found.append((f"{flag(name)} {metavar(hint)}", f"{text}{only}{default}"))
+    return found
 
 
 def _task_options() -> dict[str, Owners]:
@@ -89,18 +115,9 @@ def _fields(cls: type[NamedDegradation]) -> dict[str, tuple[Field[Any], Any]]:
     return found | reading
 
 
-def _add_option(group: argparse._ArgumentGroup, name: str, owners: Owners) -> None:
-    item = next(iter(owners.values()))[0]
-    if item.metadata.get("per_image"):
-        group.add_argument(flag(name), type=_source, metavar="FILE|DIR|alpha", help=MASK_HELP)
-        return
-    text = _help(owners) + {"sigma": AUTO_HELP, "quality": QUALITY_HELP}.get(name, "")
-    group.add_argument(flag(name), metavar=metavar(*(hint for _, hint in owners.values())), help=text)
-
-
 def _source(text: str) -> Path | str:
     """Where masks come from."""
-    return ALPHA if text == ALPHA else Path(text)
+    return ALPHA if text == ALPHA else a_path(text)
 
 
 def _central(text: str) -> str:
@@ -111,20 +128,6 @@ def _central(text: str) -> str:
             "what is missing white on a black picture of the same size, and give it as --mask"
         )
     return text
-
-
-def _help(owners: Owners) -> str:
-    """What the option means, its range and its default: once, or task by task where they differ."""
-    meanings = {meaning(*entry) for entry in owners.values()}
-    if len(meanings) > 1:
-        return "; ".join(f"[{task}] {_help({task: entry})}" for task, entry in owners.items())
-    known = {task: item.default for task, (item, _) in owners.items() if item.name != "hole"}  # or a mask
-    defaults = {task: show(value) for task, value in known.items() if value is not MISSING}
-    if not defaults:
-        return meanings.pop()
-    usual = Counter(defaults.values()).most_common(1)[0][0]
-    others = [f"{task} {value}" for task, value in defaults.items() if value != usual]
-    return f"{meanings.pop()} ({'; '.join([usual, *others])})"
 
 
 def add_settings(parser: argparse.ArgumentParser, config: type) -> None:
@@ -175,21 +178,22 @@ def spoken(error: RestoraError, args: argparse.Namespace) -> str:
     if name is not None and name in vars(args):
         off = f", --no-{flag(name)[2:]}" if isinstance(getattr(args, name), bool) else ""
         text = f"{flag(name)}{off}{text.removeprefix(name)}"
-    return as_options(" ".join(text.split()))
+    return as_options(" ".join(text.split()), args)
 
 
-def as_options(text: str) -> str:
-    """Arguments of the library, as name='value', in the words of the command line."""
+def as_options(text: str, args: argparse.Namespace) -> str:
+    """Arguments in a text of the library, name=True and name='value', as options of the command."""
     text = text.replace("leave it at uncertainty=False", "leave --uncertainty out")
-    text = text.replace("uncertainty=False", "no --uncertainty").replace(
-        "raise max_pixels", "raise --max-megapixels"
-    )
-    text = text.replace("crop=True", "--crop")
-    return re.sub(rf"\b({'|'.join(ARGUMENTS)})='?([\w.-]+)'?", r"--\1 \2", text)
+    text = text.replace("uncertainty=False", "no --uncertainty")
+    text = text.replace("raise max_pixels", "raise --max-megapixels")
+    name = rf"(?<![\w/.-])(?<!--set )({'|'.join(vars(args)) or '(?!)'})="
+    text = re.sub(rf"{name}True\b", lambda found: flag(found[1]), text)
+    return re.sub(rf"{name}'?([\w.|-]+)'?", lambda found: f"{flag(found[1])} {found[2]}", text)
 
 
-def make_task(args: argparse.Namespace) -> Task:
-    """The Task that the options describe. An option of another task is an error, never ignored."""
+def make_task(args: argparse.Namespace, restoring: bool = False) -> Task:
+    """The Task that the options describe. An option of another task is an error, never ignored. `restoring`:
+    what is not given is found in the pictures, where the task can."""
     own = _fields(degradations.get(args.task))
     table, given = _task_options(), {}
     for name in table:
@@ -203,6 +207,8 @@ def make_task(args: argparse.Namespace) -> Task:
             continue
         is_word = (name, text) in (("sigma", AUTO), ("mask", ALPHA))
         given[name] = text if is_word else _value(text, *own[name])
+    if restoring:
+        given = degradations.get(args.task).unknown | given
     reading = Reading(**{name: given.pop(name) for name in READING if name in given})
     return Task(args.task, given, given.pop("hole", None), max_pixels(args), reading)
 

@@ -23,10 +23,21 @@ class Parser(argparse.ArgumentParser):
         stop = "" if message.endswith("?") else "."
         raise OptionError(f"{message}{stop} See '{self.prog} --help'")
 
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        try:
+            return super()._get_value(action, arg_string)
+        except argparse.ArgumentError:
+            noun = action.option_strings[-1] if action.option_strings else action.dest
+            kind = (
+                "a whole number" if action.type is int else "a number" if action.type is float else "another"
+            )
+            raise OptionError(f"{noun}: expected {kind}, got {arg_string!r}") from None
+
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
             noun = action.option_strings[-1] if action.option_strings else action.dest
-            raise UnknownNameError(noun, str(value), map(str, action.choices))
+            words = getattr(action, "synonyms", None)
+            raise UnknownNameError(noun, str(value), map(str, action.choices), words)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         words = sys.argv[1:] if args is None else list(args)

@@ -1,48 +1,45 @@
-"""What the commands tell: progress on stderr, results on stdout, the exit code."""
+"""What the commands tell: notes and failures on stderr, results on stdout, the exit code."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from restora.cli.options import as_options
 from restora.runs.items import Item
 from restora.runs.manifest import Manifest
 
 
-def progress() -> Progress:
-    """A bar on stderr; silent where stderr is no terminal."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
-
-
-def summary(items: Sequence[Item], manifest: Manifest, as_json: bool) -> int:
-    """Print what became of the items: notes, failures by name. The exit code: 1 if any failed, else 0."""
+def summary(items: Sequence[Item], manifest: Manifest, notes: Sequence[str], args: argparse.Namespace) -> int:
+    """Print what became of the items: notes, failures by name. The exit code: 1 if any failed, else 0.
+    `notes`: those of the run."""
     counts = Counter(item.status for item in items)
-    for text in dict.fromkeys(text for item in items for text in item.notes):
-        tell(f"note: {text}")
+    for text in dict.fromkeys([*notes, *(text for item in items for text in item.notes)]):
+        tell(f"note: {as_options(text, args)}")
     failed = [item for item in items if item.status == "failed"]
     for item in failed:
-        tell(f"failed: {item.path}: {as_options(str(item.facts['error']))}")
+        tell(f"failed: {item.path}: {as_options(str(item.facts['error']), args)}")
     if manifest.error:
-        tell(f"failed: {manifest.error}")
-    if as_json:
+        tell(f"failed: {as_options(str(manifest.error), args)}")
+    if args.json:
         print(json.dumps(manifest.content(), indent=1))
     else:
-        parts = [f"{counts['done']} written to {manifest.path.parent}"]
+        parts = [f"{counts['done']} written to {manifest.output}"]
         parts += [f"{counts['kept']} kept from an earlier run"] * bool(counts["kept"])
         parts += [f"{counts['failed']} failed"] * bool(failed)
-        # A file name need not be valid in the encoding of stdout.
-        print(", ".join(parts).encode(errors="backslashreplace").decode())
+        print(printable(", ".join(parts)))
     return 1 if failed or manifest.error else 0
 
 
 def tell(message: str) -> None:
-    """One line on stderr."""
-    print(f"restora: {message}", file=sys.stderr)
+    """One line on stderr, whatever is in the names of files."""
+    print(f"restora: {printable(message)}", file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """The text in one line: line ends and other control characters as escapes."""
+    shown = (c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+    return "".join(shown)

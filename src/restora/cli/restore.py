@@ -5,12 +5,13 @@ An observation has the size that the task makes of the prior's images: for a pri
 
 Each result is DIR/STEM with the suffix of its input, further samples are DIR/STEM-2 and so on, best first,
 and DIR/restora.json says how each was made. GIFs become PNGs, and so do JPEGs with --task jpeg. All frames of
-an animation and all planes of a TIFF are restored. With --uncertainty, DIR/STEM-std.png shows by how much
-each pixel of the first plane may be off, and DIR/STEM-std.tiff has it as numbers for all: 16 bits a channel,
-65535 for the whole range from black to white.
+an animation and all planes of a TIFF are restored. -o result.jpg writes that file alone, for one input. Where
+inputs of several folders have one name, results keep their folders: DIR/FOLDER/STEM; within one folder, those
+of a.png and a.gif become a-png.png and a-gif.png. With --uncertainty, DIR/STEM-std.png shows by how much each
+pixel of the first plane may be off, and DIR/STEM-std.tiff has it as numbers for all: 16 bits a channel, 65535
+for the whole range from black to white.
 
-A second run skips what is done. The exit code is 0, or 1 if some files failed, or 2 if nothing could be done.
-Defaults are in parentheses.
+A second run skips what is done. Defaults are in parentheses.
 """
 
 from __future__ import annotations
@@ -20,14 +21,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from restora.cli.options import (
-    add_input,
-    add_solver,
-    add_task,
-    make_solver,
-    make_task,
-)
-from restora.cli.report import progress, summary, tell
+from restora.cli.options import add_input, add_solver, add_task, make_solver, make_task
+from restora.cli.progress import progress
+from restora.cli.report import summary, tell
 from restora.cli.writing import add_writing, make_writing, written
 from restora.errors import OptionError
 from restora.plan import decide
@@ -79,17 +75,13 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, name) < least:
             flag = f"--{name.replace('_', '-')}"
             raise OptionError(f"{flag} must be at least {least}, got {getattr(args, name)}")
-    task = make_task(args)
+    task = make_task(args, restoring=True)
     wanted = {"samples": args.samples, "trace": args.trace, "uncertainty": args.uncertainty}
+    notes: list[str] = []
     writing, format = make_writing(args, task)
+    found = {"recursive": args.recursive, "partners": task.partners, "note": notes.append}
     items = files.collect(
-        args.inputs,
-        args.output,
-        args.seed,
-        **wanted,
-        partners=task.partners,
-        format=format,
-        exact=task.of_file,
+        args.inputs, args.output, args.seed, **wanted, **found, format=format, exact=task.of_file
     )
     images = task.images(item.file for item in items)
     plan = decide(
@@ -124,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
         for chunk in batch.restore_items(todo, task, plan, **options, watch=watch.step):
             watch.finished(chunk)
             manifest.record(chunk)
-    return summary(items, manifest, args.json)
+    return summary(items, manifest, notes, args)
 
 
 class _Watch:

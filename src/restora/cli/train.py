@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, TextColumn
 
 from restora import __version__
-from restora.cli.options import add_settings, make_settings
+from restora.cli.options import a_path, add_settings, as_options, make_settings
+from restora.cli.progress import Bar
+from restora.cli.report import tell
 from restora.device import pick
 from restora.runs.items import make_folder
 from restora.training import loop, trainings
@@ -34,15 +35,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         summary = (training.__doc__ or "").partition("\n")[0]
         kind = kinds.add_parser(name, help=summary.rstrip("."), description=summary)
         many = "+" if training.needs_data else "*"
+        text = "images, or folders or zips of them; each plane of a stack counts as one"
+        kind.add_argument("data", nargs=many, type=a_path, metavar="DATA", help=text)
         kind.add_argument(
-            "data",
-            nargs=many,
-            type=Path,
-            metavar="DATA",
-            help="images, or folders or zips of them; each plane of a stack counts as one",
-        )
-        kind.add_argument(
-            "-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the run and its prior"
+            "-o",
+            "--output",
+            type=a_path,
+            required=True,
+            metavar="DIR",
+            help="folder for the run and its prior",
         )
         if training.needs_budget:
             budget = kind.add_mutually_exclusive_group(required=True)
@@ -88,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
         follow(reports)
         return 0
     for error in errors:
-        print(f"restora: left out: {error}", file=sys.stderr)
+        tell(f"left out: {as_options(error, args)}")
     where = f"{workers.count} times {device.type}" if workers.count > 1 else device
     print(f"{told(images, config.size)}, training on {where}", file=sys.stderr)
     show_progress(reports)
@@ -125,18 +126,13 @@ def follow(reports: Generator[loop.Report]) -> None:
 
 
 def show_progress(reports: Generator[loop.Report]) -> None:
-    console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.1f} %"))
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Bar(*columns, line=lambda task: f"{task.percentage:.0f} % {task.description}") as bar:
         line = bar.add_task("starting", total=1.0)
-        told = 0.0
         for report in stoppable(reports):
             scalars = " ".join(f"{k} {v:.3f}" for k, v in report.scalars.items())
             text = f"{report.images} images, {report.rate:.0f}/s, {report.left / 60:.1f} min left, {scalars}"
             bar.update(line, completed=report.done, description=text)
-            if not console.is_terminal and report.done - told >= 0.01:
-                told = report.done
-                print(f"{report.done:.0%} {text}", file=sys.stderr, flush=True)
 
 
 def stoppable(run: Generator[loop.Report]) -> Iterator[loop.Report]:

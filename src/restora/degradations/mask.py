@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -24,6 +25,11 @@ class Mask(NamedDegradation):
     `mask`: 1 where observed, (B, 1, H, W), or (1, 1, H, W) for the whole batch; (B, H, W) and (H, W) do too.
     `hole`: what a mask that has a name was made of, else None.
     """
+
+    purpose: ClassVar = "fill what a mask says is missing: holes, scratches, objects to remove"
+    synonyms: ClassVar = (
+        "hole, scratches, crack, tear, object, remove, erase, fill, mask, stain, watermark, text"
+    )
 
     mask: Tensor = field(
         repr=False, metadata={"help": "1 where a pixel was observed, 0 where missing", "per_image": True}

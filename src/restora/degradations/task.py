@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -33,7 +33,16 @@ def sigma(default: Any = 0.0) -> Any:
 @dataclass(eq=False)
 class NamedDegradation(Degradation):
     """Base of the degradations that have a name. `sigma`, of Gaussian noise, may be a tensor (B,), one an
-    image; the attribute is then its mean."""
+    image; the attribute is then its mean.
+
+    purpose: what the task does for a picture. synonyms: other words for the task or for what it repairs, in
+    small letters, with commas between them.
+    """
+
+    purpose: ClassVar[str] = ""
+    synonyms: ClassVar[str] = ""
+
+    unknown: ClassVar[dict[str, Any]] = {}  # in place of defaults, where a picture is restored
 
     def __new__(cls, *args: Any, **kwargs: Any) -> NamedDegradation:
         # A dataclass does not call nn.Module.__init__, and no field can be set before it has run.

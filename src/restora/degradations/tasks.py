@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -37,6 +37,11 @@ class Grayscale(NamedDegradation):
     photograph: its colours are faint and brownish, 22.2 dB on seven photographs, where grey itself has 22.2.
     """
 
+    purpose: ClassVar = "add colour to grey pictures"
+    synonyms: ClassVar = (
+        "colourise, colour, color, black and white, bw, grey, gray, greyscale, monochrome, sepia, faded"
+    )
+
     grey: Literal["luma", "value"] = option(
         "luma", "grey of a colour: BT.601 luma, or the largest channel (V of HSV)"
     )
@@ -53,6 +58,11 @@ class Grayscale(NamedDegradation):
 @dataclass(eq=False)
 class Downsample(NamedDegradation):
     """Reduced by `scale`: (B, C, H, W) -> (B, C, H/scale, W/scale). ShapeError unless both divide."""
+
+    purpose: ClassVar = "enlarge pictures that are too small"
+    synonyms: ClassVar = (
+        "super resolution, sr, low resolution, upscale, upsample, enlarge, zoom, resize, bigger, small"
+    )
 
     scale: int = option(4, "how many times smaller each side is", 1, 1024)
     kernel: Kernel = option("box", "weights of the mean: box, bicubic (without aliases) or gaussian")
@@ -73,7 +83,14 @@ class Downsample(NamedDegradation):
 class AdditiveNoise(NamedDegradation):
     """White Gaussian noise of standard deviation `sigma` on every value; "auto" finds it in each image."""
 
-    sigma: float | Literal["auto"] = option(0.1, f"{SIGMA}; auto: as found in each picture", 0, 1)
+    purpose: ClassVar = "remove noise or grain"
+    synonyms: ClassVar = "noise, noisy, grain, grainy, high iso"
+
+    unknown: ClassVar[dict[str, Any]] = {"sigma": "auto"}
+
+    sigma: float | Literal["auto"] = option(
+        0.1, f"{SIGMA}; auto, where restore is not told: as found in each picture", 0, 1
+    )
 
     def parts(self) -> tuple[Operator, Noise]:
         return Identity(), GaussianNoise(self.sigma)
@@ -86,6 +103,9 @@ class AdditiveNoise(NamedDegradation):
 @dataclass(eq=False)
 class Quantize(NamedDegradation):
     """Nearest of `levels` equal steps in [0, 1], per channel; `sigma` is noise before the rounding."""
+
+    purpose: ClassVar = "smooth the bands of pictures with too few levels"
+    synonyms: ClassVar = "quantise, quantized, banding, bands, posterised, bit depth, few levels"
 
     levels: int = option(5, "number of levels a channel, from 0 to 1", 2, 65536)
     distance: Distance = option("cell", "misfit: distance to the level's cell, or to the level (Yeh et al.)")
@@ -102,6 +122,11 @@ class Quantize(NamedDegradation):
 @dataclass(eq=False)
 class Blur(NamedDegradation):
     """Convolution of every channel with a kernel of sum 1. ShapeError for a kernel larger than the image."""
+
+    purpose: ClassVar = "sharpen what a known blur smeared, out of focus or in motion"
+    synonyms: ClassVar = (
+        "blur, blurry, blurred, unblur, sharpen, sharpness, motion, shake, out of focus, deconvolution"
+    )
 
     kernel: Literal["gaussian", "motion"] = option(
         "gaussian", "gaussian (see width) or motion (see length and angle)"
@@ -132,6 +157,9 @@ class Blur(NamedDegradation):
 class Poisson(NamedDegradation):
     """Photon noise, and Gaussian noise of standard deviation `sigma` from reading the sensor out."""
 
+    purpose: ClassVar = "remove the photon noise of low light"
+    synonyms: ClassVar = "photons, shot noise, low light, dark, dim"
+
     peak: float = option(30.0, "photons that a white value counts", 1, 1e6)
     sigma: float = sigma()
 
@@ -147,6 +175,9 @@ class Poisson(NamedDegradation):
 class Impulse(NamedDegradation):
     """A `share` of the pixels becomes 0 or 1 in all channels; where the image itself is, it counts as hit."""
 
+    purpose: ClassVar = "remove salt and pepper, and dead pixels"
+    synonyms: ClassVar = "salt and pepper, dead pixels, hot pixels, outliers, specks, dust"
+
     share: float = option(0.1, "share of the pixels that are hit", 0, 0.99)
     sigma: float = sigma()
 
@@ -158,6 +189,9 @@ class Impulse(NamedDegradation):
 class JPEG(NamedDegradation):
     """Compressed by JPEG and decoded. `tables`: those of a file, (1 or B, 2, 8, 8) of luma and chroma, whole
     numbers; none for those of `quality`. See `restora.noise.BlockRounding`."""
+
+    purpose: ClassVar = "remove the blocks and ringing of JPEG compression"
+    synonyms: ClassVar = "jpg, artefacts, artifact, compression, compressed, blocks, blocky, deblock"
 
     quality: int = option(10, "libjpeg's, from 1, worst, to 100", 1, 100)
     subsampling: codec.Subsampling = option(

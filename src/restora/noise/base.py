@@ -146,6 +146,11 @@ class Noise(nn.Module):
         """The standard deviation, (B,), where the noise is about the same everywhere and white; else None."""
         return None
 
+    def beyond(self) -> GaussianNoise | None:
+        """What y tells that white noise of the deviation `white` would have hidden, as noise of its own; None
+        where that is nothing."""
+        return None
+
     def unclipped(self, y: Tensor, u: Tensor) -> Tensor:
         """y, and where a file cut it at 0 or 1 what it was before, on average, if u is about the truth."""
         return y

@@ -16,7 +16,7 @@ from torch import Tensor
 from restora.errors import OptionError, ShapeError
 from restora.gaussian.covariance import Covariance, Diagonal, Isotropic, Stationary, root
 from restora.noise.base import Noise, StandIn
-from restora.noise.level import estimate_sigma
+from restora.noise.level import estimate_noise
 from restora.noise.truncated import unclipped
 from restora.operators.arithmetic import as_tensor
 from restora.operators.identity import Identity
@@ -24,7 +24,8 @@ from restora.options import option
 from restora.random import Generators, Window, randn
 
 Sigma = float | Literal["auto"]
-LEAST = 1e-6  # of the standard deviations of a map, which have to be positive
+LEAST = 1e-6  # of standard deviations that have to be positive
+RANGE = 1e-3  # of the largest variance: where others end, above 0 and below it, so that float32 can tell them
 
 
 @dataclass(eq=False)
@@ -34,8 +35,8 @@ class GaussianNoise(Noise):
     Args:
         sigma: a number; "auto" to find it in each observation; a tensor (B,), one an image; or a map,
             (B or 1, ...) like y, infinite where a value of y tells nothing.
-        covariance: (C, C) of the channels, or a spectrum (C, C, H, W): the covariance of the channels at each
-            frequency of the cosine transform of y. It takes the place of sigma.
+        covariance: (C, C) of the channels; (B, C, C), one an image; or a spectrum (C, C, H, W): that of the
+            channels at each frequency of the cosine transform of y. It takes the place of sigma.
     """
 
     sigma: Sigma | Tensor = option(0.0, "standard deviation of the added Gaussian noise, full scale = 1", 0)
@@ -47,9 +48,9 @@ class GaussianNoise(Noise):
             self.sigma = torch.from_numpy(given).float()
         if isinstance(self.sigma, Tensor) and self.sigma.ndim and not bool((self.sigma >= 0).all()):
             raise OptionError("sigma: expected standard deviations of at least 0, got negative ones or NaN")
-        if isinstance(self.covariance, Tensor) and self.covariance.ndim not in (2, 4):
+        if isinstance(self.covariance, Tensor) and self.covariance.ndim not in (2, 3, 4):
             shape = tuple(self.covariance.shape)
-            raise ShapeError(f"covariance: expected (C, C) or (C, C, H, W), got {shape}")
+            raise ShapeError(f"covariance: expected (C, C), (B, C, C) or (C, C, H, W), got {shape}")
         self._stationary: Stationary | None = None
         super().__post_init__()
 
@@ -77,15 +78,22 @@ class GaussianNoise(Noise):
 
     @property
     def shared(self) -> bool:
+        if self._many:
+            return False
         return not isinstance(self.sigma, Tensor) or len(self.sigma) == 1
+
+    @property
+    def _many(self) -> bool:
+        """Whether each image has a covariance of its own."""
+        return self.covariance is not None and self.covariance.ndim == 3
 
     @property
     def N(self) -> Covariance:
         """The covariance of the noise, an operator on observations."""
         if self.covariance is not None:
             if self._stationary is None or self._stationary.spread.device != self.covariance.device:
-                matrices = self.covariance if self.covariance.ndim == 4 else self.covariance[..., None, None]
-                self._stationary = Stationary(root(matrices))
+                spectrum = self._matrices.movedim((-2, -1), (-4, -3)).to(self.covariance)
+                self._stationary = Stationary(root(spectrum))
             return self._stationary
         if isinstance(self.sigma, Tensor):
             many = self.sigma.ndim > 1
@@ -114,24 +122,58 @@ class GaussianNoise(Noise):
         return StandIn(Identity(), self, y)
 
     def white(self, y: Tensor) -> Tensor | None:
-        if self.covariance is not None or (isinstance(self.sigma, Tensor) and self.sigma.ndim > 1):
+        """Of a covariance or a spectrum the largest deviation: there is no more noise than that."""
+        if self.covariance is None and isinstance(self.sigma, Tensor) and self.sigma.ndim > 1:
             return None
-        return as_tensor(self.sigma, y).expand(len(y))  # type: ignore[arg-type]
+        if self.covariance is None:
+            return as_tensor(self.sigma, y).expand(len(y))  # type: ignore[arg-type]
+        largest = torch.linalg.eigvalsh(self._matrices).flatten(-3).amax(-1)
+        return largest.sqrt().to(y).expand(len(y))
+
+    def beyond(self) -> GaussianNoise | None:
+        """N' with N^-1 = N'^-1 + I / sigma^2, for the largest deviation sigma."""
+        if self.covariance is None:
+            return None
+        values, vectors = torch.linalg.eigh(self._matrices)
+        largest = values.flatten(-3).amax(-1)[..., None, None, None]
+        if bool((values >= (1 - RANGE) * largest).all()):
+            return None
+        values = values.maximum(RANGE * largest).minimum((1 - RANGE) * largest)
+        left = vectors @ torch.diag_embed(1 / (1 / values - 1 / largest)) @ vectors.mT
+        spectrum = left.movedim((-2, -1), (-4, -3)).to(self.covariance)
+        return GaussianNoise(covariance=spectrum if self.covariance.ndim == 4 else spectrum[..., 0, 0])
+
+    @property
+    def _matrices(self) -> Tensor:
+        """The covariance, (..., H, W, C, C) in float64; H = W = 1 where it is the same everywhere."""
+        assert self.covariance is not None
+        spectrum = self.covariance if self.covariance.ndim == 4 else self.covariance[..., None, None]
+        return spectrum.movedim((-4, -3), (-2, -1)).double()
 
     def unclipped(self, y: Tensor, u: Tensor) -> Tensor:
         """E[u + e | u + e < 0], or > 1, where y is 0 or 1, in images that are nowhere beyond."""
         sigma = self.white(y)
-        if sigma is None or not bool((sigma > 0).all()):
+        if self.covariance is not None or sigma is None or not bool((sigma > 0).all()):
             return y
         return unclipped(y, u, sigma.view(-1, *[1] * (y.ndim - 1)))
 
     def given(self, y: Tensor) -> tuple[Noise, Tensor | None]:
-        """With the level that `estimate_sigma` finds in each image, where it is "auto"."""
-        return (GaussianNoise(estimate_sigma(y).clamp(max=1)), None) if self.blind else (self, None)
+        """As `estimate_noise` finds it in each image, where it is "auto"."""
+        if not self.blind:
+            return self, None
+        found = estimate_noise(y)
+        sigma = torch.stack([estimate.sigma for estimate in found]).to(y).clamp(max=1)
+        if all(estimate.covariance is None for estimate in found):
+            return GaussianNoise(sigma), None
+        eye = torch.eye(y.shape[1], dtype=torch.float64)
+        covariances = [e.sigma**2 * eye if e.covariance is None else e.covariance for e in found]
+        return GaussianNoise(covariance=torch.stack(covariances).to(y)), None
 
     def take(self, index: Tensor) -> Noise:
         if self.shared:
             return self
+        if self.covariance is not None:
+            return replace(self, covariance=self.covariance[index.to(self.covariance.device)])
         assert isinstance(self.sigma, Tensor)
         return replace(self, sigma=self.sigma[index.to(self.sigma.device)])
 
@@ -147,7 +189,7 @@ class GaussianNoise(Noise):
         """Of each value, whatever ties them."""
         N = self.N
         if isinstance(N, Stationary):
-            values = N.spectrum.diagonal(dim1=0, dim2=1).mean((0, 1))
-            return as_tensor(values, like).view(-1, 1, 1)
+            values = N.spectrum.diagonal(dim1=-4, dim2=-3).mean((-3, -2))
+            return as_tensor(values, like).unsqueeze(-1).unsqueeze(-1)
         assert isinstance(N, Diagonal | Isotropic)
         return N.of(like)

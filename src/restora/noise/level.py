@@ -1,46 +1,146 @@
-"""The level of white noise, read off the noisy image alone.
+"""The noise of an image, read off the noisy image alone.
 
-sigma = median |w * d| / 0.6745,   w the diagonal details of the Daubechies wavelet with four taps
+    N = s^2 I,  or a covariance of the channels where they share their noise
 
-Source: Donoho and Johnstone, "Ideal spatial adaptation by wavelet shrinkage", Biometrika 1994. The details of
-a photo are much the same in all its channels, so that of a colour image d are two differences of colours,
-orthonormal: they hold the noise, and little else. A file has cut the noise that reached beyond 0 or 1; only
-where the image keeps `MARGIN` deviations away from both is it counted.
+1. White noise shows in differences of colours, which hold the noise of a photo and little else:
+   sigma = median |w * d| / 0.6745,   w the diagonal details of the Daubechies wavelet with four taps, d two
+   orthonormal differences. A file has cut the noise that reached beyond 0 or 1; only where the image keeps
+   `MARGIN` deviations away from both is it counted.
+2. Other noise (grey, of film, of a JPEG file or a camera, whose colours were made smooth) shows in the
+   flattest blocks (`restora.noise.flat`). What a denoiser for white noise has to be told is the deviation at
+   middle frequencies of the mean of the channels: measured on photos, by which noise of each kind is removed
+   best. Where the flattest blocks look like texture, there is no noise that could be told from it.
+
+Source of 1: Donoho and Johnstone, "Ideal spatial adaptation by wavelet shrinkage", Biometrika 1994.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from restora.errors import ShapeError
+from restora.noise.flat import Flat, flat_blocks
 
 TAPS = (-0.12940952255126037, -0.2241438680420134, 0.8365163037378079, -0.48296291314453416)
 COLOURS = ((2**-0.5, 0.0, -(2**-0.5)), (6**-0.5, -2 * 6**-0.5, 6**-0.5))
+MEAN = (3**-0.5,) * 3
 QUARTILE = 0.6744897501960817  # the median of |e|, e ~ N(0, 1)
 MARGIN, FEWEST = 2.0, 400
 ENOUGH = 1000  # places a side to look at
+SPREAD, GROWTH = (0.4, 1.4), 1.25  # of `Flat`, within and up to which it is noise
+WHITE = 1.25  # largest over smallest deviation of the bands
+COLOUR, LUMA = 1 / 255, 4 / 255  # least deviations that are noise: differences of colours, and their mean
+OWN = 0.35  # differences of colours over their mean, up to which the channels share their noise
+BORNE_OUT = 2.5  # mean of the channels over differences of colours, at most, where it may be texture
+
+
+class Estimate(NamedTuple):
+    """sigma: the deviation for which a denoiser for white noise does best; 0 where no noise was found.
+    covariance: (C, C), where the channels share their noise. map: (1, H, W), where it grows with brightness."""
+
+    sigma: Tensor
+    covariance: Tensor | None = None
+    map: Tensor | None = None
 
 
 def estimate_sigma(y: Tensor) -> Tensor:
-    """The standard deviation of the white noise in each of the images y (B, C, H, W): (B,), full scale 1.
+    """The standard deviation of the noise in each of the images y (B, C, H, W): (B,), full scale 1.
 
-    Within 10 % on photos of 8 bits with a deviation of 0.02 to 0.2; below that texture counts as noise, above
-    it too much is cut at 0 and 1. ShapeError for images of less than 4 pixels a side.
+    For noise that is not white it is that of the white noise whose removal removes it best. 0 where none was
+    found. Within 10 % on most photos with white noise of 0.02 to 0.2, and within 25 % on most JPEG files of
+    noisy photos; where an image is texture everywhere, part of it counts as noise. ShapeError for images of
+    less than 4 pixels a side.
     """
+    return torch.stack([estimate.sigma for estimate in estimate_noise(y)]).to(y) if len(y) else y.new_zeros(0)
+
+
+def estimate_noise(y: Tensor) -> list[Estimate]:
+    """The noise in each of the images y (B, C, H, W); as for `estimate_sigma`."""
     if y.ndim != 4 or min(y.shape[-2:]) < len(TAPS):
         raise ShapeError(
             f"expected images (B, C, H, W) of at least {len(TAPS)} pixels a side to find the noise in, "
             f"got {tuple(y.shape)}; give its level as a number"
         )
-    return torch.stack([_level(image.double()) for image in y]).to(y)
+    return [_estimate(image.double()) for image in y]
 
 
-def _level(image: Tensor) -> Tensor:
+def _estimate(image: Tensor) -> Estimate:
     """That of one image (C, H, W)."""
+    channels = len(image)
+    basis = image.new_tensor((MEAN, *COLOURS)) if channels == 3 else torch.eye(channels).to(image)
+    flat = flat_blocks(image, basis) if channels in (1, 3) else None
+    if flat is None:
+        return Estimate(_details(image))
+    noise = (flat.spread > SPREAD[0]) & (flat.spread < SPREAD[1]) & (flat.growth < GROWTH)
+    found = bool(noise.any())
+    kept = noise if found else _nearest(flat)
+    power = flat.power[kept].median(0).values
+    deviation = power.sqrt()
+    if channels == 1:
+        return Estimate(_of_grey(deviation[0]) if found else image.new_zeros(()))
+    mean, colours = deviation[0], power[1:].mean(0).sqrt()
+    white = bool(colours.min() > COLOUR) and _white(colours[1:])
+    if white and not (found and bool((mean[1:] > 1.8 * colours[1:]).all())):
+        return Estimate(_details(image))
+    sigma = mean[1]
+    if not found:  # as much of it as differences of colours bear out
+        sigma = (
+            torch.minimum(sigma, BORNE_OUT * deviation[2, 1]) if deviation[2, 1] > 2 * COLOUR else 0 * sigma
+        )
+    if sigma < LUMA:
+        return Estimate(image.new_zeros(()))
+    covariance = flat.covariance[kept].mean(0)
+    shared = bool(covariance.diagonal()[1:].max().sqrt() < OWN * sigma)
+    return Estimate(sigma, _shared(covariance, sigma, basis) if found and shared else None)
+
+
+def _map(image: Tensor, flat: Flat, sigma: Tensor, power: Tensor) -> Tensor | None:
+    """Deviations (1, H, W) of noise whose variance is a m + b, for the brightness m nearby; None where it
+    hardly depends on it. `power`: of each range of brightness (K,)."""
+    if len(power) < 3:
+        return None
+    weight = 1 / (power * flat.spread * flat.growth)
+    rows = torch.stack([flat.brightness, torch.ones_like(power)], 1) * weight[:, None]
+    (a, b), _ = nnls(rows.numpy(), (power * weight).numpy())
+    mean = F.avg_pool2d(image.mean(0, keepdim=True)[None], NEARBY, 1, NEARBY // 2, count_include_pad=False)[0]
+    variance = a * mean.clamp(0, 1) + b
+    low, high = variance.flatten()[:: max(1, mean.numel() // 10000)].quantile(variance.new_tensor([0.1, 0.9]))
+    if high < GROWS * low:
+        return None
+    return (variance / variance.mean()).sqrt() * sigma
+
+
+def _nearest(flat: Flat) -> Tensor:
+    """The range of brightness whose blocks are the most like noise, as a mask."""
+    order = flat.spread * flat.growth
+    return order == order.min()
+
+
+def _white(deviation: Tensor) -> bool:
+    return bool(deviation.max() < WHITE * deviation.min())
+
+
+def _of_grey(deviation: Tensor) -> Tensor:
+    """From the deviation of each band."""
+    sigma = deviation[2:].mean() if _white(deviation[2:]) else deviation[1]
+    return sigma if sigma >= LUMA else 0 * sigma
+
+
+def _shared(covariance: Tensor, sigma: Tensor, basis: Tensor) -> Tensor:
+    """The covariance of the channels, given that of the mean and two differences in the lowest band; smooth
+    shading is in that of the mean, of which the deviation is known to be `sigma`."""
+    scale = torch.ones_like(covariance[0])
+    scale[0] = sigma / covariance[0, 0].sqrt()
+    return basis.T @ (scale[:, None] * covariance * scale) @ basis
+
+
+def _details(image: Tensor) -> Tensor:
+    """The deviation of white noise, by wavelet details."""
     size, taps = len(TAPS), image.new_tensor(TAPS)
     stride = max(1, math.isqrt(image[0].numel()) // ENOUGH)
     channels = torch.einsum("kc,chw->khw", image.new_tensor(COLOURS), image) if len(image) == 3 else image

@@ -26,8 +26,8 @@ def convert(pixels: Tensor, channels: int | None, name: str = "image") -> Tensor
         return luma(pixels)
     has = f"{len(pixels)} channel{'s' if len(pixels) > 1 else ''}"
     raise ImageError(
-        f"{name}: has {has}, expected {channels}; give files of {channels}, or --channels {len(pixels)} "
-        f"(train, bench), or a --prior of {len(pixels)} (restore)"
+        f"{name}: has {has}, expected {channels}; give files of {channels}, or use a prior of {len(pixels)}, "
+        f"or channels={len(pixels)} in training and benchmarks"
     )
 
 

@@ -71,7 +71,7 @@ class _Part:
         old, count = (sizes.get("C", 1), sizes.get("S", 1)), planes.shape[-1]
         self.same = math.prod(old) == count
         channels, samples = old if self.same else (1, count)
-        self.is_rgb = series.is_rgb or (not self.same and count - alpha == 3)
+        self.is_rgb = series.is_rgb if self.same else count - alpha == 3
         names = [axis for axis in series.axes if axis not in "CSYX"] + ["Y", "X", "C", "S"]
         values = planes.reshape(*series.others, *planes.shape[1:3], channels, samples)
         order = [axis for axis in series.axes if axis != "S"]

@@ -58,8 +58,8 @@ class Lookup:
             raise WeightsError(f"{path}: cannot be read as a table ({error})") from error
         if facts["generator"] != fingerprint(prior):
             raise OptionError(
-                f"{path}: a table of the generator of {facts['prior']!r}, not of prior {prior.name!r}; make "
-                "one with 'restora train lookup --prior'"
+                f"{path}: a table of the generator of {facts['prior']!r}, not of prior {prior.name!r}; train "
+                "one for it (training 'lookup')"
             )
         return cls(path, mean, directions, entries)
 

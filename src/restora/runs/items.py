@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from restora.errors import ImageError, OutputError
-from restora.pictures.file import File
-from restora.pictures.formats import SUFFIXES, Format, of_result, suffix_for
-from restora.random import seed_of
+from PIL import Image
 
-MANIFEST = "restora.json"
+from restora.errors import OptionError, OutputError
+from restora.pictures.file import File
+from restora.pictures.formats import SUFFIXES, WRITTEN, Format, of_result, of_suffix, suffix_for
+from restora.random import seed_of
+from restora.runs.inputs import Note, Source, find, unique_names
 
 
 @dataclass
@@ -23,8 +23,9 @@ class Item:
     pictures: STEM.png, STEM-2.png, ..., best first, of the suffix of their format. `trace`: STEM-trace.webp,
     if one is wanted; `maps`: STEM-std.png and STEM-std.tiff, if the standard deviation is.
     file: the file at `path`, and partners: the others that the result depends on, such as {"mask": ...}.
-    notes: what the user should know of how the files were read. planes: how many pictures the file holds, as
-    far as is known; ready: so many are restored.
+    notes: what the user should know of how the files were read. folder: of the results, and of any folders
+    that they are in. planes: how many pictures the file holds, as far as is known; ready: how many are
+    restored.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class Item:
     status: str = "waiting"
     facts: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    folder: Path | None = None
     planes: int = 1
     ready: int = 0
     file: File = field(init=False, repr=False, compare=False)
@@ -57,7 +59,11 @@ class Item:
         self.status, self.facts = "failed", {"error": reason}
 
     def done(self, **facts: Any) -> None:
-        self.status, self.facts = "done", facts
+        self.status, self.facts = "done", {"outputs": self.names(*self.pictures, *self.maps), **facts}
+
+    def names(self, *paths: Path) -> list[str]:
+        """Of outputs, in the folder of the results."""
+        return [path.relative_to(self.folder).as_posix() if self.folder else path.name for path in paths]
 
     def digests(self) -> dict[str, str]:
         """What tells whether the input has changed."""
@@ -73,69 +79,70 @@ def collect(
     samples: int = 1,
     trace: bool = False,
     uncertainty: bool = False,
-    partners: Callable[[Path], dict[str, File]] = lambda path: {},
+    partners: Callable[[Path, Path], dict[str, File]] = lambda path, place: {},
+    recursive: bool = False,
+    note: Note = lambda text: None,
     format: Format | None = None,
     exact: bool = False,
 ) -> list[Item]:
     """An item for each of the files that files, folders and globs name, in that order.
 
-    format: that of the results; where none is given, that of each file, or PNG where that would lose some of
-    the result, as lossy compression does if it has to be `exact`.
+    output: a folder, or the file for the result of one input, as `names_file` tells. recursive: also the
+    pictures in the folders of a folder, which keep their places. partners: the files that belong to the one
+    at a path, whose result has a place in the output folder. note: told what was passed over. format: that
+    of the results; where none is given, that of each file, or PNG where that would lose some of the result,
+    as lossy compression does if it has to be `exact`.
 
     Raises ImageError for an input that is missing or a folder without pictures, and OutputError where two
     files would be written to one place, or an input would be overwritten.
     """
-    paths = list(dict.fromkeys(path for source in inputs for path in _expand(source)))
-    if not paths:
-        raise ImageError(f"no picture among the inputs; expected {', '.join(SUFFIXES)}")
-    items = [
-        Item(
-            path,
-            seed_of(path.stem, seed),
-            [],
-            output / f"{path.stem}-trace.webp" if trace else None,
-            [output / f"{path.stem}-std{suffix}" for suffix in (".png", ".tiff") if uncertainty],
-            partners(path),
+    sources = find(inputs, output, recursive, note)
+    folder, suffix = (output.parent, output.suffix) if names_file(output) else (output, "")
+    if suffix and len(sources) > 1:
+        raise OutputError(
+            f"{output} is one file, but the inputs are {len(sources)} pictures; expected a folder"
         )
-        for path in paths
-    ]
-    for item in items:
-        head = item.file.head
-        suffix = suffix_for(format or of_result(head.format, head.has_alpha, exact), item.path)
-        item.pictures = sample_paths(output / f"{item.path.stem}{suffix}", samples)
+    if suffix and format not in (None, of_suffix(suffix)):
+        raise OptionError(f"{output} is of another format; leave it out, or name another file", "format")
+    files = {source: File(source.path) for source in sources}
+
+    def make(source: Source, name: Path) -> Item:
+        head = files[source].head
+        own = suffix or suffix_for(format or of_result(head.format, head.has_alpha, exact), source.path)
+        first = folder / name.with_name(f"{name.name}{own}")
+        beside = [first.with_name(f"{name.name}{end}") for end in ("-trace.webp", "-std.png", "-std.tiff")]
+        return Item(
+            source.path,
+            seed_of((source.name if suffix else name).as_posix(), seed),
+            sample_paths(first, samples),
+            beside[0] if trace else None,
+            beside[1:] if uncertainty else [],
+            folder=folder,
+        )
+
+    names = [Path(output.stem)] if suffix else unique_names(sources, lambda s, name: make(s, name).outputs)
+    items = [make(source, name) for source, name in zip(sources, names, strict=True)]
+    for item, source, name in zip(items, sources, names, strict=True):
+        item.file, item.partners = files[source], partners(item.path, name.parent)
     _check_outputs(items)
     return items
+
+
+def names_file(output: Path) -> bool:
+    """Whether `output` is the file for the result of one input, and not a folder: by its suffix. OutputError
+    for the suffix of pictures that are not written."""
+    suffix = output.suffix.lower()
+    if not suffix or output.is_dir():
+        return False
+    if suffix not in WRITTEN and suffix in {*SUFFIXES, *Image.registered_extensions()}:
+        known = ", ".join(WRITTEN)
+        raise OutputError(f"{output}: {suffix} is not written; expected one of {known}, or a folder")
+    return suffix in WRITTEN
 
 
 def sample_paths(first: Path, count: int) -> list[Path]:
     """DIR/STEM.png, DIR/STEM-2.png, ..."""
     return [first] + [first.with_name(f"{first.stem}-{k}{first.suffix}") for k in range(2, count + 1)]
-
-
-def _expand(source: Path) -> list[Path]:
-    try:
-        if source.is_dir():
-            found = _pictures(source)
-            if not found:
-                raise ImageError(f"{source}: no picture in this folder; expected {', '.join(SUFFIXES)}")
-            return found
-        if source.exists():
-            # A shell's * also names the manifest of an earlier run.
-            return [source] if source.name != MANIFEST else []
-        matches = sorted(map(Path, glob.glob(str(source), recursive=True)))
-        found = [p for match in matches for p in (_pictures(match) if match.is_dir() else [match])]
-    except OSError as error:
-        raise ImageError(f"{source}: cannot be read ({error.strerror})") from error
-    found = [path for path in found if path.suffix.lower() in SUFFIXES]
-    if not found:
-        raise ImageError(f"{source}: no such file or folder, and no picture matches it as a pattern")
-    return found
-
-
-def _pictures(folder: Path) -> list[Path]:
-    """The pictures in a folder, in name order. Hidden files are passed over."""
-    found = (p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
-    return sorted(p for p in found if not p.is_dir())
 
 
 def _check_outputs(items: Sequence[Item]) -> None:

@@ -95,9 +95,8 @@ class Job:
             self.numbers.write()
         for text in self.results[0].notes:
             item.note(text)
-        outputs = [path.name for path in (*item.pictures, *item.maps)]
         planes = {"planes": len(self.document)} if len(self.document) > 1 else {}
-        item.done(outputs=outputs, **planes, **_summary(self.facts))
+        item.done(**planes, **_summary(self.facts))
 
 
 def start(item: Item, task: Task, writing: Writing = PLAIN) -> Job:

@@ -14,7 +14,8 @@ import torch
 
 from restora.errors import OutputError
 from restora.pictures.atomic import atomic
-from restora.runs.items import MANIFEST, Item, make_folder
+from restora.runs.inputs import MANIFEST
+from restora.runs.items import Item, make_folder, names_file
 
 
 class Manifest:
@@ -23,30 +24,35 @@ class Manifest:
     A second run with the same settings keeps what is done and still there. Without `overwrite`, other
     settings are refused, so that one folder never holds a mixture, and so is any file in the folder that
     is not an earlier result of the same input.
+
+    An `output` that is a file (`names_file`) has no manifest beside it: nothing but the results is written,
+    and files that exist are refused without `overwrite`.
     """
 
-    def __init__(self, folder: Path, settings: dict[str, Any], overwrite: bool = False):
-        self.path, self.settings, self.overwrite = (
-            folder / MANIFEST,
-            json.loads(json.dumps(settings)),
-            overwrite,
-        )
+    def __init__(self, output: Path, settings: dict[str, Any], overwrite: bool = False):
+        self.output, self.path = output, None if names_file(output) else output / MANIFEST
+        self.settings, self.overwrite = json.loads(json.dumps(settings)), overwrite
         self.files: dict[str, dict[str, Any]] = {}
         self.error: OutputError | None = None
-        make_folder(folder)
-        earlier = self._read()
+        make_folder(output if self.path else output.parent)
+        if self.path:
+            self._take_up(self._read(self.path))
+
+    def _take_up(self, earlier: dict[str, Any]) -> None:
+        """Remember what an earlier run did, with the same settings."""
         changed = _differences(earlier.get("settings", self.settings), self.settings)
         if not changed:
             self.files = earlier.get("files", {})
-        elif not overwrite and any(entry.get("status") == "done" for entry in earlier["files"].values()):
+        elif not self.overwrite and any(entry.get("status") == "done" for entry in earlier["files"].values()):
             raise OutputError(
-                f"{folder} holds results made with other settings ({'; '.join(changed)}); "
-                "choose another folder, or add --overwrite"
+                f"{self.output} holds results made with other settings ({'; '.join(changed)}); "
+                "choose another folder, or add overwrite=True"
             )
 
-    def _read(self) -> dict[str, Any]:
+    @staticmethod
+    def _read(path: Path) -> dict[str, Any]:
         try:
-            content = json.loads(self.path.read_text(encoding="utf-8"))
+            content = json.loads(path.read_text(encoding="utf-8"))
             if all(isinstance(entry, dict) for entry in (content["settings"], *content["files"].values())):
                 return content
             reason: object = "not as restora writes it"
@@ -54,30 +60,36 @@ class Manifest:
             return {}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             reason = getattr(error, "strerror", None) or "not as restora writes it"
-        raise OutputError(f"{self.path}: cannot be read ({reason}); remove it or use another folder")
+        raise OutputError(f"{path}: cannot be read ({reason}); remove it or use another folder")
 
     def todo(self, items: Sequence[Item]) -> list[Item]:
         """Mark what an earlier run finished as kept; enter and return what is left to do."""
-        known = {Path(key).stem: key for key in self.files}
+        owners = {name: key for key, entry in self.files.items() for name in entry.get("outputs", [])}
+        paths = {Path(key).resolve(): key for key in self.files}
         for item in items:
-            key = known.get(item.path.stem)
+            key = owners.get(item.names(item.pictures[0])[0]) or paths.get(item.path.resolve())
             entry = self.files.get(key or "", {})
             if not self.overwrite:
                 if _is_done(item, entry):
                     item.status, item.facts = "kept", entry
-                elif key != str(item.path):
-                    self._refuse_foreign(item, key)
+                else:
+                    self._refuse_foreign(item, owners, begun=paths.get(item.path.resolve()))
             self.files.pop(key or "", None)
             self.files[str(item.path)] = entry if item.status == "kept" else {"status": "waiting"}
         self._save()
         return [item for item in items if item.status == "waiting"]
 
-    def _refuse_foreign(self, item: Item, owner: str | None) -> None:
-        for target in filter(Path.exists, item.outputs):
+    def _refuse_foreign(self, item: Item, owners: dict[str, str], begun: str | None) -> None:
+        """OutputError for a file that is in the way of a result, but for one of a run that was killed.
+        `begun`: the item's own entry."""
+        killed = begun is not None and self.files[begun].get("status") != "done"
+        for target, name in zip(item.outputs, item.names(*item.outputs), strict=True):
+            owner = owners.get(name)
+            if not target.exists() or (owner == begun if owner else killed):
+                continue
             what = f"the result of {owner}" if owner else "not a result of restora"
-            raise OutputError(
-                f"{target} exists already and is {what}; choose another folder, or add --overwrite"
-            )
+            known = f" and is {what}; choose another folder" if self.path else "; choose another name"
+            raise OutputError(f"{target} exists already{known}, or add overwrite=True")
 
     def record(self, items: Sequence[Item]) -> None:
         """Enter finished items, and write the file: a run that is killed loses at most one batch.
@@ -115,6 +127,8 @@ class Manifest:
         }
 
     def _save(self) -> None:
+        if self.path is None:
+            return
         text = json.dumps(self.content(), indent=1)
         with atomic(self.path) as part:
             part.write_text(text + "\n", encoding="utf-8")
@@ -122,7 +136,7 @@ class Manifest:
 
 def _is_done(item: Item, entry: dict[str, Any]) -> bool:
     """Whether `entry` is of the same input, and all that is wanted of it is there."""
-    wanted = {path.name for path in item.outputs}
+    wanted = set(item.names(*item.outputs))
     return (
         entry.get("status") == "done"
         and wanted <= set(entry.get("outputs", []))

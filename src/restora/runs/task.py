@@ -23,6 +23,7 @@ from restora.plan import Plan
 
 USUAL = (64, 64)  # pixels a side, where no size is known
 PLAIN = masks.Reading()
+HERE = Path()
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,15 @@ class Task:
     def __post_init__(self) -> None:
         takes_mask = issubclass(self.cls, Mask)
         if self.hole and not takes_mask:
-            raise OptionError(f"--hole is an option of inpaint; task {self.name!r} has no such option")
+            raise OptionError(f"an option of inpaint; task {self.name!r} has no such option", "hole")
         if takes_mask and (self.hole is None) == ("mask" not in self.options):
             came = "neither" if self.hole is None else "both"
             raise OptionError(
-                "inpaint needs to know what is missing: either --mask FILE|DIR|alpha or --hole center, "
+                "inpaint needs to know what is missing: either mask=FILE|DIR|alpha or hole=center, "
                 f"got {came}"
             )
         if self.reading.grow and "mask" not in self.options:
-            raise OptionError("--grow widens a mask; expected --mask FILE|DIR|alpha with it")
+            raise OptionError("it widens a mask; expected mask=FILE|DIR|alpha with it", "grow")
         if takes_mask:
             self._hole()
         for name, file in self._for_all.items():
@@ -128,9 +129,11 @@ class Task:
             note(text)
         return {name: mask.observed[None] for name, mask in found.items()}
 
-    def partners(self, path: Path) -> dict[str, File]:
-        """The files that belong to the picture at `path`, by the field they are for."""
-        own = {n: File(_partner(s, path)) for n, s in self._sources().items() if n not in self._for_all}
+    def partners(self, path: Path, place: Path = HERE) -> dict[str, File]:
+        """The files that belong to the picture at `path`, by the field they are for. `place`: of the result
+        in its folder, and so of the partner in its own."""
+        folders = {n: s / place for n, s in self._sources().items() if n not in self._for_all}
+        own = {name: File(_partner(folder, path)) for name, folder in folders.items()}
         return own | self._for_all
 
     def degradation(self, pictures: Sequence[dict[str, Any]]) -> Degradation:
@@ -233,6 +236,7 @@ def _is_picture(entry: Field[Any]) -> bool:
 
 
 def _partner(folder: Path, path: Path) -> Path:
-    """The file in `folder` with the stem of `path`; STEM.png where there is none."""
-    candidates = [folder / f"{path.stem}{s}" for suffix in formats.SUFFIXES for s in (suffix, suffix.upper())]
-    return next(filter(Path.exists, candidates), candidates[0])
+    """The file in `folder` with the name of `path`, or its stem; STEM.png where there is none."""
+    suffixes = [s for suffix in formats.SUFFIXES for s in (suffix, suffix.upper())]
+    candidates = [folder / f"{path.stem}{suffix}" for suffix in (path.suffix, *suffixes)]
+    return next(filter(Path.exists, candidates), candidates[1])

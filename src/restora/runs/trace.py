@@ -78,7 +78,7 @@ def _write(item: Item, target: Path, y: Tensor, frames: Sequence[Tensor]) -> Non
     data = _animation([_beside(observed, frame) for frame in frames])
     with atomic(target) as part:
         part.write_bytes(data)
-    item.facts["outputs"].append(target.name)
+    item.facts["outputs"] += item.names(target)
 
 
 def _beside(observed: Image.Image, frame: Tensor) -> Image.Image:

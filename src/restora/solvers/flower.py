@@ -23,6 +23,8 @@ import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
+from restora.noise import Noise
+from restora.operators import Identity
 from restora.options import option
 from restora.priors.base import Prior
 from restora.priors.flow import FlowPrior
@@ -121,11 +123,22 @@ def denoise(
     """y (B, C, H, W), with what a file cut off it, and E[x | y], where A = I and `noise` (B,) its deviation.
 
     One evaluation of the network for each of so many orientations, as far as the prior has symmetries; what
-    was cut is guessed from the linear denoiser's answer.
+    was cut is guessed from the linear denoiser's answer. What y tells beyond white noise, where the channels
+    share theirs, is taken up by the linear step of `Conditioner`. Where there is no noise, x is y.
     """
     level = 1 / (1 + noise / prior.scale)
-    t = level.view(-1, 1, 1, 1)
+    t, given = level.view(-1, 1, 1, 1), y
     if prior.wiener is not None:
         y = degradation.noise.unclipped(y, prior.wiener(t * y, level)[0])
     count = min(orientations, prior.symmetries)
-    return y, torch.stack([prior.denoise(t * y, level, k) for k in range(count)]).mean(0)
+    x = torch.stack([prior.denoise(t * y, level, k) for k in range(count)]).mean(0)
+    for i in range(0 if prior.wiener is None else len(y)):
+        if noise[i] > 0 and (more := degradation.noise.take(torch.tensor([i])).beyond()) is not None:
+            x[i : i + 1] = _with(x[i : i + 1], y[i : i + 1], more, prior, level[i].item())
+    return y, torch.where(noise.view(-1, 1, 1, 1) > 0, x, given)
+
+
+def _with(x: Tensor, y: Tensor, noise: Noise, prior: FlowPrior, level: float) -> Tensor:
+    """E[x | y] for x as the denoiser found it at its level, and what noise is left in y."""
+    assert prior.wiener is not None
+    return Degradation(Identity(), noise).condition(x, prior.wiener.covariance(level), y)
