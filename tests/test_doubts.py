@@ -61,7 +61,7 @@ def test_a_wrong_kernel_is_a_note_of_its_file(tmp_path: Path, restora: Callable[
     words = ("--task", "deblur", "--kernel", "motion", "--length", 9, "--sigma", 0.005, "--device", "cpu")
     run = restora("restore", tmp_path / "in", "-o", tmp_path / "out", *words)
     assert run.code == 0
-    assert run.err.count("note: the residual is not noise") == 1
+    assert run.err.count("the residual is not noise") == 1
     files = json.loads((tmp_path / "out" / "restora.json").read_text())["files"]
     assert ["notes" in entry for _, entry in sorted(files.items())] == [False, True]
 

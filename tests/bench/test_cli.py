@@ -386,7 +386,7 @@ BAD = [
     (["--batch-size", "0"], "--batch-size must be at least 1, got 0"),
     (["--device", "cdua"], "unknown device 'cdua'"),
     (["--prior", "small"], "unknown option '--prior'"),
-    (["nowhere"], "nowhere: does not exist; expected a folder of images or a zip of images"),
+    (["nowhere"], "nowhere: does not exist; expected images, or a folder or a zip of images"),
     (
         ["mixed", "--tasks", "superres"],
         "got 18x20 (height x width); crop it to 16x20; or add --multiple 4",

@@ -35,13 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         summary = (training.__doc__ or "").partition("\n")[0]
         kind = kinds.add_parser(name, help=summary.rstrip("."), description=summary)
         many = "+" if training.needs_data else "*"
-        kind.add_argument(
-            "data",
-            nargs=many,
-            type=a_path,
-            metavar="DATA",
-            help="images, or folders or zips of them; each plane of a stack counts as one",
-        )
+        text = "images, or folders or zips of them; each plane of a stack counts as one"
+        kind.add_argument("data", nargs=many, type=a_path, metavar="DATA", help=text)
         kind.add_argument(
             "-o",
             "--output",

@@ -132,13 +132,13 @@ def _restore_batch(task: Task, plan: Plan, watch: Watch | None, loaded: Sequence
             watch(loaded, y, step)
     for i, x in enumerate(loaded):
         level = result.degradation.take(torch.tensor([i])).noise.level
-        if degradation.blind and level == 0:
+        for text in result.warnings[i]:
+            x.item.note(f"{x.item.path}: {text}")
+        if task.auto and level == 0:
             x.item.note(
                 f"{x.item.path}: no noise was found, so the picture was written as it is; if you see some, "
                 "give its standard deviation, such as sigma=0.03"
             )
-        for text in result.warnings[i]:
-            x.item.note(text)
         _put(x, result, i, {"sigma": round(level, 4)} if degradation.blind else {})
 
 
