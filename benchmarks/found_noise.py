@@ -4,7 +4,7 @@
 
 Three kinds, made of each photograph: grey noise of 0.1; noise of 20/255 in a JPEG file of quality 90, 4:2:0;
 and a camera's, whose neighbours share it, whose variance is 0.01 x + 0.0005, in a JPEG file of quality 85.
-The PSNR of what came, of the best of several white levels named by hand, of auto, and for grey of the classical
+The PSNR of what came, of the best of several white levels named by hand, of auto, and for grey of classical
 methods, which are told the level. bm3d needs `pip install bm3d`.
 """
 

@@ -29,7 +29,8 @@ from restora.solvers import LatentMAP
 
 Command = Callable[..., Any]
 QUICK = ("--set", "iterations=5", "--set", "restarts=2", "--device", "cpu")
-OPTIONS = {"inpaint": ("--hole", "center"), "deblur": ("--width", "0.5")}
+SIGMA = ("--sigma", 0.1)
+OPTIONS = {"denoise": SIGMA, "inpaint": ("--hole", "center"), "deblur": ("--width", "0.5")}
 
 
 def manifest(folder: Path) -> dict[str, Any]:
@@ -43,7 +44,16 @@ def listing(folder: Path) -> list[str]:
 @pytest.fixture
 def denoise(restora: Command, tiny: Path) -> Command:
     """denoise(inputs..., options...) runs a quick `restora restore --task denoise` with the tiny prior."""
-    return lambda *words: restora("restore", *words, "--task", "denoise", "--prior", tiny, *QUICK)
+    return lambda *words: restora(
+        "restore",
+        *words,
+        "--task",
+        "denoise",
+        "--prior",
+        tiny,
+        *QUICK,
+        *(() if "--sigma" in words else SIGMA),
+    )
 
 
 @pytest.mark.parametrize("task", degradations.names())

@@ -8,7 +8,11 @@ import pytest
 from restora import errors
 from restora.errors import RestoraError, UnknownNameError
 
-TREE = [c for _, c in inspect.getmembers(errors, inspect.isclass) if c.__module__ == errors.__name__]
+TREE = [
+    c
+    for _, c in inspect.getmembers(errors, inspect.isclass)
+    if c.__module__ == errors.__name__ and not issubclass(c, Warning)
+]
 
 
 @pytest.mark.parametrize("kind", TREE)

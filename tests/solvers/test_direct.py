@@ -84,8 +84,8 @@ def test_the_commands(tmp_path: Path, restora: Command) -> None:
     words = ("restore", tmp_path / "in", "--prior", tmp_path / "hole", "--device", "cpu")
     done = restora(*words, "-o", tmp_path / "out", "--task", "inpaint", "--hole", "center")
     assert (done.code, len(list((tmp_path / "out").glob("*.png")))) == (0, 2)
-    refused = restora(*words, "-o", tmp_path / "no", "--task", "denoise").error()
-    assert "does inpaint (sigma=0.0, hole=center) alone, and this is denoise (sigma=0.1)" in refused
+    refused = restora(*words, "-o", tmp_path / "no", "--task", "denoise", "--sigma", 0.1).error()
+    assert "does inpaint (--sigma 0.0, --hole center) alone, and this is denoise (--sigma 0.1)" in refused
     words = ("bench", tmp_path / "in", "-o", tmp_path / "bench", "--perceptual", "none", "--device", "cpu")
     run = restora(*words, "--methods", f"direct@{tmp_path / 'hole'}", "--tasks", "inpaint,denoise")
     assert run.code == 0

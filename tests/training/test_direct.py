@@ -180,4 +180,5 @@ def test_the_command(tmp_path: Path, restora: Command) -> None:
     assert "the restoration and the truth:" in (tmp_path / "run" / "README.md").read_text()
     words = ("restore", tmp_path / "held", "-o", tmp_path / "out", "--prior", tmp_path / "run")
     assert restora(*words, "--task", "denoise", "--sigma", 0.2, "--device", "cpu").code == 0
-    assert "alone, and this is denoise (sigma=0.1)" in restora(*words, "--task", "denoise").error()
+    refused = restora(*words, "--task", "denoise", "--sigma", 0.1).error()
+    assert "alone, and this is denoise (--sigma 0.1)" in refused

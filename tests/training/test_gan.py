@@ -119,7 +119,7 @@ def test_the_exported_prior_is_the_average(tmp_path: Path) -> None:
 def test_a_folder_with_a_run_is_not_overwritten(tmp_path: Path) -> None:
     for _ in loop.run(DCGANTrainer(CONFIG, images()), tmp_path, loop.Budget(images=8)):
         pass
-    with pytest.raises(OutputError, match="--resume"):
+    with pytest.raises(OutputError, match="resume=True"):
         next(loop.run(DCGANTrainer(CONFIG, images()), tmp_path, loop.Budget(images=16)))
 
 

@@ -243,7 +243,8 @@ def _check_dtypes(noise: Noise, u: Tensor, seed: int) -> None:
             "unclipped": known.unclipped(y, v),
         }
         if (white := known.white(y)) is not None:
-            require(white.shape == (len(v),), f"white: expected one an image, got {tuple(white.shape)}")
+            fits = white.shape == (len(v),) or (white.ndim == v.ndim and len(white) == len(v))
+            require(fits, f"white: expected one an image, or a map, got {tuple(white.shape)}")
             results["white"] = white
         for name, found in results.items():
             require(found.dtype == dtype, f"{name}: expected {dtype}, got {found.dtype}")
