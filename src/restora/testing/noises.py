@@ -243,8 +243,7 @@ def _check_dtypes(noise: Noise, u: Tensor, seed: int) -> None:
             "unclipped": known.unclipped(y, v),
         }
         if (white := known.white(y)) is not None:
-            fits = white.shape == (len(v),) or (white.ndim == v.ndim and len(white) == len(v))
-            require(fits, f"white: expected one an image, or a map, got {tuple(white.shape)}")
+            require(white.ndim in (1, v.ndim), f"white: expected (B,) or a map, got {tuple(white.shape)}")
             results["white"] = white
         for name, found in results.items():
             require(found.dtype == dtype, f"{name}: expected {dtype}, got {found.dtype}")
