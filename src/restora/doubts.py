@@ -36,7 +36,13 @@ def residual(x: Tensor, y: Tensor, degradation: Degradation) -> list[str | None]
     parts = getattr(degradation.operator, "parts", [degradation.operator])
     blurs = any(part.kernel is not None for part in parts)
     sigma = degradation.noise.white(y) if blurs else None
-    if sigma is None or y.ndim != 4 or min(y.shape[-2:]) < SMALLEST or not bool((sigma > 0).all()):
+    if (
+        sigma is None
+        or sigma.ndim > 1
+        or y.ndim != 4
+        or min(y.shape[-2:]) < SMALLEST
+        or not bool((sigma > 0).all())
+    ):
         return [None] * len(y)
     power = dct(y - degradation.A(x)).square().mean(1)
     highest = torch.nn.functional.adaptive_avg_pool2d(power, CELLS).flatten(1).amax(1)

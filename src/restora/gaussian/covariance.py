@@ -86,7 +86,7 @@ class Diagonal(Covariance):
 @dataclass(frozen=True)
 class Stationary(Covariance):
     """spread: L, (C, C, H, W), for one channel the standard deviations of the cosine coefficients; or
-    (C, C, 1, 1), where it is the same at every frequency; or (B, C, C, 1, 1), one an image.
+    (C, C, 1, 1), where it is the same at every frequency.
 
     Where L is symmetric at each frequency and smooth over them, a draw depends on the noise nearby alone.
     """
@@ -95,9 +95,9 @@ class Stationary(Covariance):
 
     @cached_property
     def spectrum(self) -> Tensor:
-        """L_k L_k^T, shaped like L."""
+        """L_k L_k^T, (C, C, H, W)."""
         # einsum strides its result as it likes; `mix` is up to five times slower on it.
-        return torch.einsum("...ikhw,...jkhw->...ijhw", self.spread, self.spread).contiguous()
+        return torch.einsum("ikhw,jkhw->ijhw", self.spread, self.spread).contiguous()
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.rest(x)
@@ -123,15 +123,13 @@ class Stationary(Covariance):
         return 0
 
     @property
-    def variance(self) -> float | Tensor:
+    def variance(self) -> float:
         return self.rest_variance
 
     @property
-    def rest_variance(self) -> float | Tensor:
+    def rest_variance(self) -> float:
         """The mean variance of a value under R."""
-        channels, *_, height, width = self.spread.shape[-4:]
-        total = self.spread.square().flatten(-4).sum(-1) / (channels * height * width)
-        return total if total.ndim else total.item()
+        return self.spread.square().sum().item() / self.spread[0].numel()
 
     def sized(self, window: Window) -> Stationary:
         """For images of another size: the spectrum at their frequencies."""
@@ -169,7 +167,7 @@ class LowRank(Stationary):
         return len(self.weights)
 
     @property
-    def variance(self) -> float | Tensor:
+    def variance(self) -> float:
         along = (self.weights * self.directions.flatten(1).square().sum(1)).sum().item()
         return self.rest_variance + along / self.spread[0].numel()
 
@@ -182,10 +180,10 @@ def as_covariance(value: Covariance | float | Tensor) -> Covariance:
 
 
 def root(spectrum: Tensor) -> Tensor:
-    """The symmetric square root L_k of matrices (..., C, C, H, W), each positive semi-definite."""
-    values, vectors = torch.linalg.eigh(spectrum.movedim((-4, -3), (-2, -1)).double())
+    """The symmetric square root L_k of matrices (C, C, H, W), positive semi-definite at each position."""
+    values, vectors = torch.linalg.eigh(spectrum.movedim((0, 1), (-2, -1)).double())
     found = (vectors * values.clamp(min=0).sqrt().unsqueeze(-2)) @ vectors.mT
-    return found.movedim((-2, -1), (-4, -3)).to(spectrum).contiguous()
+    return found.movedim((-2, -1), (0, 1)).to(spectrum).contiguous()
 
 
 def mix(matrices: Tensor, x: Tensor) -> Tensor:

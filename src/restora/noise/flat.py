@@ -2,9 +2,8 @@
 
 Noise is the same in blocks that are flat and in blocks that are nearly so, and the energy of a block varies
 from one to the next as a chi-square does. Texture grows from the flattest blocks to the next, and varies
-more.
-How flat a block is its neighbours tell, whose noise is not its own, so that no block is chosen for having
-little noise. Blocks of different brightness are looked at apart, because noise may grow with it.
+more. How flat a block is its neighbours tell, whose noise is not its own, so that no block is chosen for
+having little noise. Blocks of different brightness are looked at apart, because noise may grow with it.
 
 Source: Ponomarenko et al., "An automatic approach to lossy compression of AVIRIS images", IGARSS 2007; Colom,
 Lebrun, Buades and Morel, "Nonparametric multiscale blind estimation of intensity-frequency-dependent noise",

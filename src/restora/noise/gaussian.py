@@ -35,8 +35,8 @@ class GaussianNoise(Noise):
     Args:
         sigma: a number; "auto" to find it in each observation; a tensor (B,), one an image; or a map,
             (B or 1, ...) like y, infinite where a value of y tells nothing.
-        covariance: (C, C) of the channels; (B, C, C), one an image; or a spectrum (C, C, H, W): that of the
-            channels at each frequency of the cosine transform of y. It takes the place of sigma.
+        covariance: (C, C) of the channels, or a spectrum (C, C, H, W): the covariance of the channels at each
+            frequency of the cosine transform of y. It takes the place of sigma.
     """
 
     sigma: Sigma | Tensor = option(0.0, "standard deviation of the added Gaussian noise, full scale = 1", 0)
@@ -48,9 +48,9 @@ class GaussianNoise(Noise):
             self.sigma = torch.from_numpy(given).float()
         if isinstance(self.sigma, Tensor) and self.sigma.ndim and not bool((self.sigma >= 0).all()):
             raise OptionError("sigma: expected standard deviations of at least 0, got negative ones or NaN")
-        if isinstance(self.covariance, Tensor) and self.covariance.ndim not in (2, 3, 4):
+        if isinstance(self.covariance, Tensor) and self.covariance.ndim not in (2, 4):
             shape = tuple(self.covariance.shape)
-            raise ShapeError(f"covariance: expected (C, C), (B, C, C) or (C, C, H, W), got {shape}")
+            raise ShapeError(f"covariance: expected (C, C) or (C, C, H, W), got {shape}")
         self._stationary: Stationary | None = None
         super().__post_init__()
 
@@ -78,22 +78,14 @@ class GaussianNoise(Noise):
 
     @property
     def shared(self) -> bool:
-        if self._many:
-            return False
         return not isinstance(self.sigma, Tensor) or len(self.sigma) == 1
-
-    @property
-    def _many(self) -> bool:
-        """Whether each image has a covariance of its own."""
-        return self.covariance is not None and self.covariance.ndim == 3
 
     @property
     def N(self) -> Covariance:
         """The covariance of the noise, an operator on observations."""
         if self.covariance is not None:
             if self._stationary is None or self._stationary.spread.device != self.covariance.device:
-                spectrum = self._matrices.movedim((-2, -1), (-4, -3)).to(self.covariance)
-                self._stationary = Stationary(root(spectrum))
+                self._stationary = Stationary(root(self._spectrum))
             return self._stationary
         if isinstance(self.sigma, Tensor):
             many = self.sigma.ndim > 1
@@ -128,8 +120,7 @@ class GaussianNoise(Noise):
             return self.sigma.to(y).expand(len(y), -1, -1, -1) if usable else None
         if self.covariance is None:
             return as_tensor(self.sigma, y).expand(len(y))  # type: ignore[arg-type]
-        largest = torch.linalg.eigvalsh(self._matrices).flatten(-3).amax(-1)
-        return largest.sqrt().to(y).expand(len(y))
+        return torch.linalg.eigvalsh(self._matrices).max().sqrt().to(y).expand(len(y))
 
     @property
     def beyond(self) -> GaussianNoise | None:
@@ -137,20 +128,23 @@ class GaussianNoise(Noise):
         if self.covariance is None:
             return None
         values, vectors = torch.linalg.eigh(self._matrices)
-        largest = values.flatten(-3).amax(-1)[..., None, None, None]
+        largest = values.max()
         if bool((values >= (1 - RANGE) * largest).all()):
             return None
-        values = values.maximum(RANGE * largest).minimum((1 - RANGE) * largest)
+        values = values.clamp(RANGE * largest, (1 - RANGE) * largest)
         left = vectors @ torch.diag_embed(1 / (1 / values - 1 / largest)) @ vectors.mT
-        spectrum = left.movedim((-2, -1), (-4, -3)).to(self.covariance)
-        return GaussianNoise(covariance=spectrum if self.covariance.ndim == 4 else spectrum[..., 0, 0])
+        return GaussianNoise(covariance=left.movedim((-2, -1), (0, 1)).to(self.covariance))
+
+    @property
+    def _spectrum(self) -> Tensor:
+        """The covariance as (C, C, H, W); H = W = 1 where it is the same at every frequency."""
+        assert self.covariance is not None
+        return self.covariance if self.covariance.ndim == 4 else self.covariance[..., None, None]
 
     @property
     def _matrices(self) -> Tensor:
-        """The covariance, (..., H, W, C, C) in float64; H = W = 1 where it is the same everywhere."""
-        assert self.covariance is not None
-        spectrum = self.covariance if self.covariance.ndim == 4 else self.covariance[..., None, None]
-        return spectrum.movedim((-4, -3), (-2, -1)).double()
+        """(H, W, C, C) in float64."""
+        return self._spectrum.movedim((0, 1), (-2, -1)).double()
 
     def unclipped(self, y: Tensor, u: Tensor) -> Tensor:
         """E[u + e | u + e < 0], or > 1, where y is 0 or 1, in images that are nowhere beyond."""
@@ -173,8 +167,6 @@ class GaussianNoise(Noise):
     def take(self, index: Tensor) -> Noise:
         if self.shared:
             return self
-        if self.covariance is not None:
-            return replace(self, covariance=self.covariance[index.to(self.covariance.device)])
         assert isinstance(self.sigma, Tensor)
         return replace(self, sigma=self.sigma[index.to(self.sigma.device)])
 
@@ -190,7 +182,7 @@ class GaussianNoise(Noise):
         """Of each value, whatever ties them."""
         N = self.N
         if isinstance(N, Stationary):
-            values = N.spectrum.diagonal(dim1=-4, dim2=-3).mean((-3, -2))
-            return as_tensor(values, like).unsqueeze(-1).unsqueeze(-1)
+            values = N.spectrum.diagonal(dim1=0, dim2=1).mean((0, 1))
+            return as_tensor(values, like).view(-1, 1, 1)
         assert isinstance(N, Diagonal | Isotropic)
         return N.of(like)

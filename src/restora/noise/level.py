@@ -89,24 +89,27 @@ def _estimate(image: Tensor) -> Estimate:
         return Estimate(_of_grey(deviation[0]) if found else image.new_zeros(()))
     mean, colours = deviation[0], power[1:].mean(0).sqrt()
     white = bool(colours.min() > COLOUR) and _white(colours[1:])
-    if white and not (found and bool((mean[1:] > 1.8 * colours[1:]).all())):
-        return _estimate_map(image, flat, _details(image)) if found and many else Estimate(_details(image))
-    sigma = mean[1]
-    if not found:  # as much of it as differences of colours bear out
-        sigma = (
-            torch.minimum(sigma, BORNE_OUT * deviation[2, 1]) if deviation[2, 1] > 2 * COLOUR else 0 * sigma
-        )
+    own = found and bool((mean[1:] > 1.8 * colours[1:]).all())
+    if white and not own:
+        return (_estimate_map(image, flat) if found and many else None) or Estimate(_details(image))
+    sigma = mean[1] if found else _borne_out(mean[1], deviation[2, 1])
     if sigma < LUMA:
         return Estimate(image.new_zeros(()))
-    covariance = flat.covariance[kept].mean(0)
-    shared = bool(covariance.diagonal()[1:].max().sqrt() < OWN * sigma)
     if not found or not many:
         return Estimate(sigma)
-    return Estimate(sigma, _shared(covariance, sigma, basis)) if shared else _estimate_map(image, flat, sigma)
+    covariance = flat.covariance[kept].mean(0)
+    if covariance.diagonal()[1:].max().sqrt() < OWN * sigma:
+        return Estimate(sigma, _shared(covariance, sigma, basis))
+    return _estimate_map(image, flat) or Estimate(sigma)
 
 
-def _estimate_map(image: Tensor, flat: Flat, sigma: Tensor) -> Estimate:
-    """With a map, where the variance is a m + b for the brightness m nearby, and that varies."""
+def _borne_out(mean: Tensor, difference: Tensor) -> Tensor:
+    """As much of the deviation of the mean as that of a difference of colours bears out."""
+    return torch.minimum(mean, BORNE_OUT * difference) if difference > 2 * COLOUR else 0 * mean
+
+
+def _estimate_map(image: Tensor, flat: Flat) -> Estimate | None:
+    """Of a variance a m + b, for the brightness m nearby; None where it hardly varies."""
     power = flat.power[:, 0, MIDDLE[0]]
     weight = 1 / (power * flat.spread * flat.growth)
     rows = torch.stack([flat.brightness, torch.ones_like(power)], 1) * weight[:, None]
@@ -115,7 +118,7 @@ def _estimate_map(image: Tensor, flat: Flat, sigma: Tensor) -> Estimate:
     variance = a * near.clamp(flat.brightness.min().item(), flat.brightness.max().item()) + b
     low, high = variance.flatten()[:: 1 + variance.numel() // 10000].quantile(variance.new_tensor((0.1, 0.9)))
     if high < GROWS * low:
-        return Estimate(sigma)
+        return None
     return Estimate(variance.mean().sqrt(), map=variance.sqrt())
 
 

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
-from restora.noise import Noise
 from restora.operators import Identity
 from restora.priors.flow import FlowPrior
 
@@ -42,26 +41,23 @@ def denoise(
     One evaluation of the network for each of so many orientations, as far as the prior has symmetries; what
     was cut is guessed from the linear denoiser's answer. Noise that differs from place to place is removed at
     a few levels, and between them interpolated. What y tells beyond white noise, where the channels share
-    theirs, is taken up by the linear step of `Conditioner`. Where there is no noise, x is y.
+    theirs, is taken up by `Degradation.condition`. Where there is no noise, x is y.
     """
     if noise.ndim > 1:
-        rows = range(len(y))
-        found = [
-            _by_levels(
-                y[i : i + 1], noise[i : i + 1], degradation.take(torch.tensor([i])), prior, orientations
-            )
-            for i in rows
-        ]
+        rows = zip(y.split(1), noise.split(1), torch.arange(len(y)).split(1), strict=True)
+        found = [_by_levels(row, s, degradation.take(i), prior, orientations) for row, s, i in rows]
         ys, xs = zip(*found, strict=True)
         return torch.cat(ys), torch.cat(xs)
+    if not bool(noise.any()):
+        return y, y
     level = 1 / (1 + noise / prior.scale)
-    t, given = level.view(-1, 1, 1, 1), y
+    t, given, more = level.view(-1, 1, 1, 1), y, degradation.noise.beyond
     if prior.wiener is not None:
         y = degradation.noise.unclipped(y, prior.wiener(t * y, level)[0])
     x = _at(y, level, prior, orientations)
-    for i in range(0 if prior.wiener is None else len(y)):
-        if noise[i] > 0 and (more := degradation.noise.take(torch.tensor([i])).beyond) is not None:
-            x[i : i + 1] = _with(x[i : i + 1], y[i : i + 1], more, prior, level[i].item())
+    if more is not None and prior.wiener is not None:
+        left = prior.wiener.covariance(level[0].item())
+        x = Degradation(Identity(), more).condition(x, left, y)
     return y, torch.where(noise.view(-1, 1, 1, 1) > 0, x, given)
 
 
@@ -80,17 +76,10 @@ def _by_levels(
     steps = torch.linspace(0, 1, LEVELS).to(y)
     levels = 1 / (1 + low * (high / low) ** steps / prior.scale)
     if prior.wiener is not None:
-        middle = levels[LEVELS // 2 :][:1]
+        middle = levels[LEVELS // 2].view(1)
         y = degradation.noise.unclipped(y, prior.wiener(middle.view(-1, 1, 1, 1) * y, middle)[0])
     found = torch.stack([_at(y, level[None], prior, orientations) for level in levels])
-    place = ((sigma.clamp(min=LEAST) / low).log() / max(math.log(high / low), LEAST)).clamp(0, 1) * (
-        LEVELS - 1
-    )
+    share = (sigma.clamp(min=LEAST) / low).log() / max(math.log(high / low), LEAST)
+    place = share.clamp(0, 1) * (LEVELS - 1)
     weights = (1 - (place - torch.arange(LEVELS).to(y).view(-1, 1, 1, 1, 1)).abs()).clamp(min=0)
     return y, (weights * found).sum(0)
-
-
-def _with(x: Tensor, y: Tensor, noise: Noise, prior: FlowPrior, level: float) -> Tensor:
-    """E[x | y] for x as the denoiser found it at its level, and what noise is left in y."""
-    assert prior.wiener is not None
-    return Degradation(Identity(), noise).condition(x, prior.wiener.covariance(level), y)

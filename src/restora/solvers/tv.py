@@ -10,9 +10,8 @@ splits d = grad z and takes one step of ADMM a call, its linear system solved in
     z <- (I + mu grad^T grad)^-1 (v + mu grad^T (d - e)),   d <- shrink(grad z + e),   e <- e + grad z - d
 
 so that the calls of the outer ADMM, together, are one ADMM with the two constraints x = z and d = grad z.
-Of JPEG, the
-Gaussian that stands for it is too rough for its minimum to be worth reaching: 20 iterations are best. Source:
-Afonso, Bioucas-Dias and Figueiredo, IEEE TIP 2011.
+Of JPEG, the Gaussian that stands for it is too rough for its minimum to be worth reaching: 20 iterations are
+best. Source: Afonso, Bioucas-Dias and Figueiredo, IEEE TIP 2011.
 """
 
 from __future__ import annotations
