@@ -31,13 +31,15 @@ def option(
     above: float = -math.inf,
     below: float = math.inf,
     kw_only: bool = False,
+    found: bool = False,
 ) -> Any:
     """A dataclass field that is an option.
 
     help: what it means, with its unit. low, high: the closed range of a number; above, below: an open one.
+    found: whether it can be found in a picture, so that runs over files take `auto` for it.
     """
-    bounds = {"low": low, "high": high, "above": above, "below": below}
-    return field(default=default, metadata={"help": help, "option": True, **bounds}, kw_only=kw_only)
+    metadata = {"help": help, "option": True, "low": low, "high": high, "above": above, "below": below}
+    return field(default=default, metadata=metadata | {"found": found}, kw_only=kw_only)
 
 
 def options(cls: type) -> Iterator[tuple[Field[Any], Any]]:

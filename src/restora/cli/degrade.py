@@ -14,6 +14,7 @@ from restora.cli.options import add_input, add_task, make_task
 from restora.cli.progress import progress
 from restora.cli.report import summary
 from restora.cli.writing import add_writing, make_writing, written
+from restora.degradations.named import AUTO
 from restora.errors import OptionError
 from restora.runs import batch
 from restora.runs import items as files
@@ -41,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     task = make_task(args)
     if task.auto:
-        raise OptionError("--sigma auto finds the noise of a picture; expected a number to make it with")
+        name = next(name for name, value in task.options.items() if value == AUTO)
+        raise OptionError(f"--{name} auto is for restore, which finds it in a picture; expected a number")
     notes: list[str] = []
     writing, format = make_writing(args, task)
     found = {"recursive": args.recursive, "partners": task.partners, "note": notes.append}

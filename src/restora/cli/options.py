@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import math
 import re
 from dataclasses import MISSING, Field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from restora.cli.pages import INDENT
-from restora.degradations import NamedDegradation, degradations
-from restora.degradations.named import AUTO, HOLE_OPTIONS, option_fields
+from restora.degradations import degradations, named
+from restora.degradations.named import HOLE_OPTIONS
 from restora.errors import OptionError, RestoraError
-from restora.options import number, options, parse, show, span, words
+from restora.options import number, options, show, span, words
 from restora.pictures.decoding import MAX_PIXELS
 from restora.pictures.encoding import QUALITY
 from restora.pictures.masks import ALPHA, Reading
 from restora.runs.task import Task
-from restora.solvers import Solver, solvers
 
 MASK_HELP = (
     "a picture, white where pixels are missing, or a copy of the input with strokes painted over them; a "
@@ -30,7 +28,6 @@ QUALITY_HELP = (
     f"of results in jpg, webp or avif ({QUALITY}; webp without loss); of the input with --task jpeg"
 )
 READING = tuple(entry.name for entry, _ in options(Reading))
-T = TypeVar("T")
 Owners = dict[str, tuple[Field[Any], Any]]
 
 
@@ -41,18 +38,18 @@ def a_path(text: str) -> Path:
     return Path(text)
 
 
-def add_input(parser: argparse.ArgumentParser, text: str) -> None:
+def add_input(parser: argparse.ArgumentParser, text: str, needs_task: bool = True) -> None:
     parser.add_argument("inputs", nargs="+", type=a_path, metavar="INPUT", help=text)
     output = "folder for the results, or the file for that of one input, such as result.png"
     parser.add_argument("-o", "--output", type=a_path, required=True, metavar="DIR|FILE", help=output)
     recursive = "also the pictures in the folders of a folder; results and masks keep their places"
     parser.add_argument("--recursive", action="store_true", help=recursive)
-    parser.add_argument(
-        "--task",
-        required=True,
-        metavar="TASK",
-        help=f"{', '.join(degradations.names())}; see 'restora tasks'",
+    known = (
+        f"{', '.join(degradations.names())}; several at once joined by +, in the order in which the damage "
     )
+    known += "was done, such as deblur+superres+noise+jpeg; see 'restora tasks'"
+    other = "" if needs_task else ". Left out: as 'restora inspect' suggests for each picture"
+    parser.add_argument("--task", required=needs_task, metavar="TASK", help=known + other)
     add_limit(parser)
 
 
@@ -79,8 +76,10 @@ def add_task(parser: argparse.ArgumentParser, experiments: bool = True) -> None:
             text = QUALITY_HELP if name == "quality" else argparse.SUPPRESS
             parser.add_argument(flag(name), type=kind, metavar="N", help=text)
     lines = []
-    for task, cls in degradations:
-        own = ", ".join(map(flag, (n for n in _fields(cls) if f"{flag(n)}" in parser._option_string_actions)))
+    for task in degradations.names():
+        own = ", ".join(
+            map(flag, (n for n in _fields(task) if f"{flag(n)}" in parser._option_string_actions))
+        )
         lines.append(f"{task:{INDENT - 4}}{own}")
     parser.add_argument_group("options of the tasks, which 'restora tasks NAME' explains", "\n".join(lines))
 
@@ -88,7 +87,7 @@ def add_task(parser: argparse.ArgumentParser, experiments: bool = True) -> None:
 def task_options(task: str) -> list[tuple[str, str]]:
     """The options of a task, as they are given, and what they mean."""
     found = []
-    for name, (entry, hint) in _fields(degradations.get(task)).items():
+    for name, (entry, hint) in _fields(task).items():
         if entry.metadata.get("per_image"):
             found.append((f"{flag(name)} FILE|DIR|alpha", MASK_HELP))
             continue
@@ -102,15 +101,15 @@ def task_options(task: str) -> list[tuple[str, str]]:
 def _task_options() -> dict[str, Owners]:
     """name of an option -> the tasks that have it, and their fields with the types."""
     table: dict[str, Owners] = {}
-    for task, cls in degradations:
-        for name, entry in _fields(cls).items():
+    for task in degradations.names():
+        for name, entry in _fields(task).items():
             table.setdefault(name, {})[task] = entry
     return table
 
 
-def _fields(cls: type[NamedDegradation]) -> dict[str, tuple[Field[Any], Any]]:
+def _fields(task: str) -> dict[str, tuple[Field[Any], Any]]:
     """The options of a task; how masks are read are among them, where it has one."""
-    found = option_fields(cls)
+    found = named.option_fields(task)
     reading = {entry.name: (entry, hint) for entry, hint in options(Reading)} if "mask" in found else {}
     return found | reading
 
@@ -128,31 +127,6 @@ def _central(text: str) -> str:
             "what is missing white on a black picture of the same size, and give it as --mask"
         )
     return text
-
-
-def add_settings(parser: argparse.ArgumentParser, config: type) -> None:
-    """One option for each setting of a training."""
-    group = parser.add_argument_group("settings")
-    for entry, hint in options(config):
-        default = entry.default
-        text = meaning(entry, hint) + (f" ({show(default)})" if default != "" else "")
-        if hint is bool:
-            switch = argparse.BooleanOptionalAction
-            group.add_argument(flag(entry.name), action=switch, default=default, help=text)
-        else:
-            group.add_argument(flag(entry.name), metavar=metavar(hint), default=default, help=text)
-
-
-def make_settings(args: argparse.Namespace, config: type[T]) -> T:
-    """The settings of a training that the options of `add_settings` describe."""
-    return config(
-        **{entry.name: _value(getattr(args, entry.name), entry, hint) for entry, hint in options(config)}
-    )
-
-
-def _value(given: Any, entry: Field[Any], hint: Any) -> Any:
-    """What was given for an option: a text that is to be read, or a default or a path."""
-    return parse(given, entry, hint) if isinstance(given, str) else given
 
 
 def meaning(entry: Field[Any], hint: Any) -> str:
@@ -186,7 +160,7 @@ def as_options(text: str, args: argparse.Namespace) -> str:
     text = text.replace("leave it at uncertainty=False", "leave --uncertainty out")
     text = text.replace("uncertainty=False", "no --uncertainty")
     text = text.replace("raise max_pixels", "raise --max-megapixels")
-    name = rf"(?<![\w/.-])(?<!--set )({'|'.join(vars(args)) or '(?!)'})="
+    name = rf"(?<![\w/.:-])(?<!--set )({'|'.join(vars(args)) or '(?!)'})="
     text = re.sub(rf"{name}True\b", lambda found: flag(found[1]), text)
     return re.sub(rf"{name}'?([\w.|-]+)'?", lambda found: f"{flag(found[1])} {found[2]}", text)
 
@@ -194,56 +168,37 @@ def as_options(text: str, args: argparse.Namespace) -> str:
 def make_task(args: argparse.Namespace, restoring: bool = False) -> Task:
     """The Task that the options describe. An option of another task is an error, never ignored. `restoring`:
     what is not given is found in the pictures, where the task can."""
-    own = _fields(degradations.get(args.task))
-    table, given = _task_options(), {}
+    task, given = named.words(args.task)
+    own, table = _fields(task), _task_options()
     for name in table:
         text = getattr(args, name, None)
-        if text is None:
+        if text is None or (name not in own and name == "quality"):  # that of results
             continue
-        if name not in own and name != "quality":  # that of results
-            owners = ", ".join(table[name])
-            raise OptionError(f"{flag(name)} is an option of {owners}; task {args.task!r} has no such option")
         if name not in own:
-            continue
-        is_word = (name, text) in (("sigma", AUTO), ("mask", ALPHA))
-        given[name] = text if is_word else _value(text, *own[name])
+            raise OptionError(_not_its(name, task, list(own), ", ".join(table[name])))
+        if name in given:
+            raise OptionError(f"{flag(name)} is given twice: in --task, and by itself")
+        is_alpha = (name, text) == ("mask", ALPHA)
+        is_text = isinstance(text, str) and not is_alpha
+        given[name] = named.value_of(text, *own[name], flag(name)) if is_text else text
     if restoring:
-        given = degradations.get(args.task).unknown | given
+        given = named.unknown(task) | given
     reading = Reading(**{name: given.pop(name) for name in READING if name in given})
-    return Task(args.task, given, given.pop("hole", None), max_pixels(args), reading)
+    return Task(task, given, given.pop("hole", None), max_pixels(args), reading)
 
 
-def add_solver(parser: argparse.ArgumentParser) -> None:
-    methods = f"auto, {', '.join(solvers.names())} (auto)"
-    parser.add_argument("--method", default="auto", metavar="NAME", help=methods)
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        dest="settings",
-        help="set an option of the method; repeat for several. 'restora methods NAME' lists them",
-    )
+def needs_no_task(args: argparse.Namespace) -> None:
+    """OptionError for an option of a task where none is named."""
+    for name in _task_options():
+        if getattr(args, name, None) is not None and name != "quality":
+            raise OptionError(f"{flag(name)} is an option of a task; name it with --task")
 
 
-def make_solver(name: str, settings: list[str]) -> Solver:
-    """The solver called `name` with NAME=VALUE settings. Raises OptionError for one it does not have."""
-    cls = solvers.get(name)
-    known = {entry.name: (entry, hint) for entry, hint in options(cls)}
-    given: dict[str, str] = {}
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        if not equals or key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near and key not in known else ""
-            raise OptionError(
-                f"--set {setting}: expected NAME=VALUE with a setting of {name!r}: "
-                f"{', '.join(known) or 'it has none'}.{hint}"
-            )
-        given[key] = text
-    try:
-        return cls(**{key: parse(text, *known[key]) for key, text in given.items()})
-    except OptionError as error:
-        if error.name not in given:
-            raise
-        raise OptionError(error.problem, f"--set {error.name}={given[error.name]}") from None
+def _not_its(name: str, task: str, own: list[str], others: str) -> str:
+    """What to say of an option that the task does not have by this name."""
+    shared = [known for known in own if known.endswith(f":{name}")]
+    if not shared:
+        return f"{flag(name)} is an option of {others}; task {task!r} has no such option"
+    tasks = [known.partition(":")[0] for known in shared]
+    said = "+".join(f"{one}:{name}=..." if one == tasks[0] else one for one in named.members(task))
+    return f"{flag(name)} is an option of {' and '.join(tasks)}; say whose, such as --task {said}"

@@ -11,6 +11,9 @@ of a.png and a.gif become a-png.png and a-gif.png. With --uncertainty, DIR/STEM-
 pixel of the first plane may be off, and DIR/STEM-std.tiff has it as numbers for all: 16 bits a channel, 65535
 for the whole range from black to white.
 
+Without --task, each picture is inspected, and what seems wrong is repaired; a picture in which nothing is
+wrong is kept as it is. 'restora inspect' shows what would be done.
+
 A second run skips what is done. Defaults are in parentheses.
 """
 
@@ -18,38 +21,42 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import Any
 
-from torch import Tensor
-
-from restora.cli.options import add_input, add_solver, add_task, make_solver, make_task
-from restora.cli.progress import progress
+from restora.cli.options import add_input, add_task, make_task, max_pixels, needs_no_task
 from restora.cli.report import summary, tell
+from restora.cli.settings import add_solver, make_solver
+from restora.cli.watch import Watch
 from restora.cli.writing import add_writing, make_writing, written
 from restora.errors import OptionError
-from restora.plan import decide
+from restora.operators.base import Shape
+from restora.pictures.formats import Format
+from restora.plan import Plan, decide
 from restora.priors import FlowPrior, store
 from restora.runs import batch
 from restora.runs import items as files
 from restora.runs.beforehand import beforehand
 from restora.runs.items import Item
-from restora.runs.loading import Loaded
+from restora.runs.job import Writing
 from restora.runs.manifest import Manifest
-from restora.runs.trace import Trace
-from restora.solvers import Step
+from restora.runs.suggested import Suggested, keep
+from restora.runs.task import Task, images_of
 from restora.tiles import OVERLAP, TILE
 
 EXAMPLES = """examples:
+  restora restore photo.jpg -o out
   restora restore small/ -o out --task superres --scale 4 --samples 3
   restora restore photos/ -o out --task inpaint --mask masks/
   restora restore noisy/ -o out --task denoise --sigma auto
+  restora restore old/ -o out --task deblur+superres+jpeg --width 1 --scale 2 --quality auto
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.usage = "restora restore INPUT... -o DIR --task TASK [options of the task] [options]"
+    parser.usage = "restora restore INPUT... -o DIR [--task TASK [options of the task]] [options]"
     parser.epilog = EXAMPLES
     add = parser.add_argument
-    add_input(parser, "observations: files, folders or globs")
+    add_input(parser, "observations: files, folders or globs", needs_task=False)
     add_solver(parser)
     own = " or ".join(FlowPrior.shipped)
     prior = f"a prior that ships, or a folder that 'restora train' wrote (for auto {own}, by the size)"
@@ -75,16 +82,55 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, name) < least:
             flag = f"--{name.replace('_', '-')}"
             raise OptionError(f"{flag} must be at least {least}, got {getattr(args, name)}")
+    return _as_inspected(args) if args.task is None else _as_told(args)
+
+
+def _as_told(args: argparse.Namespace) -> int:
+    """One task for all pictures."""
     task = make_task(args, restoring=True)
-    wanted = {"samples": args.samples, "trace": args.trace, "uncertainty": args.uncertainty}
     notes: list[str] = []
     writing, format = make_writing(args, task)
-    found = {"recursive": args.recursive, "partners": task.partners, "note": notes.append}
-    items = files.collect(
-        args.inputs, args.output, args.seed, **wanted, **found, format=format, exact=task.of_file
-    )
+    items = _collect(args, notes, format=format, partners=task.partners, exact=task.of_file)
     images = task.images(item.file for item in items)
-    plan = decide(
+    plan = _plan(args, images)
+    task.check(plan, images)
+    manifest = Manifest(args.output, _settings(args, task.facts(), plan, writing, format), args.overwrite)
+    todo = manifest.todo(items)
+    for text in beforehand(plan, task) if todo else ():
+        tell(f"note: {text}")
+    _restore(args, todo, task, plan, writing, manifest)
+    return summary(items, manifest, notes, args)
+
+
+def _as_inspected(args: argparse.Namespace) -> int:
+    """Each picture as `inspect` suggests."""
+    needs_no_task(args)
+    suggested = Suggested(max_pixels(args))
+    notes: list[str] = []
+    writing, format = make_writing(args, None)
+    items = _collect(args, notes, format=format, exact=suggested.exact)
+    plan = _plan(args, images_of(item.file for item in items))
+    manifest = Manifest(args.output, _settings(args, {"task": None}, plan, writing, format), args.overwrite)
+    todo = manifest.todo(items)
+    groups = suggested.tasks(todo, tell)
+    wanted = [item for _, group in groups for item in group]
+    for item in (item for item in todo if item.status == "waiting" and item not in wanted):
+        keep(item, writing, suggested.max_pixels)
+    manifest.record([item for item in todo if item.status != "waiting"])
+    for task, group in groups:
+        task.check(plan)
+        _restore(args, group, task, plan, writing, manifest)
+    return summary(items, manifest, notes, args)
+
+
+def _collect(args: argparse.Namespace, notes: list[str], **found: Any) -> list[Item]:
+    wanted = {"samples": args.samples, "trace": args.trace, "uncertainty": args.uncertainty}
+    more = {"recursive": args.recursive, "note": notes.append}
+    return files.collect(args.inputs, args.output, args.seed, **wanted, **more, **found)
+
+
+def _plan(args: argparse.Namespace, images: Shape | None) -> Plan:
+    return decide(
         args.method,
         args.prior,
         samples=args.samples,
@@ -94,10 +140,15 @@ def run(args: argparse.Namespace) -> int:
         images=images,
         make=lambda name: make_solver(name, args.settings),
     )
-    task.check(plan, images)
-    settings = {
+
+
+def _settings(
+    args: argparse.Namespace, facts: dict[str, Any], plan: Plan, writing: Writing, format: Format | None
+) -> dict[str, Any]:
+    """What the manifest says of the run."""
+    return {
         "command": "restore",
-        **task.facts(),
+        **facts,
         "method": plan.method,
         "method settings": plan.settings,
         **store.facts(plan.prior, args.prior),
@@ -107,42 +158,18 @@ def run(args: argparse.Namespace) -> int:
         **written(writing, format),
         **({"tile": args.tile} if plan.prior is not None and plan.prior.any_size else {}),
     }
-    manifest = Manifest(args.output, settings, args.overwrite)
-    todo = manifest.todo(items)
-    for text in beforehand(plan, task) if todo else ():
-        tell(f"note: {text}")
+
+
+def _restore(
+    args: argparse.Namespace,
+    todo: Sequence[Item],
+    task: Task,
+    plan: Plan,
+    writing: Writing,
+    manifest: Manifest,
+) -> None:
     options = {"batch_size": args.batch_size, "writing": writing}
-    with _Watch(f"{plan.method}: {task.name}", todo, args.trace) as watch:
+    with Watch(f"{plan.method}: {task.name}", todo, args.trace) as watch:
         for chunk in batch.restore_items(todo, task, plan, **options, watch=watch.step):
             watch.finished(chunk)
             manifest.record(chunk)
-    return summary(items, manifest, notes, args)
-
-
-class _Watch:
-    """The progress bar of a run, which counts planes and frames, and its traces."""
-
-    def __init__(self, text: str, items: Sequence[Item], trace: bool):
-        self.bar, self.trace, self.items = progress(), Trace() if trace else None, items
-        self.line = self.bar.add_task(text, total=len(items))
-
-    def __enter__(self) -> _Watch:
-        self.bar.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.bar.stop()
-
-    def step(self, loaded: Sequence[Loaded], y: Tensor, step: Step) -> None:
-        self._update(len(loaded) * step.i / step.total)
-        if self.trace:
-            self.trace.watch(loaded, y, step)
-
-    def finished(self, items: Sequence[Item]) -> None:
-        self._update()
-        if self.trace:
-            self.trace.write()
-
-    def _update(self, more: float = 0) -> None:
-        ready = sum(x.ready if x.status == "waiting" else x.planes for x in self.items)
-        self.bar.update(self.line, completed=ready + more, total=sum(x.planes for x in self.items))

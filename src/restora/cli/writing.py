@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from restora.degradations import named
 from restora.errors import OptionError
 from restora.pictures.formats import FORMATS, Format, of_option
 from restora.runs.job import Writing
@@ -20,10 +21,11 @@ def add_writing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--axes", metavar="AXES", help=text)
 
 
-def make_writing(args: argparse.Namespace, task: Task) -> tuple[Writing, Format | None]:
+def make_writing(args: argparse.Namespace, task: Task | None) -> tuple[Writing, Format | None]:
     """How results are written, and their format, where it is given."""
     format = of_option(args.format) if args.format is not None else None
-    quality = None if "quality" in task.options else args.quality
+    own = task is not None and "quality" in named.option_fields(task.name)
+    quality = None if own else args.quality
     if quality is None:
         return Writing(axes=args.axes), format
     if not quality.isdecimal() or not 1 <= int(quality) <= 100:

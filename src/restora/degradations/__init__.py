@@ -1,7 +1,8 @@
 """Degradations: an operator and noise. A task with a name: one class in a file here, and one line below."""
 
 from restora.degradations.base import Degradation, system_of
-from restora.degradations.general import Chain, LinearDegradation, from_physics
+from restora.degradations.chain import Chain
+from restora.degradations.general import LinearDegradation, from_physics
 from restora.degradations.linear import lmmse, whitened
 from restora.degradations.mask import Mask
 from restora.degradations.task import NamedDegradation

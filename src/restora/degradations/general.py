@@ -1,4 +1,4 @@
-"""Degradations of a user's own making: any linear map, one after the other, and another library's."""
+"""Degradations of a user's own making: any linear map, and another library's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from restora.degradations.base import Degradation
 from restora.errors import OptionError
 from restora.noise import GaussianNoise
-from restora.operators import Function, compose
+from restora.operators import Function
 from restora.operators.base import Map, Shape
 
 
@@ -29,25 +29,6 @@ class LinearDegradation(Degradation):
         """OptionError unless <A x, y> = <x, adjoint y> for a random pair, which a wrong adjoint fails."""
         assert isinstance(self.operator, Function)
         self.operator.check(image_shape, tolerance)
-
-
-class Chain(Degradation):
-    """One degradation after the other, in the order in which an image goes through them:
-    `Chain(Blur(sigma=0), Downsample(2))`. The noise is that of the last, of any kind.
-
-    OptionError for noise before the last, which the rest would colour.
-    """
-
-    def __init__(self, *parts: Degradation):
-        if not parts:
-            raise OptionError("Chain: expected degradations, got none")
-        for part in parts[:-1]:
-            if not part.noise.linear or part.noise.level > 0:
-                raise OptionError(
-                    f"Chain: expected noise in the last part alone, got some in {type(part).__name__} "
-                    f"(sigma={part.noise.level:g}); set it to 0 there"
-                )
-        super().__init__(compose(*(part.operator for part in parts)), parts[-1].noise)
 
 
 def from_physics(physics: Any, shape: Shape | None = None) -> Degradation:

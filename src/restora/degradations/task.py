@@ -27,7 +27,7 @@ SIGMA = "standard deviation of the added Gaussian noise, full scale = 1"
 
 def sigma(default: Any = 0.0) -> Any:
     """The noise of a task, by keyword."""
-    return option(default, SIGMA, 0, 1, kw_only=True)
+    return option(default, SIGMA, 0, 1, kw_only=True, found=True)
 
 
 @dataclass(eq=False)

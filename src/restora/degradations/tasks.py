@@ -111,7 +111,7 @@ class Quantize(NamedDegradation):
     purpose: ClassVar = "smooth the bands of pictures with too few levels"
     synonyms: ClassVar = "quantise, quantized, banding, bands, posterised, bit depth, few levels"
 
-    levels: int = option(5, "number of levels a channel, from 0 to 1", 2, 65536)
+    levels: int = option(5, "number of levels a channel, from 0 to 1", 2, 65536, found=True)
     distance: Distance = option("cell", "misfit: distance to the level's cell, or to the level (Yeh et al.)")
     sigma: float = sigma()
 
@@ -135,7 +135,7 @@ class Blur(NamedDegradation):
     kernel: Literal["gaussian", "motion"] = option(
         "gaussian", "gaussian (see width) or motion (see length and angle)"
     )
-    width: float = option(1.6, "standard deviation of the gaussian, in pixels", 0.1, 100)
+    width: float = option(1.6, "standard deviation of the gaussian, in pixels", 0.1, 100, found=True)
     length: float = option(9.0, "length of the motion, in pixels", 1, 1000)
     angle: float = option(0.0, "direction of the motion, in degrees anticlockwise from horizontal", -360, 360)
     boundary: convolution.Boundary = option(
@@ -196,8 +196,9 @@ class JPEG(NamedDegradation):
 
     purpose: ClassVar = "remove the blocks and ringing of JPEG compression"
     synonyms: ClassVar = "jpg, artefacts, artifact, compression, compressed, blocks, blocky, deblock"
+    unknown: ClassVar[dict[str, Any]] = {"quality": "auto"}
 
-    quality: int = option(10, "libjpeg's, from 1, worst, to 100", 1, 100)
+    quality: int = option(10, "libjpeg's, from 1, worst, to 100", 1, 100, found=True)
     subsampling: codec.Subsampling = option(
         "4:2:0", "pixels that share a chroma value: 4:2:0 2x2, 4:2:2 1x2, 4:4:4 one"
     )

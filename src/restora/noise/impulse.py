@@ -8,7 +8,8 @@ what is left is Gaussian noise on the others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -50,3 +51,6 @@ class ImpulseNoise(Noise):
                 "Is it a picture of two levels?"
             )
         return GaussianNoise(self.sigma), (~hit).to(y)
+
+    def after(self, sigma: float) -> Noise:
+        return replace(self, sigma=math.hypot(self.sigma, sigma))

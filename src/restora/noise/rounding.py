@@ -10,7 +10,8 @@ file whose levels are 64/255, 128/255, ... has the cells of 1/4, 1/2, ...
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -90,6 +91,9 @@ class Rounding(Noise):
     def project(self, u: Tensor, y: Tensor) -> Tensor:
         """Held to the cells, unless there is dither."""
         return u if self.sigma > 0 else self._clip(u, y)
+
+    def after(self, sigma: float) -> Noise:
+        return replace(self, sigma=math.hypot(self.sigma, sigma))
 
     @property
     def rounding(self) -> float:

@@ -23,7 +23,7 @@ from restora.pictures.colour import LUMA
 
 Factors = tuple[int, int]
 Subsampling = Literal["4:2:0", "4:2:2", "4:4:4"]
-FACTORS: dict[str, Factors] = {"4:2:0": (2, 2), "4:2:2": (1, 2), "4:4:4": (1, 1)}
+FACTORS: dict[Subsampling, Factors] = {"4:2:0": (2, 2), "4:2:2": (1, 2), "4:4:4": (1, 1)}
 """Rows and columns of pixels that share a chroma value."""
 
 BLOCK = 8

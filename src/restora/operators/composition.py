@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import reduce
 
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 from restora.operators.base import Map, Operator, Shape
 from restora.operators.identity import Identity
 from restora.random import Window
+
+COLOURS = 3
 
 
 def compose(*parts: Operator) -> Operator:
@@ -88,9 +91,21 @@ class Compose(Operator):
     def take(self, index: Tensor) -> Operator:
         return self if self.shared else Compose(*(part.take(index) for part in self.parts))
 
+    @property
+    def grain(self) -> int:
+        return math.prod(part.grain for part in self.parts)
+
     def window(self, window: Window, y: Tensor, size: tuple[int, int]) -> tuple[Operator, Tensor]:
-        """PairingError: what one part does to a piece depends on the others."""
-        return super().window(window, y, (-1, -1))
+        """That of each part in turn, of what it is given; PairingError where one cannot be cut."""
+        parts: list[Operator] = []
+        shape: Shape = (COLOURS, *size)
+        for k, part in enumerate(self.parts, 1):
+            behind, shape = shape, part.observed_shape(shape)
+            observed = y if k == len(self.parts) else y.new_zeros(()).expand(1, *shape)
+            own, seen = part.window(window, observed, (behind[-2], behind[-1]))
+            parts.append(own)
+            window = window.coarser(window.height // seen.shape[-2])
+        return Compose(*parts), seen
 
     def observed_shape(self, image_shape: Shape) -> Shape:
         return reduce(lambda shape, part: part.observed_shape(shape), self.parts, tuple(image_shape))

@@ -38,7 +38,8 @@ def degrade_items(items: Sequence[Item], task: Task, writing: Writing = PLAIN) -
             job = start(item, task, writing)
             for number in range(item.planes):
                 picture = job.picture(number)
-                degradation = task.degradation([task.pictures(item.path, picture, item.partners, item.note)])
+                masked = task.before_mask(picture)
+                degradation = task.degradation([task.pictures(item.path, masked, item.partners, item.note)])
                 x = _clean(picture.pixels, degradation)
                 job.put(number, [degradation(x[None], random.generators([job.seed(number)], 1))[0]])
         except RestoraError as error:
@@ -134,7 +135,7 @@ def _restore_batch(task: Task, plan: Plan, watch: Watch | None, loaded: Sequence
         level = result.degradation.take(torch.tensor([i])).noise.level
         for text in result.warnings[i]:
             x.item.note(f"{x.item.path}: {text}")
-        if task.auto and level == 0:
+        if task.of_noise and level == 0:
             x.item.note(
                 f"{x.item.path}: no noise was found, so the picture was written as it is; if you see some, "
                 "give its standard deviation, such as sigma=0.03"

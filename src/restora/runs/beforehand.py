@@ -16,7 +16,7 @@ def beforehand(plan: Plan, task: Task) -> list[str]:
     """A line for each thing."""
     several = plan.plain is not None and plan.solver != plan.plain
     found = [cost(plan, task.example())] if several else []
-    if task.name == "colorize" and plan.prior is not None and plan.prior.any_size:
+    if "colorize" in task.members and plan.prior is not None and plan.prior.any_size:
         found.append(FAINT.format(plan.prior.image_shape[-1]))
     return [text for text in found if text]
 

@@ -25,7 +25,7 @@ class Item:
     file: the file at `path`, and partners: the others that the result depends on, such as {"mask": ...}.
     notes: what the user should know of how the files were read. folder: of the results, and of any folders
     that they are in. planes: how many pictures the file holds, as far as is known; ready: how many are
-    restored.
+    restored. said: facts for the manifest that are known before.
     """
 
     path: Path
@@ -40,6 +40,7 @@ class Item:
     folder: Path | None = None
     planes: int = 1
     ready: int = 0
+    said: dict[str, Any] = field(default_factory=dict)
     file: File = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -59,7 +60,10 @@ class Item:
         self.status, self.facts = "failed", {"error": reason}
 
     def done(self, **facts: Any) -> None:
-        self.status, self.facts = "done", {"outputs": self.names(*self.pictures, *self.maps), **facts}
+        self.status, self.facts = (
+            "done",
+            {"outputs": self.names(*self.pictures, *self.maps), **self.said, **facts},
+        )
 
     def names(self, *paths: Path) -> list[str]:
         """Of outputs, in the folder of the results."""
@@ -83,7 +87,7 @@ def collect(
     recursive: bool = False,
     note: Note = lambda text: None,
     format: Format | None = None,
-    exact: bool = False,
+    exact: bool | Callable[[File], bool] = False,
 ) -> list[Item]:
     """An item for each of the files that files, folders and globs name, in that order.
 
@@ -108,7 +112,8 @@ def collect(
 
     def make(source: Source, name: Path) -> Item:
         head = files[source].head
-        own = suffix or suffix_for(format or of_result(head.format, head.has_alpha, exact), source.path)
+        whole = exact(files[source]) if callable(exact) else exact
+        own = suffix or suffix_for(format or of_result(head.format, head.has_alpha, whole), source.path)
         first = folder / name.with_name(f"{name.name}{own}")
         beside = [first.with_name(f"{name.name}{end}") for end in ("-trace.webp", "-std.png", "-std.tiff")]
         return Item(

@@ -107,7 +107,7 @@ def _convert(pixels: Tensor, degradation: Degradation, plan: Plan) -> tuple[int,
 
 
 def _fields(item: Item, picture: Picture, task: Task, prior: Prior | None) -> dict[str, Any]:
-    told = task.cls.of_file(item.file)
+    told = task.told(item.file, picture)
     fields = task.pictures(item.path, picture, item.partners, item.note)
     if prior is None or prior.any_size:
         return fields | told

@@ -4,35 +4,38 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import Field, dataclass, field, fields
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from restora import inspection
 from restora.degradations import Degradation, Mask, NamedDegradation, degradations, named
 from restora.degradations.holes import Hole
-from restora.errors import MaskError, OptionError, RestoraError, ShapeError
+from restora.degradations.members import shares
+from restora.errors import OptionError, RestoraError, ShapeError
+from restora.operators import Identity, Operator, compose
 from restora.operators.base import Shape
-from restora.pictures import decoding, formats, masks
+from restora.pictures import decoding, masks
 from restora.pictures.file import File
 from restora.pictures.picture import Picture
 from restora.plan import Plan
+from restora.runs.fields import ones, same, together
+from restora.runs.partners import HERE, Partners
 
 USUAL = (64, 64)  # pixels a side, where no size is known
 PLAIN = masks.Reading()
-HERE = Path()
 
 
 @dataclass(frozen=True)
 class Task:
-    """`name` is a registered degradation, `options` are its fields. A field that is a picture (the mask)
-    is given as a file for all pictures, or as a folder with a file of the same stem for each, or as "alpha",
-    the transparent parts of each picture; or as a `hole` with a name, and its settings among the options.
-    `reading`: how the files of masks are read. The noise of `denoise` may be "auto": found in each picture.
-    Pictures and masks of more than `max_pixels` are refused.
+    """`name` is a registered degradation, or several joined by +, `options` are its fields. A field that is a
+    picture (the mask) is given as a file for all pictures, or as a folder with a file of the same stem for
+    each, or as "alpha", the transparent parts of each picture; or as a `hole` with a name, and its settings
+    among the options. `reading`: how the files of masks are read. Options that are "auto" are found in each
+    picture. Pictures and masks of more than `max_pixels` are refused.
 
     Bad options, and a file for all pictures that is no mask, raise a RestoraError at once.
     """
@@ -42,15 +45,12 @@ class Task:
     hole: str | None = None
     max_pixels: int = decoding.MAX_PIXELS
     reading: masks.Reading = PLAIN
-    _sheets: dict[str, masks.Sheet] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _found: dict[Any, masks.Found] = field(default_factory=dict, init=False, repr=False, compare=False)
     _last: list[Any] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        takes_mask = issubclass(self.cls, Mask)
-        if self.hole and not takes_mask:
+        if self.hole and not self.takes_mask:
             raise OptionError(f"an option of inpaint; task {self.name!r} has no such option", "hole")
-        if takes_mask and (self.hole is None) == ("mask" not in self.options):
+        if self.takes_mask and (self.hole is None) == ("mask" not in self.options):
             came = "neither" if self.hole is None else "both"
             raise OptionError(
                 "inpaint needs to know what is missing: either mask=FILE|DIR|alpha or hole=center, "
@@ -58,25 +58,58 @@ class Task:
             )
         if self.reading.grow and "mask" not in self.options:
             raise OptionError("it widens a mask; expected mask=FILE|DIR|alpha with it", "grow")
-        if takes_mask:
+        if self.takes_mask:
             self._hole()
-        for name, file in self._for_all.items():
-            self._sheet(name, file).check()
+        self._partners.check()
         self.degradation([self._stand_ins((1, 1))])
 
+    @cached_property
+    def members(self) -> dict[str, type[NamedDegradation]]:
+        """The tasks that are joined in this one."""
+        return {name: degradations.get(name) for name in named.members(self.name)}
+
     @property
-    def cls(self) -> type[NamedDegradation]:
-        return degradations.get(self.name)
+    def takes_mask(self) -> bool:
+        return any(issubclass(cls, Mask) for cls in self.members.values())
 
     @property
     def auto(self) -> bool:
-        """Whether the level of the noise is to be found in each picture."""
-        return self.options.get("sigma") == named.AUTO
+        """Whether anything is to be found in each picture."""
+        return named.AUTO in self.options.values()
+
+    @property
+    def of_noise(self) -> bool:
+        """Whether all that is found in a picture is its noise, which is all that is wrong with it."""
+        return self.auto and set(self.members) == {"denoise"}
+
+    @cached_property
+    def sought(self) -> list[str]:
+        """The options that are found in each picture before it is restored; Gaussian noise that comes last is
+        found by itself, with all that it has of its own."""
+        names = [name for name, value in self.options.items() if value == named.AUTO]
+        tasks = list(self.members)
+        last = "denoise" in tasks and set(tasks[tasks.index("denoise") + 1 :]) <= {"inpaint"}
+        return [name for name in names if name != "sigma" or not last]
 
     @property
     def of_file(self) -> bool:
         """Whether it undoes how the file itself stores a picture, such as the blocks of a JPEG."""
-        return any(entry.metadata.get("from_file") for entry in fields(self.cls))
+        return any(entry.metadata.get("from_file") for cls in self.members.values() for entry in fields(cls))
+
+    def told(self, file: File, picture: Picture) -> dict[str, Any]:
+        """The options that the file of an observation tells, and those that are found in the picture."""
+        found: dict[str, Any] = {}
+        for cls in self.members.values():
+            found |= cls.of_file(file)
+        sought = [name for name in self.sought if not (name == "quality" and "tables" in found)]
+        given = {**self._own(), **found}
+        return found | (inspection.fill(self.name, given, sought, picture.pixels) if sought else {})
+
+    def before_mask(self, picture: Picture) -> Picture:
+        """The picture that the mask is of, for a clean one: what the tasks before `inpaint` make of it."""
+        if isinstance(self._before, Identity):
+            return picture
+        return Picture(self._before(picture.pixels[None])[0], picture.bits)
 
     def images(self, files: Iterable[File]) -> Shape | None:
         """The shape (C, H, W) of the colour images behind the observations in `files`, as far as their heads
@@ -88,7 +121,7 @@ class Task:
     def _behind(self, size: tuple[int, int]) -> Shape | None:
         for channels in (3, 1):
             with contextlib.suppress(RestoraError):
-                return self.example(size).operator.image_shape((channels, *size))
+                return self._observing(size).operator.image_shape((channels, *size))
         return None
 
     def check(self, plan: Plan, images: Shape | None = None) -> None:
@@ -107,8 +140,15 @@ class Task:
 
     def example(self, size: tuple[int, ...] = USUAL) -> Degradation:
         """What solvers see, for images of (height, width) `size`, with stand-ins for the masks of files."""
+        observed: Sequence[int] = size
+        with contextlib.suppress(ShapeError):
+            _, *observed = self._before.observed_shape((3, *size))
+        return named.seen(self._observing(observed), size)
+
+    def _observing(self, size: Sequence[int]) -> Degradation:
+        """For observations of (height, width) `size`, with stand-ins for the masks of files."""
         pictures = self._named(size) if self.hole else self._stand_ins(size)
-        return named.seen(self.degradation([pictures]), size)
+        return self.degradation([pictures])
 
     def pictures(
         self,
@@ -122,7 +162,7 @@ class Task:
         if self.hole:
             return self._named(picture.size)
         files = self.partners(path) if partners is None else partners
-        found = {name: self._find(name, file, path, picture) for name, file in files.items()}
+        found = {name: self._partners.find(name, file, path, picture) for name, file in files.items()}
         if self.of_alpha:
             found["mask"] = masks.of_alpha(picture, str(path), self.reading.grow)
         for text in (text for mask in found.values() for text in mask.notes):
@@ -130,11 +170,8 @@ class Task:
         return {name: mask.observed[None] for name, mask in found.items()}
 
     def partners(self, path: Path, place: Path = HERE) -> dict[str, File]:
-        """The files that belong to the picture at `path`, by the field they are for. `place`: of the result
-        in its folder, and so of the partner in its own."""
-        folders = {n: s / place for n, s in self._sources().items() if n not in self._for_all}
-        own = {name: File(_partner(folder, path)) for name, folder in folders.items()}
-        return own | self._for_all
+        """The files that belong to the picture at `path`, as `Partners.of`."""
+        return self._partners.of(path, place)
 
     def degradation(self, pictures: Sequence[dict[str, Any]]) -> Degradation:
         """That of a batch whose images have these per-image fields; what is no tensor, all alike.
@@ -142,11 +179,11 @@ class Task:
         The last one is kept: the same fields give the same degradation.
         """
         stacked = {
-            name: _together([p[name] for p in pictures]) if isinstance(value, Tensor) else value
+            name: together([p[name] for p in pictures]) if isinstance(value, Tensor) else value
             for name, value in pictures[0].items()
         }
         for known, degradation in self._last:
-            if _same(known, stacked):
+            if same(known, stacked):
                 return degradation
         degradation = named.build(self.name, USUAL, {**self._own(), **stacked})
         self._last[:] = [(stacked, degradation)]
@@ -154,89 +191,57 @@ class Task:
 
     def facts(self) -> dict[str, Any]:
         """What the manifest says of this task: all its settings, also those left at their default."""
-        settings = {f.name: f.default for f in fields(self.cls) if f.init and not f.metadata.get("per_image")}
+        settings = named.options(self.degradation([self._stand_ins((1, 1))]))
         given = {k: str(v) if isinstance(v, Path) else v for k, v in self.options.items()}
         grow = {"grow": self.reading.grow} if "mask" in self.options else {}
-        return {"task": self.name, **settings, **given, **grow, **(self._hole().options if self.hole else {})}
+        hole = self._hole().options if self.hole else {}
+        return {"task": self.name, **settings, **given, **grow, **hole}
 
     def _own(self) -> dict[str, Any]:
-        """The options that are the same for all pictures."""
+        """The options that are known, and the same for all pictures."""
         hole = {"hole": self.hole} if self.hole else {}
-        pictures = {f.name for f in self._picture_fields()}
-        return {**{k: v for k, v in self.options.items() if k not in pictures}, **hole}
+        known = {k: v for k, v in self.options.items() if k not in self.sought and k not in self._pictures}
+        return {**known, **hole}
 
     @property
     def of_alpha(self) -> bool:
         """Whether the transparent parts of a picture are its mask."""
         return self.options.get("mask") == masks.ALPHA
 
-    def _sources(self) -> dict[str, Path]:
-        given = {f.name: self.options.get(f.name) for f in self._picture_fields()}
-        return {name: source for name, source in given.items() if isinstance(source, Path)}
+    @cached_property
+    def _partners(self) -> Partners:
+        sources = {name: self.options.get(name) for name in self._pictures}
+        files = {name: source for name, source in sources.items() if isinstance(source, Path)}
+        return Partners(files, self.reading.grow, self.max_pixels)
 
     @cached_property
-    def _for_all(self) -> dict[str, File]:
-        """The files that are for all pictures."""
-        return {name: File(source) for name, source in self._sources().items() if not source.is_dir()}
+    def _pictures(self) -> list[str]:
+        """The options that are pictures."""
+        entries = named.option_fields(self.name).items()
+        return [name for name, (entry, _) in entries if entry.metadata.get("per_image")]
+
+    @cached_property
+    def _before(self) -> Operator:
+        """What happens to an image before a mask hides parts of it."""
+        names = list(self.members)
+        first = names[: names.index("inpaint")] if "inpaint" in names else []
+        if not first:
+            return Identity()
+        given = {k: v for k, v in self._own().items() if k != "sigma"}
+        parts = zip(names, shares(names, given), strict=True)
+        return compose(*(named.build(name, USUAL, own).operator for name, own in parts if name in first))
 
     def _hole(self) -> Hole:
         return Hole.of(self._own())
 
-    def _named(self, size: tuple[int, ...]) -> dict[str, Tensor]:
+    def _named(self, size: Sequence[int]) -> dict[str, Tensor]:
         return {"mask": self._hole().mask((size[0], size[1]))}
 
-    def _stand_ins(self, size: tuple[int, ...]) -> dict[str, Tensor]:
-        return {f.name: _ones(size[0], size[1]) for f in self._picture_fields()}
-
-    def _picture_fields(self) -> list[Field[Any]]:
-        return [f for f in fields(self.cls) if _is_picture(f)]
-
-    def _find(self, name: str, file: File, path: Path, picture: Picture) -> masks.Found:
-        sheet = self._sheet(name, file, path)
-        if name not in self._for_all or not sheet.is_plain:
-            return sheet.find(picture, path.name, self.reading.grow)
-        key = name, picture.size  # the same for all pictures of this size
-        if key not in self._found:
-            self._found[key] = sheet.find(picture, path.name, self.reading.grow)
-        return self._found[key]
-
-    def _sheet(self, name: str, file: File, path: Path | None = None) -> masks.Sheet:
-        if name in self._sheets:  # the same for all pictures
-            return self._sheets[name]
-        if path is not None and not file.path.exists():
-            raise MaskError(f"{path.name}: no mask for it in {file.path.parent}; expected {file.path}")
-        sheet = masks.read_sheet(file, max_pixels=self.max_pixels)
-        if name in self._for_all:
-            self._sheets[name] = sheet
-        return sheet
+    def _stand_ins(self, size: Sequence[int]) -> dict[str, Tensor]:
+        return {name: ones(size[0], size[1]) for name in self._pictures}
 
 
-@lru_cache(maxsize=4)
-def _ones(height: int, width: int) -> Tensor:
-    """A mask that hides nothing; not to be written to."""
-    return torch.ones(1, 1, height, width)
-
-
-def _together(values: Sequence[Tensor]) -> Tensor:
-    """Those of a batch; one for all where they are the same, since solvers then look at A but once."""
-    same = all(value is values[0] or torch.equal(value, values[0]) for value in values[1:])
-    return values[0] if same else torch.cat(list(values))
-
-
-def _same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    """Whether two degradations of one task have the same fields: tensors that are one object, other values
-    that are equal."""
-    return a.keys() == b.keys() and all(
-        a[k] is b[k] or (not isinstance(a[k], Tensor) and a[k] == b[k]) for k in a
-    )
-
-
-def _is_picture(entry: Field[Any]) -> bool:
-    return bool(entry.metadata.get("per_image")) and not entry.metadata.get("from_file")
-
-
-def _partner(folder: Path, path: Path) -> Path:
-    """The file in `folder` with the name of `path`, or its stem; STEM.png where there is none."""
-    suffixes = [s for suffix in formats.SUFFIXES for s in (suffix, suffix.upper())]
-    candidates = [folder / f"{path.stem}{suffix}" for suffix in (path.suffix, *suffixes)]
-    return next(filter(Path.exists, candidates), candidates[1])
+def images_of(files: Iterable[File]) -> Shape | None:
+    """As `Task.images`, of pictures whose size the task keeps."""
+    sizes = {file.head.size for file in files} - {None}
+    return (3, *next(iter(sizes))) if len(sizes) == 1 else (3, 0, 0) if sizes else None  # type: ignore[misc]

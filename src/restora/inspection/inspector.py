@@ -1,0 +1,209 @@
+"""What is wrong with a picture, as far as it can be measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from restora.inspection import marks, tones
+from restora.inspection.blur import HIGHEST, Blur, find_blur
+from restora.inspection.finding import Finding, Inspection
+from restora.inspection.lattice import Lattice, find_lattice, quality_of
+from restora.inspection.sample import grey, mosaic, patches, tiles
+from restora.inspection.suggest import suggest
+from restora.noise.level import Estimate, estimate_noise
+from restora.operators import codec
+from restora.pictures.colour import LUMA
+from restora.pictures.decoding import MAX_PIXELS
+from restora.pictures.file import File, Head
+from restora.pictures.image import load
+from restora.pictures.picture import Picture
+
+WIDTH, GAIN = 0.75, 10.0  # a blur from which on a picture counts as blurred, and what it gains in log p
+NOISE = 0.012  # a deviation from which on it counts
+QUALITY = 75  # below which the traces of JPEG count
+UNSEEN = 0.5  # of a step: what the coefficients of a frequency have to reach to tell of blur
+BOUND = 0.15  # cycles a pixel, up to which a JPEG has to hold frequencies
+LUMA_NOISE = float(np.linalg.norm(LUMA))  # of the luma of white noise of deviation 1
+
+
+def inspect(source: Picture | Path | str | File, max_pixels: float = MAX_PIXELS) -> Inspection:
+    """What is wrong with a picture, or the first one of a file. ImageError where it cannot be read."""
+    if isinstance(source, Picture):
+        return _inspect(source, Head())
+    file = source if isinstance(source, File) else File(Path(source))
+    return _inspect(load(file, max_pixels=max_pixels, partial=True).picture(), file.head)
+
+
+def _inspect(picture: Picture, head: Head) -> Inspection:
+    pixels = picture.pixels
+    parts = tiles(pixels)
+    if not len(parts) or len(pixels) not in (1, 3):
+        return Inspection((_size(picture), Finding("damage", None, _unusual(pixels), 0.0)))
+    lattice = _lattice(parts, head)
+    impulses = marks.find_impulses(parts)
+    levels = None if impulses.found or lattice else tones.find_levels(parts)
+    clean = not (impulses.found or levels)
+    blur = find_blur(patches(parts), _held(parts, lattice)) if clean else None
+    noise = _noise(parts) if clean and min(parts.shape[-2:]) >= 32 else None
+    mask, dead, scratches = marks.find_marks(pixels) if clean else (None, 0, 0)
+    sigma = deviation(blur, noise, len(pixels)) if clean else 0.0
+    findings = [
+        _size(picture),
+        _colour(parts),
+        _jpeg(lattice, head),
+        _blurred(blur, sigma),
+        _noisy(noise, sigma, blur),
+        _levels(levels, picture.bits),
+        _cut(parts),
+        _impulses(impulses),
+        _marked(dead, scratches),
+    ]
+    faces = _faces(picture)
+    return Inspection((*findings, *([faces] if faces else [])), suggest(findings), mask)
+
+
+def _unusual(pixels: Tensor) -> str:
+    if len(pixels) not in (1, 3):
+        return f"{len(pixels)} channels; grey pictures and RGB are inspected"
+    return "too small to be inspected; at least 16 pixels a side are"
+
+
+def _lattice(parts: Tensor, head: Head) -> Lattice | None:
+    """Of a JPEG file by its tables, of another picture by its cosines."""
+    if head.jpeg is None:
+        return find_lattice(parts[:: max(1, len(parts) // 3)])
+    tables = torch.tensor(head.jpeg.tables).float().view(2, codec.BLOCK, codec.BLOCK)
+    return Lattice(quality_of(tables)[0], 1.0, "4:2:0" if head.jpeg.sampling == 2 else "4:4:4")
+
+
+def _held(parts: Tensor, lattice: Lattice | None) -> float:
+    """The highest frequency that compression left, in cycles a pixel."""
+    if lattice is None:
+        return HIGHEST
+    block, table = codec.blocks(grey(parts)), codec.tables(lattice.quality)[0] / 255
+    power = block[:, 0].unflatten(-1, (-1, 8)).unflatten(-3, (-1, 8)).square().mean((0, 1, 3))
+    for k in range(1, codec.BLOCK):
+        seen = ((power[0, k] + power[k, 0]) / 2).sqrt()
+        if seen < UNSEEN * table[0, k]:
+            return (k - 0.5) / (2 * codec.BLOCK)
+    return HIGHEST
+
+
+def _noise(parts: Tensor) -> Estimate:
+    return estimate_noise(mosaic(parts)[None])[0]
+
+
+def deviation(blur: Blur | None, noise: Estimate | None, channels: int) -> float:
+    """The standard deviation of the noise of each channel. Where there is a blur, all that is fine is
+    noise, so that its evidence sees less of it than flat places do."""
+    own = 0.0 if noise is None else float(noise.sigma)
+    if own == 0 and blur is not None and blur.width > WIDTH and blur.gain > GAIN:
+        return blur.sigma / (LUMA_NOISE if channels == 3 else 1.0)
+    return own
+
+
+def _size(picture: Picture) -> Finding:
+    height, width = picture.size
+    kind = {1: "grey", 3: "colour"}.get(len(picture.pixels), f"{len(picture.pixels)} channels")
+    text = f"{width}x{height} pixels, {kind}, {picture.bits} bits a channel"
+    return Finding("size", [width, height, picture.bits], text)
+
+
+def _colour(parts: Tensor) -> Finding:
+    if parts.shape[1] == 1:
+        return Finding("colour", "grey", "grey")
+    if tones.is_grey(parts):
+        return Finding("colour", "grey", "grey, though stored as colour")
+    return Finding("colour", "colour", "colour")
+
+
+def _jpeg(lattice: Lattice | None, head: Head) -> Finding:
+    if lattice is None:
+        return Finding("jpeg", None, "no traces of JPEG compression", 0.8)
+    quality, match, sampling = lattice
+    where = "JPEG" if head.jpeg else "was once a JPEG"
+    text = f"{where} of about quality {quality}" + (f", chroma {sampling}" if not head.jpeg else "")
+    if quality >= QUALITY:
+        return Finding("jpeg", quality, f"{text}: hardly visible", match)
+    own = {} if head.jpeg else {"quality": quality, "subsampling": sampling}
+    return Finding("jpeg", quality, f"{text}: blocks and ringing", match, "jpeg", own)
+
+
+def _blurred(blur: Blur | None, sigma: float) -> Finding:
+    if blur is None:
+        return Finding("blur", None, "cannot be told here", 0.0)
+    sure = blur.gain / (blur.gain + GAIN)
+    if blur.width < WIDTH or blur.gain < GAIN:
+        return Finding("blur", round(blur.width, 2), "as sharp as photos are", max(0.5, 1 - sure))
+    options = {"width": round(blur.width, 2), "sigma": round(max(sigma, 0.003), 4)}
+    return Finding(
+        "blur", options["width"], f"Gaussian blur of width {blur.width:.2f} pixels", sure, "deblur", options
+    )
+
+
+def _noisy(noise: Estimate | None, sigma: float, blur: Blur | None) -> Finding:
+    if noise is None:
+        return Finding("noise", None, "cannot be told here", 0.0)
+    if sigma < NOISE:
+        return Finding("noise", round(sigma, 4), f"little noise ({sigma:.2g})" if sigma else "no noise", 0.8)
+    grows = noise.map is not None
+    shape = (
+        ", more in bright parts"
+        if grows
+        else ", the same in all channels"
+        if noise.covariance is not None
+        else ""
+    )
+    text = f"noise of {sigma:.3f} of full scale{shape}"
+    return Finding(
+        "noise", round(sigma, 4), text, min(0.95, 0.5 + 10 * sigma), "denoise", {"sigma": round(sigma, 4)}
+    )
+
+
+def _levels(levels: tuple[int, float] | None, bits: int) -> Finding:
+    if levels is None:
+        return Finding("levels", None, "no bands", 0.9)
+    count, sure = levels
+    return Finding(
+        "levels", count, f"only {count} levels a channel: bands", sure, "dequantize", {"levels": count}
+    )
+
+
+def _cut(parts: Tensor) -> Finding:
+    black, white = tones.clipped(parts)
+    text = f"{black:.1%} of the pixels are black, {white:.1%} white" if black + white > 1e-3 else "hardly any"
+    return Finding("clipped", round(black + white, 4), text)
+
+
+def _impulses(found: marks.Impulses) -> Finding:
+    if not found.found:
+        return Finding("impulses", round(found.share, 5), "no salt and pepper", 0.9)
+    share = min(round(1.05 * found.share, 4), 0.9)
+    return Finding(
+        "impulses", share, f"salt and pepper on {share:.1%} of the pixels", 0.9, "impulse", {"share": share}
+    )
+
+
+def _marked(dead: int, scratches: int) -> Finding:
+    if not dead + scratches:
+        return Finding("marks", 0, "no scratches or dead pixels", 0.5)
+    found = [f"{dead} dead pixels"] * bool(dead) + [f"{scratches} scratches"] * bool(scratches)
+    text = f"perhaps {' and '.join(found)}; --mask FILE writes them, to look at and correct"
+    return Finding("marks", dead + scratches, text, 0.4)
+
+
+def _faces(picture: Picture) -> Finding | None:
+    """Where `restora.faces` is there."""
+    try:
+        from restora import faces  # type: ignore[attr-defined]
+    except ImportError:
+        return None
+    try:
+        count = len(faces.find(picture))
+    except Exception:  # an extra that is not installed, or its models
+        return None
+    return Finding("faces", count, f"{count} faces" if count else "no faces", 0.8)
