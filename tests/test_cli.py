@@ -31,6 +31,7 @@ Command = Callable[..., Any]
 QUICK = ("--set", "iterations=5", "--set", "restarts=2", "--device", "cpu")
 SIGMA = ("--sigma", 0.1)
 OPTIONS = {"denoise": SIGMA, "inpaint": ("--hole", "center"), "deblur": ("--width", "0.5")}
+OPTIONS["jpeg"] = ("--quality", 10)
 
 
 def manifest(folder: Path) -> dict[str, Any]:
@@ -299,7 +300,7 @@ BAD = [
     ),
     (["clean", "--grow", "2"], "--grow is an option of inpaint; task 'denoise' has no such option"),
     (["clean", "--task", "inpaint", "--mask", "black.png"], "black.png: nothing is missing according to"),
-    (["clean", "--task", "colorize", "--sigma", "auto"], "--sigma: expected a number from 0 to 1 ("),
+    (["clean", "--task", "colorize", "--sigma", "much"], "--sigma: expected a number from 0 to 1 ("),
     (["clean", "--task", "impulse", "--share", "1"], "--share: expected a number from 0 to 0.99"),
     (["clean", "--task", "inpaint", "--mask", "white.png"], "white.png: the mask is white everywhere"),
     (["clean", "--task", "inpaint", "--mask", "none.png"], "none.png: cannot be read (No such file"),

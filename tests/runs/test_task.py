@@ -113,9 +113,15 @@ def test_noise_of_a_level_to_be_found() -> None:
     assert isinstance(task.degradation([{}]), AdditiveNoise)
     assert task.degradation([{}]).blind
     assert not task.example().blind
-    for name in ("superres", "colorize", "impulse"):
-        with pytest.raises(OptionError, match=r"sigma: expected a number from 0 to 1 .*got 'auto'"):
-            Task(name, {"sigma": "auto"})
+    assert task.sought == []
+
+
+def test_what_is_sought_in_each_picture() -> None:
+    task = Task("deblur", {"width": "auto", "sigma": "auto"})
+    assert task.auto
+    assert task.sought == ["width", "sigma"]
+    assert Task("deblur+noise", {"width": "auto", "sigma": "auto"}).sought == ["width"]
+    assert Task("noise+jpeg", {"sigma": "auto", "quality": 30}).sought == ["sigma"]
 
 
 def test_hole_of_another_task() -> None:

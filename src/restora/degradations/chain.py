@@ -2,11 +2,14 @@
 
     y = n_k(... n_2(n_1(A_m ... A_2 A_1 x)))
 
-Two kinds of noise in a row are one where a formula is known: white Gaussian noise and what `Noise.after` and
-`Noise.before` say (rounding, JPEG, salt and pepper after it, photons before it).
+Two kinds of noise in a row are one where a formula is known: white Gaussian noise and what `Noise.follows`
+and `Noise.precedes` say (rounding, JPEG, salt and pepper after it, photons before it).
 """
 
 from __future__ import annotations
+
+import dataclasses
+import math
 
 from restora.degradations.base import Degradation
 from restora.errors import OptionError
@@ -46,14 +49,16 @@ def _joined(noise: Noise, before: tuple[Degradation, ...], part: Degradation) ->
         if part.operator.mask is not None and not noise.separable:
             raise OptionError(f"{_name(part)} cannot come after {_name(source)}, whose blocks it would break")
         return noise
-    found = None
-    if noise.linear:
-        found = part.noise.after(noise.level)
-    elif part.noise.linear:
-        found = noise.before(part.noise.level)
-    if found is None:
-        raise OptionError(_incompatible(noise, source, part))
-    return found
+    if noise.linear and noise.follows and part.noise.follows:
+        return _with(part.noise, noise.level)
+    if part.noise.linear and part.noise.follows and noise.precedes:
+        return _with(noise, part.noise.level)
+    raise OptionError(_incompatible(noise, source, part))
+
+
+def _with(noise: Noise, sigma: float) -> Noise:
+    """With so much more white Gaussian noise."""
+    return dataclasses.replace(noise, sigma=math.hypot(noise.level, sigma))  # type: ignore[call-arg]
 
 
 def _silent(source: Degradation) -> str:
@@ -77,7 +82,7 @@ def _incompatible(noise: Noise, source: Degradation, part: Degradation) -> str:
 
 def _rounds(noise: Noise) -> bool:
     """Whether it is what can follow Gaussian noise."""
-    return noise.after(0.0) is not None and not noise.linear
+    return noise.follows and not noise.linear
 
 
 def _name(part: Degradation) -> str:

@@ -96,7 +96,7 @@ def options(degradation: Degradation) -> Options:
         if name != "sigma"
     }
     noise = degradation.noise
-    return {**found, "sigma": AUTO if noise.blind and noise.after(0.0) is None else noise.level}
+    return {**found, "sigma": AUTO if noise.blind and not noise.follows else noise.level}
 
 
 def option_fields(task: str) -> dict[str, tuple[Field[Any], Any]]:

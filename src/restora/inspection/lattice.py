@@ -19,7 +19,7 @@ from restora.operators import codec
 from restora.operators.coefficients import Transform
 
 LOWEST, HIGHEST = 5, 97  # qualities that are looked for
-FEWEST = 60  # coefficients that tell
+FEWEST = 30  # coefficients that tell
 SEEN, CHROMA_SEEN = 0.55, 0.35  # mean cosines that are a lattice
 CHROMA_BETTER = 0.15  # than that of the usual subsampling
 INDICES = 12.5

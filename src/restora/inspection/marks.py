@@ -20,20 +20,22 @@ from restora.inspection.sample import grey
 
 FAR, AGREE = 0.25, 0.03  # from the median: of a pixel, and of the others (on average)
 IMPULSES, BALANCE = 0.002, 0.2  # share of the pixels that is salt and pepper; the rarer of both, of all
+ALONE, MANY = 0.45, 0.02  # of the black and white pixels; of all
 DEAD = (3, 2e-3)  # at least so many, and no more than this share
 WORKING = 1_500_000  # pixels on which strokes are looked for
 WIDEST = 7  # pixels across a stroke, at most
-CONTRAST, DEVIATIONS = 0.07, 6.0
-LENGTH, SLIM = 0.06, 9.0  # of the diagonal; length over thickness
-STROKES = (0.0004, 0.08)  # share of the picture that scratches take
+CONTRAST, DEVIATIONS, TONE = 0.12, 6.0, 0.02
+LENGTH, SLIM = 0.12, 8.0  # of the diagonal; length over thickness
+STROKES = (0.0002, 0.08)  # share of the picture that scratches take
 
 
 class Impulses(NamedTuple):
-    """Shares of the pixels that are salt or pepper, and that are dead."""
+    """Shares of the pixels that are salt or pepper, that are dead, and that are black or white at all."""
 
     salt: float
     pepper: float
     dead: float
+    cut: float
 
     @property
     def share(self) -> float:
@@ -41,15 +43,18 @@ class Impulses(NamedTuple):
 
     @property
     def found(self) -> bool:
-        """Whether it is salt and pepper: both, and enough of them."""
-        return self.share > IMPULSES and min(self.salt, self.pepper) > BALANCE * self.share
+        """Whether it is salt and pepper: both, enough of them, and few black and white places beside."""
+        both = self.share > IMPULSES and min(self.salt, self.pepper) > BALANCE * self.share
+        return both and (self.share > ALONE * self.cut or self.share > MANY)
 
 
 def find_impulses(tiles: Tensor) -> Impulses:
     """Those of tiles (N, C, h, w)."""
     white, black = (tiles >= 1).all(1), (tiles <= 0).all(1)
     far = (tiles - _median(tiles)).abs().amin(1) > FAR
-    return Impulses(*(part.float().mean().item() for part in (white & far, black & far, _dead(tiles))))
+    return Impulses(
+        *(part.float().mean().item() for part in (white & far, black & far, _dead(tiles), white | black))
+    )
 
 
 def find_marks(pixels: Tensor) -> tuple[Tensor | None, int, int]:
@@ -104,7 +109,7 @@ def _strokes(pixels: Tensor) -> tuple[Tensor, int]:
 
 
 def _thin(image: np.ndarray) -> tuple[np.ndarray, int]:
-    """Strokes that are brighter than both sides."""
+    """Strokes that are brighter than both sides, and of one tone, which a branch or a wire in the light is not."""
     import cv2
 
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (WIDEST, WIDEST))
@@ -120,21 +125,10 @@ def _thin(image: np.ndarray) -> tuple[np.ndarray, int]:
         length = math.hypot(width, height)
         if length < least or length * length < SLIM * area:
             continue
-        window = labels[top : top + height, left : left + width] == k
-        if _is_line(window, length):
-            found[top : top + height, left : left + width] |= window.astype(np.uint8)
+        place = slice(top, top + height), slice(left, left + width)
+        window = labels[place] == k
+        values = image[place][window]
+        if np.median(np.abs(values - np.median(values))) < TONE:
+            found[place] |= window.astype(np.uint8)
             number += 1
     return found, number
-
-
-def _is_line(component: np.ndarray, length: float) -> bool:
-    """Whether it is as thin everywhere, and straight or a little bent."""
-    rows, columns = np.nonzero(component)
-    points = np.stack([rows, columns], 1).astype(float)
-    centred = points - points.mean(0)
-    _, _, axes = np.linalg.svd(centred.T @ centred)
-    along, across = centred @ axes[0], centred @ axes[1]
-    bend = np.polyfit(along, across, 2)
-    rest = np.abs(across - np.polyval(bend, along))
-    filled = len(np.unique(along.round())) / (np.ptp(along) + 1)
-    return bool(np.quantile(rest, 0.9) < WIDEST / 2 + 0.01 * length and filled > 0.7)

@@ -162,14 +162,15 @@ class Noise(nn.Module):
         (B, 1, ...), None for all. A RestoraError where y does not tell."""
         return self, None
 
-    def after(self, sigma: float) -> Noise | None:
-        """This noise on values that have white Gaussian noise of `sigma` already; None where nothing known is
-        that."""
-        return None
+    @property
+    def follows(self) -> bool:
+        """Whether its `sigma` is that of white Gaussian noise that came before it, so that more adds up."""
+        return False
 
-    def before(self, sigma: float) -> Noise | None:
-        """This noise, and then white Gaussian noise of `sigma`; None where nothing known is that."""
-        return None
+    @property
+    def precedes(self) -> bool:
+        """Whether its `sigma` is that of white Gaussian noise that came after it."""
+        return False
 
     def take(self, index: Tensor) -> Noise:
         """The noise of the images `index` (N,) of the batch; an index may come several times."""

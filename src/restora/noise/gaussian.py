@@ -6,7 +6,6 @@ covariance of the channels at each frequency of the cosine transform.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -165,14 +164,13 @@ class GaussianNoise(Noise):
             return GaussianNoise(covariance=found[0].covariance.to(y)), None
         return GaussianNoise(torch.stack([estimate.sigma for estimate in found]).to(y).clamp(max=1)), None
 
-    def after(self, sigma: float) -> Noise | None:
-        """Both have a number for their deviation, and so has their sum."""
-        if self.covariance is not None or not isinstance(self.sigma, float):
-            return None
-        return GaussianNoise(math.hypot(self.sigma, sigma))
+    @property
+    def follows(self) -> bool:
+        return self.covariance is None and isinstance(self.sigma, float)
 
-    def before(self, sigma: float) -> Noise | None:
-        return self.after(sigma)
+    @property
+    def precedes(self) -> bool:
+        return self.follows
 
     def take(self, index: Tensor) -> Noise:
         if self.shared:

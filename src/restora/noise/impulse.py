@@ -8,8 +8,7 @@ what is left is Gaussian noise on the others.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -52,5 +51,6 @@ class ImpulseNoise(Noise):
             )
         return GaussianNoise(self.sigma), (~hit).to(y)
 
-    def after(self, sigma: float) -> Noise:
-        return replace(self, sigma=math.hypot(self.sigma, sigma))
+    @property
+    def follows(self) -> bool:
+        return True

@@ -12,7 +12,6 @@ independent.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -163,8 +162,9 @@ class BlockRounding(Noise):
         planes = [c.clamp(*ends) - c for c, *ends in zip(self._planes(u), *self.cells(y), strict=True)]
         return u + _crop(self.transform.lift(planes), u)
 
-    def after(self, sigma: float) -> Noise:
-        return replace(self, sigma=math.hypot(self.sigma, sigma))
+    @property
+    def follows(self) -> bool:
+        return True
 
     def take(self, index: Tensor) -> Noise:
         return self if self.shared else replace(self, tables=self.tables[index.to(self.tables.device)])

@@ -9,8 +9,7 @@ present estimate, weighted by how far p(y | u) there is from what they were laid
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -81,8 +80,9 @@ class PoissonNoise(Noise):
         """That of the mean brightness."""
         return self.variance(y.flatten(1).mean(1)).sqrt()
 
-    def before(self, sigma: float) -> Noise:
-        return replace(self, sigma=math.hypot(self.sigma, sigma))
+    @property
+    def precedes(self) -> bool:
+        return True
 
     def unclipped(self, y: Tensor, u: Tensor) -> Tensor:
         """As of Gaussian noise; but no count is below 0, unless the read-out has noise."""

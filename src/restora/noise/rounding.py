@@ -10,8 +10,7 @@ file whose levels are 64/255, 128/255, ... has the cells of 1/4, 1/2, ...
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -92,8 +91,9 @@ class Rounding(Noise):
         """Held to the cells, unless there is dither."""
         return u if self.sigma > 0 else self._clip(u, y)
 
-    def after(self, sigma: float) -> Noise:
-        return replace(self, sigma=math.hypot(self.sigma, sigma))
+    @property
+    def follows(self) -> bool:
+        return True
 
     @property
     def rounding(self) -> float:
