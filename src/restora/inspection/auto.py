@@ -9,7 +9,7 @@ from torch import Tensor
 
 from restora.degradations.members import members
 from restora.errors import ObservationError
-from restora.inspection.blur import find_blur
+from restora.inspection.blur import find_blur, is_blur
 from restora.inspection.inspector import LUMA_NOISE
 from restora.inspection.lattice import find_lattice
 from restora.inspection.sample import mosaic, patches, tiles
@@ -64,7 +64,7 @@ def _width(task: str, parts: Tensor, known: Mapping[str, Any], noise_too: bool) 
     colours, names = LUMA_NOISE if parts.shape[1] == 3 else 1.0, members(task)
     sigma = None if noise_too or "sigma" not in known else colours * float(known["sigma"])
     blur = find_blur(patches(parts), sigma=sigma) if parts.shape[1] in (1, 3) else None
-    if blur is None or blur.width < BLURRED or blur.gain < GAIN:
+    if blur is None or not is_blur(blur, BLURRED, GAIN):
         raise ObservationError("no Gaussian blur was found; give its width in pixels, such as width=1.6")
     first = "superres" in names and names.index("deblur") < names.index("superres")
     scale = known.get("scale", 4) if first else 1

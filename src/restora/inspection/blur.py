@@ -30,6 +30,7 @@ from restora.priors import GaussianPrior, load_prior
 SIDE, RINGS = 64, 30
 LEAST, HIGHEST = 0.02, 0.5  # cycles a pixel
 SLOPE = 0.35  # t
+WIDEST, FAINTEST = 5.0, 0.03  # a wider blur is hard to tell from fog, and one of a fainter picture from sky
 EFFECTIVE = 0.02  # of the coefficients in a ring: how many tell something of their own
 ROUNDING = 1 / 255 / math.sqrt(12)
 WIDTHS = (0.0, *(0.4 * 1.15**k for k in range(20)))
@@ -38,12 +39,18 @@ CLIPPED = 0.02  # share of a patch's values at 0 or 1
 
 
 class Blur(NamedTuple):
-    """width: standard deviation in pixels. sigma: of the noise, full scale 1. gain: log p of the best
-    point over that of the best without a blur."""
+    """width: standard deviation in pixels. sigma: of the noise, full scale 1. gain: log p of the best point
+    over that of the best without a blur. contrast: a, about 1 for photographs."""
 
     width: float
     sigma: float
     gain: float
+    contrast: float = 1.0
+
+
+def is_blur(found: Blur, width: float, gain: float) -> bool:
+    """Whether it is one of at least this width, for this gain, in a picture that has something to blur."""
+    return width <= found.width <= WIDEST and found.gain >= gain and found.contrast >= FAINTEST
 
 
 def find_blur(
@@ -62,7 +69,7 @@ def find_blur(
     fit = _Fit(frequency[keep], spectrum[keep], power[keep], counts[keep] * min(len(usable), 400) * EFFECTIVE)
     best = fit.best(WIDTHS[1:] if width is None else (width,), sigma, width is None)
     sharp = fit.best((0.0,), sigma, False)
-    return Blur(best.width, best.sigma, sharp.cost - best.cost)
+    return Blur(best.width, best.sigma, sharp.cost - best.cost, best.contrast)
 
 
 def rings(patches: Tensor) -> tuple[np.ndarray, np.ndarray]:
@@ -82,6 +89,7 @@ class _Point(NamedTuple):
     cost: float
     width: float
     sigma: float
+    contrast: float
 
 
 class _Fit:
@@ -125,8 +133,8 @@ class _Fit:
             method="Nelder-Mead",
             options={"maxiter": 600, "xatol": 1e-3, "fatol": 1e-3},
         )
-        _, _, width, level = unpack(found.x)
-        return _Point(float(found.fun), width, level)
+        log_a, _, width, level = unpack(found.x)
+        return _Point(float(found.fun), width, level, math.exp(min(log_a, 50)))
 
     def _levels(self) -> tuple[float, ...]:
         """Noise from none to all that the quietest ring has."""

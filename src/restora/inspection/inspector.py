@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from restora.inspection import marks, tones
-from restora.inspection.blur import HIGHEST, Blur, find_blur
+from restora.inspection.blur import HIGHEST, Blur, find_blur, is_blur
 from restora.inspection.finding import Finding, Inspection
 from restora.inspection.lattice import Lattice, find_lattice, quality_of
 from restora.inspection.sample import grey, mosaic, patches, tiles
@@ -101,7 +101,7 @@ def deviation(blur: Blur | None, noise: Estimate | None, channels: int) -> float
     """The standard deviation of the noise of each channel. Where there is a blur, all that is fine is
     noise, so that its evidence sees less of it than flat places do."""
     own = 0.0 if noise is None else float(noise.sigma)
-    if own == 0 and blur is not None and blur.width > WIDTH and blur.gain > GAIN:
+    if own == 0 and blur is not None and is_blur(blur, WIDTH, GAIN):
         return blur.sigma / (LUMA_NOISE if channels == 3 else 1.0)
     return own
 
@@ -137,8 +137,8 @@ def _blurred(blur: Blur | None, sigma: float) -> Finding:
     if blur is None:
         return Finding("blur", None, "cannot be told here", 0.0)
     sure = blur.gain / (blur.gain + GAIN)
-    if blur.width < WIDTH or blur.gain < GAIN:
-        return Finding("blur", round(blur.width, 2), "as sharp as photos are", max(0.5, 1 - sure))
+    if not is_blur(blur, WIDTH, GAIN):
+        return Finding("blur", round(blur.width, 2), "no blur that could be told", max(0.5, 1 - sure))
     options = {"width": round(blur.width, 2), "sigma": round(max(sigma, 0.003), 4)}
     return Finding(
         "blur", options["width"], f"Gaussian blur of width {blur.width:.2f} pixels", sure, "deblur", options

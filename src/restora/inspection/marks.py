@@ -109,7 +109,7 @@ def _strokes(pixels: Tensor) -> tuple[Tensor, int]:
 
 
 def _thin(image: np.ndarray) -> tuple[np.ndarray, int]:
-    """Strokes that are brighter than both sides, and of one tone, which a branch or a wire in the light is not."""
+    """Strokes that are brighter than both sides, and of one tone, as a branch in the light is not."""
     import cv2
 
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (WIDEST, WIDEST))
