@@ -49,7 +49,7 @@ def _inspect(picture: Picture, head: Head) -> Inspection:
     clean = not (impulses.found or levels)
     blur = find_blur(patches(parts), _held(parts, lattice)) if clean else None
     noise = _noise(parts) if clean and min(parts.shape[-2:]) >= 32 else None
-    mask, dead, scratches = marks.find_marks(pixels) if clean else (None, 0, 0)
+    mask, dead, scratches = marks.find_marks(pixels, impulses.dead > 0) if clean else (None, 0, 0)
     sigma = deviation(blur, noise, len(pixels)) if clean else 0.0
     findings = [
         _size(picture),

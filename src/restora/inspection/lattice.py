@@ -13,13 +13,14 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from restora.operators import codec
 from restora.operators.coefficients import Transform
 
 LOWEST, HIGHEST = 5, 97  # qualities that are looked for
-FEWEST = 30  # coefficients that tell
+FEWEST, REPEATED, FREQUENCIES = 40, 4, 6  # coefficients that tell, in all and of a frequency; frequencies
 SEEN, CHROMA_SEEN = 0.55, 0.35  # mean cosines that are a lattice
 CHROMA_BETTER = 0.15  # than that of the usual subsampling
 INDICES = 12.5
@@ -81,10 +82,15 @@ def _blocks(plane: Tensor) -> Tensor:
 
 
 def _match(blocks: Tensor, table: Tensor) -> float:
-    """The mean cosine of all coefficients of an index from 1 to 12; 0 where they are too few."""
+    """The mean cosine of all coefficients of an index from 1 to 12, or its median over frequencies, if that
+    is less; 0 where they are too few. A gradient fits by chance, but at few frequencies."""
     index = blocks / table
     counted = (index.abs() > 0.5) & (index.abs() < INDICES) & (table > 1)
     counted[..., 0, 0] = False
-    if int(counted.sum()) < FEWEST:
+    cosines = torch.where(counted, (2 * math.pi * index).cos(), 0).flatten(0, -3).sum(0)
+    counts = counted.flatten(0, -3).sum(0)
+    told = counts >= REPEATED
+    if int(counts.sum()) < FEWEST or int(told.sum()) < FREQUENCIES:
         return 0.0
-    return (2 * math.pi * index[counted]).cos().mean().item()
+    middle = (cosines[told] / counts[told]).median()
+    return min((cosines.sum() / counts.sum()).item(), middle.item())

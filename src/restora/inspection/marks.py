@@ -57,10 +57,11 @@ def find_impulses(tiles: Tensor) -> Impulses:
     )
 
 
-def find_marks(pixels: Tensor) -> tuple[Tensor | None, int, int]:
+def find_marks(pixels: Tensor, look: bool = True) -> tuple[Tensor | None, int, int]:
     """The proposal (1, H, W) for a picture (C, H, W), 1 where it is likely damaged, None where nothing is;
-    how many dead pixels there are, and how many scratches."""
-    dead = _dead(pixels[None])[0]
+    how many dead pixels there are, and how many scratches. look: whether dead pixels are looked
+    for, which takes longest in a large picture."""
+    dead = _dead(pixels[None])[0] if look else torch.zeros(pixels.shape[1:], dtype=torch.bool)
     count = int(dead.sum())
     if not DEAD[0] <= count <= DEAD[1] * dead.numel():
         dead, count = torch.zeros_like(dead), 0

@@ -9,7 +9,7 @@ from restora.inspection.blur import SIDE
 from restora.operators import codec
 from restora.pictures.colour import luma
 
-TILE, MOST = 384, 3  # pixels a side, and tiles a side
+TILE, MOST = 256, 3  # pixels a side, and tiles a side
 GRAIN = 2 * codec.BLOCK
 
 
