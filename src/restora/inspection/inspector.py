@@ -23,7 +23,7 @@ from restora.pictures.image import load
 from restora.pictures.picture import Picture
 
 WIDTH, GAIN = 0.75, 10.0  # a blur from which on a picture counts as blurred, and what it gains in log p
-NOISE = 0.012  # a deviation from which on it counts
+NOISE, BORNE_OUT = 0.012, 0.7  # a deviation from which on it counts; what the highest frequencies hold of it
 QUALITY = 75  # below which the traces of JPEG count
 UNSEEN = 0.5  # of a step: what the coefficients of a frequency have to reach to tell of blur
 BOUND = 0.15  # cycles a pixel, up to which a JPEG has to hold frequencies
@@ -56,7 +56,7 @@ def _inspect(picture: Picture, head: Head) -> Inspection:
         _colour(parts),
         _jpeg(lattice, head),
         _blurred(blur, sigma),
-        _noisy(noise, sigma, blur),
+        _noisy(noise, sigma, blur, len(pixels)),
         _levels(levels, picture.bits),
         _cut(parts),
         _impulses(impulses),
@@ -145,23 +145,27 @@ def _blurred(blur: Blur | None, sigma: float) -> Finding:
     )
 
 
-def _noisy(noise: Estimate | None, sigma: float, blur: Blur | None) -> Finding:
+def _noisy(noise: Estimate | None, sigma: float, blur: Blur | None, channels: int) -> Finding:
     if noise is None:
         return Finding("noise", None, "cannot be told here", 0.0)
     if sigma < NOISE:
         return Finding("noise", round(sigma, 4), f"little noise ({sigma:.2g})" if sigma else "no noise", 0.8)
-    grows = noise.map is not None
-    shape = (
-        ", more in bright parts"
-        if grows
-        else ", the same in all channels"
-        if noise.covariance is not None
-        else ""
-    )
+    shared = ", the same in all channels" if noise.covariance is not None else ""
+    shape = ", more in bright parts" if noise.map is not None else shared
     text = f"noise of {sigma:.3f} of full scale{shape}"
+    if not _borne_out(noise, blur, sigma, channels):
+        text = f"fine texture, or {text}; if you see noise: --task denoise"
+        return Finding("noise", round(sigma, 4), text, 0.4)
     return Finding(
         "noise", round(sigma, 4), text, min(0.95, 0.5 + 10 * sigma), "denoise", {"sigma": round(sigma, 4)}
     )
+
+
+def _borne_out(noise: Estimate, blur: Blur | None, sigma: float, channels: int) -> bool:
+    """Whether the highest frequencies hold as much, or the noise follows the brightness, as texture does not."""
+    if noise.map is not None or blur is None:
+        return True
+    return blur.sigma / (LUMA_NOISE if channels == 3 else 1.0) >= BORNE_OUT * sigma
 
 
 def _levels(levels: tuple[int, float] | None, bits: int) -> Finding:
