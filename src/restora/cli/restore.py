@@ -18,15 +18,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor
 
+from restora import faces
 from restora.cli.options import add_input, add_solver, add_task, make_solver, make_task
 from restora.cli.progress import progress
 from restora.cli.report import summary, tell
 from restora.cli.writing import add_writing, make_writing, written
 from restora.errors import OptionError
-from restora.plan import decide
+from restora.operators.base import Shape
+from restora.plan import Plan, decide
 from restora.priors import FlowPrior, store
 from restora.runs import batch
 from restora.runs import items as files
@@ -42,6 +45,7 @@ EXAMPLES = """examples:
   restora restore small/ -o out --task superres --scale 4 --samples 3
   restora restore photos/ -o out --task inpaint --mask masks/
   restora restore noisy/ -o out --task denoise --sigma auto
+  restora restore group.jpg -o out --task jpeg --faces
 """
 
 
@@ -54,6 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     own = " or ".join(FlowPrior.shipped)
     prior = f"a prior that ships, or a folder that 'restora train' wrote (for auto {own}, by the size)"
     add("--prior", metavar="NAME|DIR", help=prior)
+    faces = "restore the faces that are found in photos by a prior of faces, where that is likely to help"
+    add("--faces", action="store_true", help=faces)
     add_writing(parser)
     add("--samples", type=int, default=1, metavar="K", help="restorations of each picture, best first (1)")
     uncertainty = "also write STEM-std.png and .tiff: the standard deviation, of --samples or 8 draws"
@@ -84,16 +90,7 @@ def run(args: argparse.Namespace) -> int:
         args.inputs, args.output, args.seed, **wanted, **found, format=format, exact=task.of_file
     )
     images = task.images(item.file for item in items)
-    plan = decide(
-        args.method,
-        args.prior,
-        samples=args.samples,
-        uncertainty=args.uncertainty,
-        device=args.device,
-        tile=args.tile,
-        images=images,
-        make=lambda name: make_solver(name, args.settings),
-    )
+    plan = make_plan(args, images)
     task.check(plan, images)
     settings = {
         "command": "restore",
@@ -101,6 +98,7 @@ def run(args: argparse.Namespace) -> int:
         "method": plan.method,
         "method settings": plan.settings,
         **store.facts(plan.prior, args.prior),
+        **({"faces": plan.prior_of_faces} if isinstance(plan, faces.FacesPlan) else {}),
         "samples": args.samples,
         "seed": args.seed,
         "device": str(plan.device),
@@ -117,6 +115,20 @@ def run(args: argparse.Namespace) -> int:
             watch.finished(chunk)
             manifest.record(chunk)
     return summary(items, manifest, notes, args)
+
+
+def make_plan(args: argparse.Namespace, images: Shape | None) -> Plan:
+    """With what pictures of the shape `images` are restored, and the faces in them, if they are to be."""
+    options: dict[str, Any] = {
+        "samples": args.samples,
+        "uncertainty": args.uncertainty,
+        "device": args.device,
+        "tile": args.tile,
+        "make": lambda name: make_solver(name, args.settings),
+    }
+    if args.faces:
+        return faces.decide(args.method, args.prior, **options)
+    return decide(args.method, args.prior, images=images, **options)
 
 
 class _Watch:

@@ -178,6 +178,15 @@ class GaussianNoise(Noise):
             return replace(self, sigma=window.of(self.sigma))
         return self
 
+    def wider(self, deviation: float) -> GaussianNoise:
+        """This noise, and white noise of such a deviation."""
+        if self.covariance is not None:
+            eye = torch.eye(len(self.covariance)).to(self.covariance)
+            white = deviation**2 * (eye[..., None, None] if self.covariance.ndim == 4 else eye)
+            return GaussianNoise(covariance=self.covariance + white)
+        assert not isinstance(self.sigma, str)
+        return GaussianNoise((self.sigma**2 + deviation**2) ** 0.5)
+
     def _variances(self, like: Tensor) -> Tensor:
         """Of each value, whatever ties them."""
         N = self.N

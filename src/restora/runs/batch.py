@@ -132,7 +132,7 @@ def _restore_batch(task: Task, plan: Plan, watch: Watch | None, loaded: Sequence
             watch(loaded, y, step)
     for i, x in enumerate(loaded):
         level = result.degradation.take(torch.tensor([i])).noise.level
-        for text in result.warnings[i]:
+        for text in (*result.warnings[i], *(result.notes[i] if result.notes else ())):
             x.item.note(f"{x.item.path}: {text}")
         if task.auto and level == 0:
             x.item.note(
