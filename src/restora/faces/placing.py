@@ -26,7 +26,7 @@ from restora.solvers import Step
 
 ROUNDS, STILL = 3, 0.7  # alignments at most; pixels of the aligned face that its points may still move
 FINEST = 2.0  # pixels of the picture to one of the aligned face, at most
-LEAST, ALL, FINER = 2.0, 3.6, 2.5
+LEAST, ALL, FINER = 1.8, 3.3, 1.5
 """Predicted gains in dB from which on the face takes part, and takes all; a face of half the size gains FINER
 more than that, since its network knows more than its Gaussian does. By `benchmarks/faces.py gain`."""
 TINY = 1e-6
