@@ -38,6 +38,11 @@ def _draws(degradation: Degradation, C: Covariance, x: Tensor, y: Tensor) -> Ten
     """(DRAWS, C, H, W), about 0."""
     model, z = degradation.gaussian(x, y)
     model = model.take(torch.zeros(DRAWS, dtype=torch.long))
-    zero, nothing = torch.zeros_like(x).expand(DRAWS, -1, -1, -1), torch.zeros_like(z)
     streams = generators(0, DRAWS, "predict")
-    return system_of(model, DRAWS).draw(C, zero, nothing.expand(DRAWS, *z.shape[1:]), streams, TOLERANCE)
+    drawn = C.draw(x.expand(DRAWS, *x.shape[1:]), streams)
+    system = system_of(model, DRAWS)
+    noise = system.noise.draw(z.expand(DRAWS, *z.shape[1:]), streams)
+    if not degradation.noise.linear:  # features may be fewer than their values: the rest has no noise
+        features = degradation.noise.gaussian(degradation.A(x), y).features
+        noise = features(features.pseudo_inverse(noise))
+    return system.mean(C, drawn, noise, TOLERANCE)

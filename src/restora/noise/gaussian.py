@@ -172,7 +172,7 @@ class GaussianNoise(Noise):
 
     def scaled(self, factors: Tensor) -> GaussianNoise | None:
         """The noise of c y, for the factors c (B,) of the images; None where it has no such form."""
-        if self.blind or (self.covariance is not None and len(factors) > 1):
+        if isinstance(self.sigma, str) or (self.covariance is not None and len(factors) > 1):
             return None
         if self.covariance is not None:
             return replace(self, covariance=self.covariance * factors.item() ** 2)
