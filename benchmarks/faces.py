@@ -138,7 +138,7 @@ def report(rows: list[tuple[str, float, float]]) -> None:
 
 def run(args: argparse.Namespace) -> None:
     if args.what == "astronaut":
-        pictures = ((size, 0.0, *_first(astronaut(size))) for size in (64, 80, 97))
+        pictures = ((size, 0.0, *_first(astronaut(size))) for size in args.sizes)
     else:
         pictures = embedded(args.faces, args.photos, args.count)
     rows = []
@@ -182,6 +182,7 @@ if __name__ == "__main__":
     parser.add_argument("faces", nargs="?", type=Path)
     parser.add_argument("photos", nargs="?", type=Path)
     parser.add_argument("--count", type=int, default=10)
+    parser.add_argument("--sizes", nargs="+", type=float, default=(64, 80, 97))
     parser.add_argument("--every", type=int, default=8)
     parser.add_argument("--tasks", nargs="+", default=TASKS, choices=TASKS)
     args = parser.parse_args()

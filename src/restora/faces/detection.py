@@ -12,7 +12,8 @@ from restora.faces.cascade import detect
 from restora.faces.face import Face
 
 SMALLEST = 14.0  # pixels of a box
-LARGEST = 2**21  # pixels that are searched; a larger picture is shrunk to as many first
+TURNS = (0, -45, 45)  # degrees in which the picture is searched
+LARGEST = 2**20  # pixels that are searched; a larger picture is shrunk to as many first
 CERTAIN = 0.9  # score
 FRONTAL = 4.5  # misfit, in pixels of the aligned face
 
@@ -21,8 +22,8 @@ def find(picture: Tensor | np.ndarray) -> list[Face]:
     """The faces in one picture, largest first.
 
     picture: a tensor (C, H, W) or (1, C, H, W) in [0, 1], or a NumPy array of such, or one (H, W, 3) of
-    uint8; one channel or three. Faces from about 14 pixels high are found; in pictures of more than two
-    megapixels from as many of a picture that is shrunk to that size. Those in profile are left out.
+    uint8; one channel or three. Faces from about 14 pixels high are found; in pictures of more than a
+    megapixel from as many of a picture that is shrunk to that size. Those in profile are left out.
     Raises PackageError without the extra `faces`, ShapeError for what is no picture.
     """
     import cv2
@@ -31,13 +32,41 @@ def find(picture: Tensor | np.ndarray) -> list[Face]:
     shrink = min(1.0, (LARGEST / (pixels.shape[0] * pixels.shape[1])) ** 0.5)
     if shrink < 1:
         pixels = cv2.resize(pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    found = [(face, angle) for angle in TURNS for face in _turned(pixels, shrink, angle)]
+    likely = [(face, angle) for face, angle in found if face.score >= CERTAIN and face.misfit <= FRONTAL]
+    return sorted(_once(likely), key=lambda face: -face.size)
+
+
+def _turned(pixels: np.ndarray, shrink: float, angle: float) -> list[Face]:
+    """The faces in pixels turned by an angle, where they are in the picture that is `shrink` times as large;
+    upright ones first, since the networks know no others well."""
+    import cv2
+
+    height, width = pixels.shape[:2]
+    turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1)
+    if angle:
+        wide = np.abs(turn[:, :2]) @ (width, height)
+        turn[:, 2] = turn[:, 2] + (wide - np.array([width, height])) / 2
+        pixels = cv2.warpAffine(pixels, turn, (int(wide[0]), int(wide[1])), flags=cv2.INTER_LINEAR)
     boxes, scores, points = detect(np.ascontiguousarray(pixels), SMALLEST)
-    found = [
-        Face(_four(box / shrink), float(score), _pairs((own + 0.5) / shrink - 0.5))
+    back = np.linalg.inv(turn[:, :2])
+    points = ((points - turn[:, 2]) @ back.T + 0.5) / shrink - 0.5
+    middles = ((boxes[:, :2] + boxes[:, 2:]) / 2 - 0.5 - turn[:, 2]) @ back.T + 0.5
+    half = (boxes[:, 2:] - boxes[:, :2]) / 2
+    boxes = np.concatenate([middles - half, middles + half], 1) / shrink
+    return [
+        Face(_four(box), float(score), _pairs(own))
         for box, score, own in zip(boxes, scores, points, strict=True)
     ]
-    kept = [face for face in found if face.score >= CERTAIN and face.misfit <= FRONTAL]
-    return sorted(kept, key=lambda face: -face.size)
+
+
+def _once(found: list[tuple[Face, float]]) -> list[Face]:
+    """Each face once: as it was found where it stood most upright, after a turn by its angle."""
+    kept: list[Face] = []
+    for face, _ in sorted(found, key=lambda pair: abs(pair[0].angle - pair[1])):
+        if all(_apart(face, other) > max(face.size, other.size) / 2 for other in kept):
+            kept.append(face)
+    return kept
 
 
 def again(picture: Tensor, face: Face) -> Face | None:
