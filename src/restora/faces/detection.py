@@ -12,7 +12,7 @@ from restora.faces.cascade import detect
 from restora.faces.face import Face
 
 SMALLEST = 14.0  # pixels of a box
-TURNS = (0, -45, 45)  # degrees in which the picture is searched
+TURNS = (0.0, -45.0, 45.0)  # degrees in which the picture is searched
 LARGEST = 2**20  # pixels that are searched; a larger picture is shrunk to as many first
 CERTAIN = 0.9  # score
 FRONTAL = 4.5  # misfit, in pixels of the aligned face
