@@ -25,6 +25,9 @@ def test_the_posterior_is_the_same_by_parts(
     m = torch.zeros(2, 3, 8, 8).double()
     y = torch.randn(operator(m).shape, generator=source).double()
     noise = Diagonal(torch.rand(1, *y.shape[1:]).double() + 0.1) if map_of_noise else Isotropic(0.01)
+    if not shared:
+        with pytest.raises(RuntimeError):  # one A an image: it takes no other number of them
+            operator(torch.zeros(3, 3, 8, 8))
     whole = System(operator, noise).mean(C, m, y, 1e-9)
     monkeypatch.setattr(directions, "LARGEST", 500)
     assert torch.allclose(System(operator, noise).mean(C, m, y, 1e-9), whole, atol=1e-7)

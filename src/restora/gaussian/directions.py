@@ -33,7 +33,8 @@ class Directions:
         operator, gain, runs, rank = self.system.operator, self.system.gain, self.system.runs, len(self.U)
         if self.gram is not None:
             return self.gram
-        size = operator(self.directions[:1]).numel()
+        first = operator if operator.shared else operator.take(torch.zeros(1, dtype=torch.long))
+        size = first(self.directions[:1]).numel()
         if operator.shared and (gain is None or len(gain) == 1):
             if rank * size > LARGEST:
                 self.gram = self._by_parts(operator, gain, size)[None]
