@@ -19,7 +19,19 @@ from restora.solvers import solvers
 SOURCE = Path(restora.__file__).parent
 MODULES = sorted(info.name for info in pkgutil.walk_packages([str(SOURCE)], "restora."))
 PACKAGES = ("gaussian", "pictures", "operators", "noise", "degradations", "networks", "priors", "solvers")
-LAYERS = (*PACKAGES, "tiles", "pairing", "doubts", "plan", "restoration", "runs", "training", "bench", "cli")
+LAYERS = (
+    *PACKAGES,
+    "tiles",
+    "pairing",
+    "doubts",
+    "plan",
+    "restoration",
+    "runs",
+    "training",
+    "bench",
+    "web",
+    "cli",
+)
 BASE = ("errors", "options", "random", "registry", "device", "orientation")
 LINES, METHODS = 250, 12
 
