@@ -61,6 +61,7 @@ def about(service: Own) -> dict[str, Any]:
     return {
         "version": __version__,
         "tasks": words.tasks(),
+        "chains": words.chains(),
         "methods": words.methods(),
         "priors": words.priors(),
         "limits": {name: getattr(limits, name) for name in ("megabytes", "megapixels", "pictures")},

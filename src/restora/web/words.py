@@ -8,7 +8,7 @@ from dataclasses import MISSING, Field
 from pathlib import Path
 from typing import Any
 
-from restora.degradations import Mask, NamedDegradation, degradations
+from restora.degradations import Mask, NamedDegradation, degradations, named
 from restora.errors import RestoraError
 from restora.options import describe, number, options, show, words
 from restora.pictures.masks import Reading
@@ -16,6 +16,8 @@ from restora.priors import store
 from restora.solvers import solvers
 from restora.web.requests import Request, Value
 
+ORDER = "colorize deblur superres inpaint poisson denoise impulse dequantize jpeg".split()
+"""The order in which damages happen: in front of the lens, in it, on the sensor, in the file."""
 NEAR = 1.25  # a residual that is no more than noise, over the deviation of that
 ROUNDING = 1 / 255 / 12**0.5
 
@@ -35,6 +37,7 @@ def _task(name: str, cls: type[NamedDegradation]) -> dict[str, Any]:
         "purpose": purpose[:1].upper() + purpose[1:],
         "synonyms": cls.synonyms,
         "mask": issubclass(cls, Mask),
+        "stage": ORDER.index(name) if name in ORDER else len(ORDER),
         "options": own,
     }
 
@@ -58,6 +61,11 @@ def _option(entry: Field[Any], hint: Any, unknown: Any = None) -> dict[str, Any]
         "default": show(default) if not isinstance(default, bool) else default,
         **{key: bound for key, bound in bounds.items() if bound is not None and abs(bound) < float("inf")},
     }
+
+
+def chains() -> bool:
+    """Whether several damages can be undone at once."""
+    return hasattr(named, "members")
 
 
 def methods() -> list[dict[str, str]]:
