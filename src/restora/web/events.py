@@ -18,7 +18,7 @@ async def stream(visit: Visit) -> AsyncIterator[str]:
     visit.streams.add(changed)
     try:
         yield "retry: 1000\n\n"
-        while True:
+        while not visit.ended:
             changed.clear()
             for job in list(visit.jobs.values()):
                 version, number, preview = job.version, job.previews, job.preview

@@ -62,20 +62,24 @@ def serve(service: Service, listener: socket.socket, names: Iterable[str], ready
     config = uvicorn.Config(
         app, log_level="warning", lifespan="on", timeout_graceful_shutdown=1, server_header=False
     )
-    server = _Server(config, ready)
+    server = _Server(config, ready, service.hang_up)
     with _interruptible():
         server.run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]):
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], hang_up: Callable[[], None]):
         super().__init__(config)
-        self.ready = ready
+        self.ready, self.hang_up = ready, hang_up
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self.ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.hang_up()
+        await super().shutdown(sockets)
 
 
 @contextlib.contextmanager

@@ -46,6 +46,12 @@ class Service:
                 task.cancel()
             self.close()
 
+    def hang_up(self) -> None:
+        """End all streams, which the server would wait for; in the thread of the event loop."""
+        for visit in self.visits:
+            visit.ended = True
+            visit.changed()
+
     def close(self) -> None:
         """Stop all work and remove all that was uploaded."""
         self.queue.close()

@@ -26,6 +26,7 @@ class Visit:
     jobs: dict[str, Job] = field(default_factory=dict)
     streams: set[asyncio.Event] = field(default_factory=set)
     seen: float = field(default_factory=time.monotonic)
+    ended: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
@@ -113,6 +114,7 @@ class Visits:
         for job in list(visit.jobs.values()):
             if job.is_open:
                 self.cancel(job)
+        visit.ended = True
         self.release(visit.id)
 
     def release(self, name: str) -> None:

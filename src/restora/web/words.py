@@ -16,7 +16,7 @@ from restora.priors import store
 from restora.solvers import solvers
 from restora.web.requests import Request, Value
 
-ORDER = "colorize deblur superres inpaint poisson denoise impulse dequantize jpeg".split()
+ORDER = ("colorize", "deblur", "superres", "inpaint", "poisson", "denoise", "impulse", "dequantize", "jpeg")
 """The order in which damages happen: in front of the lens, in it, on the sensor, in the file."""
 NEAR = 1.25  # a residual that is no more than noise, over the deviation of that
 ROUNDING = 1 / 255 / 12**0.5
