@@ -2,10 +2,10 @@
 
     python benchmarks/visitors.py [--visitors 32] [--minutes 2]
 
-Starts a server on loopback and measures: seconds to the first page; a 512x512 inpainting, to its first progress,
-its first intermediate picture and its end; seconds from Cancel until the next restoration runs; then VISITORS
-that each upload, paint, restore and download again and again for MINUTES, with the server's memory every five
-seconds. Every answer that is neither a result nor a place in the queue is counted as a failure.
+Starts a server on loopback and measures: seconds to the first page; a 512x512 inpainting, to its first
+progress, its first intermediate picture and its end; seconds from Cancel until the next restoration runs; then
+VISITORS that upload, paint, restore and download again and again for MINUTES, with the server's memory every
+five seconds. Every answer that is neither a result nor a place in the queue is counted as a failure.
 """
 
 from __future__ import annotations
@@ -141,7 +141,9 @@ def memory(pid: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--visitors", type=int, default=32)
     parser.add_argument("--minutes", type=float, default=2)
     args = parser.parse_args()
