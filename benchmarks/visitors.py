@@ -3,9 +3,9 @@
     python benchmarks/visitors.py [--visitors 32] [--minutes 2]
 
 Starts a server on loopback and measures: seconds to the first page; a 512x512 inpainting, to its first
-progress, its first intermediate picture and its end; seconds from Cancel until the next restoration runs; then
-VISITORS that upload, paint, restore and download again and again for MINUTES, with the server's memory every
-five seconds. Every answer that is neither a result nor a place in the queue is counted as a failure.
+progress, its first intermediate picture and its end; seconds from Cancel until the next restoration runs;
+then VISITORS that upload, paint, restore and download again and again for MINUTES, with the server's memory
+every five seconds. Every answer that is neither a result nor a place in the queue is counted as a failure.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from restora.web.requests import Finding, MaskRead, Picture
 
 DECODING = threading.Semaphore(2)
 """Large pictures take hundreds of megabytes while they are decoded."""
-MASK = "mask.png"
+MASK, PROPOSED = "mask.png", "proposed.png"
 
 
 def safe_name(given: str) -> str:
@@ -44,6 +44,11 @@ class Upload:
     def mask(self) -> Path:
         return self.path.parent / "mask" / MASK
 
+    @property
+    def proposed(self) -> Path:
+        """The mask of what looks like scratches, if any do."""
+        return self.path.parent / "mask" / PROPOSED
+
     def told(self) -> Picture:
         return Picture(
             id=self.id,
@@ -66,9 +71,12 @@ def receive(id: str, path: Path, limits: Limits) -> Upload:
         picture = document.picture()
         if file.head.format and path.suffix.lower() not in SUFFIXES:
             path = path.rename(path.with_name(f"{path.name}{file.head.format.suffix}"))
-        found = findings.find(File(path), picture)
+        found, marks = findings.find(File(path), picture)
     facts = _facts(document, picture.size)
-    return Upload(id, path, picture.size, len(document), facts, list(document.notes), found)
+    upload = Upload(id, path, picture.size, len(document), facts, list(document.notes), found)
+    if marks is not None:
+        image.write(upload.proposed, marks.float())
+    return upload
 
 
 def read_mask(upload: Upload, path: Path, limits: Limits) -> MaskRead:

@@ -32,6 +32,7 @@ class Request(Strict):
     )
     candidates: int = Field(1, ge=1, le=16, description="how many results, best first")
     uncertainty: bool = Field(False, description="also tell how sure each pixel is")
+    faces: bool = Field(False, description="restore faces by a prior of their own")
     seed: int = Field(0, ge=0, lt=2**31)
     method: str = Field("auto", max_length=40)
     prior: str | None = Field(None, max_length=40, description="a prior that ships")

@@ -62,6 +62,7 @@ def about(service: Own) -> dict[str, Any]:
         "version": __version__,
         "tasks": words.tasks(),
         "chains": words.chains(),
+        "faces": words.faces(),
         "methods": words.methods(),
         "priors": words.priors(),
         "limits": {name: getattr(limits, name) for name in ("megabytes", "megapixels", "pictures")},
@@ -167,11 +168,12 @@ async def put_mask(
 
 
 @router.get("/visits/{visit}/pictures/{picture}/mask", response_class=FileResponse)
-def get_mask(picture: OfPicture) -> FileResponse:
-    """The mask, white where the picture is missing."""
-    if not picture.mask.exists():
-        raise LimitError("this picture has no mask yet", 404)
-    return FileResponse(picture.mask, media_type="image/png")
+def get_mask(picture: OfPicture, proposed: bool = False) -> FileResponse:
+    """The mask, white where the picture is missing; or what is proposed, where scratches were found."""
+    path = picture.proposed if proposed else picture.mask
+    if not path.exists():
+        raise LimitError("this picture has no such mask", 404)
+    return FileResponse(path, media_type="image/png")
 
 
 __all__ = ["JobFacts", "router"]

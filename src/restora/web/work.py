@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from restora.degradations import degradations, named
+from restora.errors import OptionError
+from restora.operators.base import Shape
 from restora.pictures.file import File
 from restora.pictures.masks import ALPHA, Reading
 from restora.plan import Plan, decide
@@ -74,14 +77,7 @@ class Worker:
             exact=task.of_file,
         )
         images = task.images(item.file for item in items)
-        plan = decide(
-            request.method,
-            request.prior,
-            samples=request.candidates,
-            uncertainty=request.uncertainty,
-            device=device,
-            images=images,
-        )
+        plan = _plan(request, device, images)
         task.check(plan, images)
         job.notes = [words.spoken(text) for text in beforehand(plan, task)]
         job.doing = "Making a first estimate"
@@ -111,6 +107,16 @@ class Worker:
             made, done.scale = views.map_of(item.maps[1], self.limits.pixels * LARGEST**2)
             done.map = made.relative_to(job.outputs).as_posix()
         return done
+
+
+def _plan(request: Request, device: str, images: Shape | None) -> Plan:
+    wanted = {"samples": request.candidates, "uncertainty": request.uncertainty, "device": device}
+    if request.faces and not words.faces():
+        raise OptionError("faces need an optional package; pip install 'restora[faces]'", "faces")
+    if request.faces:
+        plan: Plan = import_module("restora.faces").decide(request.method, request.prior, **wanted)
+        return plan
+    return decide(request.method, request.prior, images=images, **wanted)  # type: ignore[arg-type]
 
 
 def _spoken(job: Job, text: str) -> str:

@@ -57,7 +57,7 @@ export class Api {
     return call("PUT", path, blob, "application/octet-stream");
   }
 
-  mask(picture) { return `${this.root}/pictures/${picture}/mask?${Date.now()}`; }
+  mask(picture, proposed) { return `${this.root}/pictures/${picture}/mask?proposed=${proposed}&${Date.now()}`; }
   submit(request) { return call("POST", `${this.root}/jobs`, JSON.stringify(request), "application/json"); }
   cancel(job) { return call("DELETE", `${this.root}/jobs/${job}`); }
   result(job, item, number) { return `${this.root}/jobs/${job}/items/${item}/results/${number}`; }

@@ -30,6 +30,7 @@ const known = new Set(); // jobs whose progress was shown
 api.onLost = () => alertLine("The server has ended this visit, or stopped. Reload the page to begin anew.");
 accept(about, (file) => bring(() => api.upload(file)), (name) => bring(() => api.example(name)));
 settings.onChange = () => ready();
+settings.onProposed = () => trying(() => painter.read(null, "", true));
 painter.onChange = () => ready();
 folder.request = (ids) => settings.request(ids, picture.id);
 $("restore").onclick = () => restore();

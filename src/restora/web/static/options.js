@@ -8,7 +8,8 @@ export class Settings {
     this.chosen = new Map(); // task -> { option: value }
     this.alpha = false;
     this.build();
-    $("count").oninput = $("uncertainty").onchange = () => this.changed();
+    $("faces-row").hidden = !about.faces;
+    $("count").oninput = $("faces").onchange = $("uncertainty").onchange = () => this.changed();
   }
 
   get several() { return this.about.chains; }
@@ -49,6 +50,7 @@ export class Settings {
     this.alpha = request.mask === "alpha";
     $("count").value = request.candidates;
     $("uncertainty").checked = request.uncertainty;
+    $("faces").checked = request.faces;
     $("method").value = request.method;
     $("prior").value = request.prior ?? "";
     $("seed").value = request.seed;
@@ -167,6 +169,7 @@ export class Settings {
       mask: this.chosen.has("inpaint") ? (this.alpha ? "alpha" : maskOf) : null,
       candidates: Math.max(1, Math.round(Number($("count").value)) || 1),
       uncertainty: $("uncertainty").checked,
+      faces: $("faces").checked,
       seed: Math.max(0, Math.round(Number($("seed").value)) || 0),
       method: $("method").value,
       prior: $("prior").value || null,

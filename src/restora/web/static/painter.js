@@ -184,9 +184,10 @@ export class Painter {
   }
 
   /** Let the server read a mask of any kind, and take what it found. */
-  async read(file, name) {
+  async read(file, name, proposed = false) {
     if (file) await this.api.putMask(this.picture.id, file, name);
-    const answer = await fetch(this.api.mask(this.picture.id));
+    const answer = await fetch(this.api.mask(this.picture.id, proposed));
+    if (!answer.ok) throw new Error("There is no mask to load.");
     this.mask.take(await createImageBitmap(await answer.blob()));
     this.after(true, "Mask loaded");
   }
