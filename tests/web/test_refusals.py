@@ -120,3 +120,8 @@ def test_visits_do_not_see_each_other(client: TestClient) -> None:
     picture = one.picture()
     refused(client.get(f"{other.root}/pictures/{picture}/view"), 404)
     refused(client.get("/api/visits/guess/pictures/x/view"), 404, "ended")
+
+
+def test_bodies_are_short_where_they_are_no_files(visitor: Visitor) -> None:
+    refused(visitor.client.post(f"{visitor.root}/jobs", content=bytes(300_000)), 413, "200000 bytes")
+    refused(visitor.client.post(f"{visitor.root}/jobs", content=iter([b"{", b"}"])), 413)

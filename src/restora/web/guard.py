@@ -28,6 +28,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 SAFE = ("GET", "HEAD", "OPTIONS")
+FILES = ("/pictures", "/mask")  # what takes files, and limits them itself
+LONGEST = 200_000  # bytes of any other body
 
 
 class Guard:
@@ -42,7 +44,12 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        refusal = self.refusal(scope["method"], Headers(scope=scope))
+        headers = Headers(scope=scope)
+        if not scope["path"].endswith(FILES) and _is_long(headers):
+            error = {"error": f"the body is longer than {LONGEST} bytes, or does not say how long it is"}
+            await JSONResponse(error, 413, HEADERS)(scope, receive, send)
+            return
+        refusal = self.refusal(scope["method"], headers)
         if refusal:
             await JSONResponse({"error": refusal}, 403, HEADERS)(scope, receive, send)
             return
@@ -75,3 +82,8 @@ class Guard:
         except ValueError:
             return name in self.names
         return True
+
+
+def _is_long(headers: Headers) -> bool:
+    said = headers.get("content-length", "0")
+    return "transfer-encoding" in headers or not said.isdecimal() or int(said) > LONGEST
