@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from restora import AdditiveNoise, Degradation, Downsample, Mask, plan, restore
 from restora.degradations import named
+from restora.device import on
 from restora.errors import ObservationError, OptionError, PairingError, ResultError, ShapeError
-from restora.plan import decide, finish, on
+from restora.plan import decide, finish
 from restora.priors import FlowPrior, GaussianPrior, Prior
 from restora.solvers import DPS, LMMSE, MMSE, TV, Flower, Solver, Step, solvers
 

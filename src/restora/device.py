@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import functools
+from typing import TypeVar
 
 import torch
+from torch import Tensor, nn
 
 from restora.errors import OptionError
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def pick(name: str = "auto") -> torch.device:
@@ -33,3 +38,14 @@ def fast_bfloat16(device: torch.device) -> bool:
     if device.type == "cpu":
         return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def on(module: Module, device: torch.device) -> Module:
+    """The module on that device: itself where it is there, else a copy."""
+    there = torch.empty(0, device=device).device  # cuda is cuda:0
+    parts = (
+        (*part._parameters.values(), *part._buffers.values(), *vars(part).values())
+        for part in module.modules()
+    )
+    tensors = (value for part in parts for value in part if isinstance(value, Tensor))
+    return module if all(x.device == there for x in tensors) else copy.deepcopy(module).to(there)

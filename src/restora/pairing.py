@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from restora.degradations import Degradation
@@ -13,7 +14,7 @@ from restora.operators.base import Shape
 from restora.priors import FlowPrior, Prior, load_prior, store
 from restora.solvers import Solver, solvers
 
-COLOURS = 3
+COLOURS, KEPT = 3, 2
 Named = str | Path | Prior | None
 
 
@@ -21,7 +22,7 @@ def pair(
     method: str | Solver, prior: Named, images: Shape | None, make: Callable[[str], Solver]
 ) -> tuple[Solver, Prior | None]:
     """The solver and its prior. PairingError where they do not fit each other."""
-    model = load_prior(prior) if isinstance(prior, str | Path) else prior
+    model = _loaded(prior) if isinstance(prior, str | Path) else prior
     if method == "auto":
         model = model or _shipped(method, FlowPrior, images)
         method = auto(model)
@@ -49,7 +50,7 @@ def _shipped(method: str, kind: type[Prior], images: Shape | None) -> Prior:
     first: Prior | None = None
     for name in kind.shipped:
         if name in store.names():
-            model = load_prior(name)
+            model = _loaded(name)
             if images is None or model.fits(images):
                 return model
             first = first or model
@@ -58,6 +59,18 @@ def _shipped(method: str, kind: type[Prior], images: Shape | None) -> Prior:
             f"method {method!r} needs a {kind.__name__}, and none ships; train one and name it"
         )
     return first
+
+
+def _loaded(name: str | Path) -> Prior:
+    """The prior of that name, loaded once while its file stays the same; not to be written to."""
+    folder = store.folder(name)
+    state = (folder / store.WEIGHTS).stat()
+    return _kept(folder.resolve(), state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=KEPT)
+def _kept(folder: Path, *state: int) -> Prior:
+    return load_prior(folder)
 
 
 def name_of(solver: Solver) -> str:

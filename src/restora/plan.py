@@ -7,18 +7,17 @@ plan.run(y, degradation, seeds)                 yields each Step, and returns th
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from restora import doubts, observation, random, tiles
+from restora import doubts, exposure, observation, random, tiles
 from restora.degradations import Degradation
-from restora.device import pick
+from restora.device import on, pick
 from restora.errors import OptionError, PairingError, ResultError
 from restora.isolation import isolated, naming, untouched
 from restora.observation import Observation, Seeds
@@ -28,7 +27,6 @@ from restora.priors import Prior
 from restora.solvers import Solver, Step, solvers
 
 T = TypeVar("T")
-Module = TypeVar("Module", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ class Plan:
             dtype = observation.precision(seen.y, self.prior)
             dtype = verify(degradation.operator, seen.shape, dtype)
             if degradation.blind:
-                degradation = degradation.given(seen.y)
+                degradation = exposure.given(degradation, seen.y)
                 self.check(degradation)
             observation.check(seen.y, degradation)
         there, model = seen.y.to(self.device, dtype), on(degradation, self.device)
@@ -184,6 +182,20 @@ class Plan:
         self, y: Tensor, degradation: Degradation, streams: Sequence[random.Stream], shape: Shape
     ) -> Iterator[Step]:
         prior = None if self.prior is None else self.prior.with_channels(shape[0])
+        bright = exposure.brightened(y, degradation, prior)
+        if bright is not None:
+            y, degradation, light = bright
+            return exposure.dimmed(self._pieces(y, degradation, prior, streams, shape), light)
+        return self._pieces(y, degradation, prior, streams, shape)
+
+    def _pieces(
+        self,
+        y: Tensor,
+        degradation: Degradation,
+        prior: Prior | None,
+        streams: Sequence[random.Stream],
+        shape: Shape,
+    ) -> Iterator[Step]:
         if prior is not None and prior.any_size and max(shape[1:]) > self.tile:
             return tiles.steps(self.solver, y, degradation, prior, streams, shape, self.tile)
         sized = None if prior is None else prior.sized(*shape[1:])
@@ -236,14 +248,3 @@ def finish(run: Generator[Step, None, T]) -> T:
             next(run)
         except StopIteration as done:
             return done.value
-
-
-def on(module: Module, device: torch.device) -> Module:
-    """The module on that device: itself where it is there, else a copy."""
-    there = torch.empty(0, device=device).device  # cuda is cuda:0
-    parts = (
-        (*part._parameters.values(), *part._buffers.values(), *vars(part).values())
-        for part in module.modules()
-    )
-    tensors = (value for part in parts for value in part if isinstance(value, Tensor))
-    return module if all(x.device == there for x in tensors) else copy.deepcopy(module).to(there)

@@ -50,7 +50,8 @@ def test_another_task_or_setting_is_refused() -> None:
     prior, y = direct("denoise", sigma=0.2), torch.rand(1, *SHAPE)
     text = (
         r"method 'direct' with prior 'direct-denoise' does denoise \(sigma=0.2\) alone, and this is "
-        r"denoise \(sigma=0.1\); train one for it with 'restora train direct', or take a method for all"
+        r"denoise \(sigma=0.1\); name these options if they are right, train one for it with "
+        r"'restora train direct', or take a method for all"
     )
     with pytest.raises(PairingError, match=text):
         restora.restore(y, AdditiveNoise(0.1), prior=prior)

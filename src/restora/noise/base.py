@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from torch import Tensor, nn
 
@@ -28,6 +28,9 @@ from restora.random import Generators, Window
 if TYPE_CHECKING:
     from restora.noise.anscombe import Anscombe
     from restora.noise.gaussian import GaussianNoise
+
+
+Whitens = Literal["no", "level", "map"]
 
 
 class StandIn(NamedTuple):
@@ -141,6 +144,11 @@ class Noise(nn.Module):
     def stabilizer(self) -> Anscombe | None:
         """What makes y white where it depends on u; None where nothing has to, or can."""
         return None
+
+    @property
+    def whitens(self) -> Whitens:
+        """What `white` gives, as far as that is known without an observation."""
+        return "no"
 
     def white(self, y: Tensor) -> Tensor | None:
         """The standard deviation where the noise is about white: (B,), or of each value, (B, 1 or C, H, W);

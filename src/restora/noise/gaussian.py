@@ -15,7 +15,7 @@ from torch import Tensor
 
 from restora.errors import OptionError, ShapeError
 from restora.gaussian.covariance import Covariance, Diagonal, Isotropic, Stationary, root
-from restora.noise.base import Noise, StandIn
+from restora.noise.base import Noise, StandIn, Whitens
 from restora.noise.level import estimate_noise
 from restora.noise.truncated import unclipped
 from restora.operators.arithmetic import as_tensor
@@ -33,8 +33,8 @@ class GaussianNoise(Noise):
     """Gaussian noise of standard deviation `sigma`, or of a `covariance`.
 
     Args:
-        sigma: a number; "auto" to find it in each observation; a tensor (B,), one an image; or a map,
-            (B or 1, ...) like y, infinite where a value of y tells nothing.
+        sigma: a number; "auto" to find it in each observation; a list or a tensor (B,), one an image; or a
+            map, (B or 1, ...) like y, infinite where a value of y tells nothing.
         covariance: (C, C) of the channels, or a spectrum (C, C, H, W): the covariance of the channels at each
             frequency of the cosine transform of y. It takes the place of sigma.
     """
@@ -44,8 +44,8 @@ class GaussianNoise(Noise):
 
     def __post_init__(self) -> None:
         given: object = self.sigma
-        if isinstance(given, np.ndarray) and given.ndim:
-            self.sigma = torch.from_numpy(given).float()
+        if isinstance(given, list | tuple) or (isinstance(given, np.ndarray) and given.ndim):
+            self.sigma = torch.as_tensor(_numbers(given), dtype=torch.float32)
         if isinstance(self.sigma, Tensor) and self.sigma.ndim and not bool((self.sigma >= 0).all()):
             raise OptionError("sigma: expected standard deviations of at least 0, got negative ones or NaN")
         if isinstance(self.covariance, Tensor) and self.covariance.ndim not in (2, 4):
@@ -113,10 +113,16 @@ class GaussianNoise(Noise):
     def gaussian(self, m: Tensor, y: Tensor) -> StandIn:
         return StandIn(Identity(), self, y)
 
+    @property
+    def whitens(self) -> Whitens:
+        if self.covariance is not None or not isinstance(self.sigma, Tensor) or self.sigma.ndim < 2:
+            return "level"
+        return "map" if self.sigma.ndim == 4 and bool(self.sigma.isfinite().all()) else "no"
+
     def white(self, y: Tensor) -> Tensor | None:
         """A map as it is; of a covariance or a spectrum the largest deviation: there is no more than that."""
         if self.covariance is None and isinstance(self.sigma, Tensor) and self.sigma.ndim > 1:
-            usable = self.sigma.ndim == y.ndim == 4 and bool(self.sigma.isfinite().all())
+            usable = y.ndim == 4 and self.whitens == "map"
             return self.sigma.to(y).expand(len(y), -1, -1, -1) if usable else None
         if self.covariance is None:
             return as_tensor(self.sigma, y).expand(len(y))  # type: ignore[arg-type]
@@ -164,6 +170,17 @@ class GaussianNoise(Noise):
             return GaussianNoise(covariance=found[0].covariance.to(y)), None
         return GaussianNoise(torch.stack([estimate.sigma for estimate in found]).to(y).clamp(max=1)), None
 
+    def scaled(self, factors: Tensor) -> GaussianNoise | None:
+        """The noise of c y, for the factors c (B,) of the images; None where it has no such form."""
+        if self.blind or (self.covariance is not None and len(factors) > 1):
+            return None
+        if self.covariance is not None:
+            return replace(self, covariance=self.covariance * factors.item() ** 2)
+        if not isinstance(self.sigma, Tensor) and (len(factors) == 1 or self.sigma == 0):
+            return replace(self, sigma=self.sigma * factors[0].item())
+        sigma = as_tensor(self.sigma, factors)
+        return replace(self, sigma=sigma * factors.view(-1, *[1] * (sigma.ndim - 1)))
+
     def take(self, index: Tensor) -> Noise:
         if self.shared:
             return self
@@ -186,3 +203,13 @@ class GaussianNoise(Noise):
             return as_tensor(values, like).view(-1, 1, 1)
         assert isinstance(N, Diagonal | Isotropic)
         return N.of(like)
+
+
+def _numbers(given: object) -> np.ndarray:
+    """A list or an array of standard deviations. OptionError where it holds anything else."""
+    try:
+        return np.asarray(given, dtype=np.float32)
+    except (TypeError, ValueError):
+        raise OptionError(
+            f"expected a number, 'auto', or one number an image; got {given!r}", "sigma"
+        ) from None

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from restora.noise.anscombe import Anscombe
-from restora.noise.base import Noise, StandIn
+from restora.noise.base import Noise, StandIn, Whitens
 from restora.noise.gaussian import GaussianNoise
 from restora.noise.quadrature import hermite
 from restora.noise.truncated import unclipped
@@ -75,6 +75,10 @@ class PoissonNoise(Noise):
     @property
     def stabilizer(self) -> Anscombe:
         return Anscombe(self.peak, self.sigma)
+
+    @property
+    def whitens(self) -> Whitens:
+        return "level"
 
     def white(self, y: Tensor) -> Tensor:
         """That of the mean brightness."""

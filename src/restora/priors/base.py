@@ -37,6 +37,11 @@ class Prior(nn.Module):
         """Whether `sized` takes any height and width."""
         return False
 
+    @property
+    def peak(self) -> float | None:
+        """About the brightest value of its images; None where that is not known."""
+        return None
+
     def grey(self) -> Prior | None:
         """This prior for images of one channel, whose channels are all equal; None if it has none."""
         return None

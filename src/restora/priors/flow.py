@@ -99,6 +99,10 @@ class FlowPrior(Prior):
         return self._wiener
 
     @property
+    def peak(self) -> float | None:
+        return None if self.gaussian is None else self.gaussian.peak
+
+    @property
     def any_size(self) -> bool:
         """Where nothing is tied to a size: no directions of the Gaussian, no attention in the network."""
         free = isinstance(self.network, UNet) and not self.network.config["attention"]

@@ -54,6 +54,12 @@ class GaussianPrior(Prior):
         """S, an operator on images (B, C, H, W)."""
         return LowRank(self.spread, self.factors, self.mean.new_ones(self.rank))
 
+    @property
+    def peak(self) -> float:
+        """Two standard deviations above the mean."""
+        variance = torch.as_tensor(self.covariance.variance).mean()
+        return float(self.mean.max() + 2 * variance.sqrt())
+
     def deviation(self, n: int, generator: Generators = None) -> Tensor:
         """n draws from N(0, S), (n, C, H, W)."""
         return self.covariance.draw(self.mean.expand(n, -1, -1, -1), generator)

@@ -58,6 +58,10 @@ class _Search:
         try:
             if given.is_dir():
                 return self._folder(given)
+            if given.exists() and not given.is_file():
+                raise ImageError(
+                    f"{given}: is no file or folder, but a pipe or a device; save it as a file first"
+                )
             if given.exists():
                 return self._files([given])
             matches = sorted(map(Path, glob.glob(str(given), recursive=True)))
@@ -107,7 +111,7 @@ class _Search:
                 self.passed.folders.append(path.relative_to(root))
 
     def _is_picture(self, path: Path, root: Path) -> bool:
-        picture = path.suffix.lower() in SUFFIXES
+        picture = path.suffix.lower() in SUFFIXES and (path.is_file() or not path.exists())
         if not picture and path.name != MANIFEST:
             self.passed.others.append(path.relative_to(root))
         return picture

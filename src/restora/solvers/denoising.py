@@ -26,11 +26,11 @@ def white(y: Tensor, degradation: Degradation) -> Tensor | None:
     return degradation.noise.white(y) if degradation.operator.identity else None
 
 
-def averages(degradation: Degradation) -> bool:
-    """Whether restoring is denoising alone, as far as that is known without an observation."""
-    if degradation.blind:
-        return degradation.operator.identity
-    return white(torch.full((1, 3, 8, 8), 0.5), degradation) is not None
+def evaluations(degradation: Degradation, orientations: int) -> int:
+    """Of the network, where restoring is denoising alone; else 0."""
+    if not degradation.operator.identity:
+        return 0
+    return {"no": 0, "level": orientations, "map": LEVELS * orientations}[degradation.noise.whitens]
 
 
 def denoise(

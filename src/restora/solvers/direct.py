@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from restora.degradations import Degradation, named
+from restora.degradations import Degradation, NamedDegradation, named
 from restora.priors.base import Prior
 from restora.priors.direct import DirectPrior
 from restora.random import Stream
@@ -30,10 +30,13 @@ class Direct(Solver[DirectPrior]):
 
     def refusal(self, degradation: Degradation, prior: Prior | None) -> str:
         assert isinstance(prior, DirectPrior)  # what it needs
-        expected, came = named.describe(prior.degradation), named.describe(degradation)
+        expected, known = named.describe(prior.degradation), isinstance(degradation, NamedDegradation)
+        level = f"{degradation.noise.level:.3g}"
+        came = named.describe(degradation) if known else f"a degradation with sigma={level}"
         return (
             f"with prior {prior.name!r} does {expected} alone, and this is {came}; "
-            "train one for it with 'restora train direct', or take a method for all tasks"
+            "name these options if they are right, train one for it with 'restora train direct', or take a "
+            "method for all tasks"
         )
 
     def steps(

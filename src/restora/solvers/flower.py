@@ -28,7 +28,7 @@ from restora.priors.flow import FlowPrior
 from restora.random import Stream, randn
 from restora.solvers.base import DRAWS, Solver, Step
 from restora.solvers.conditioning import Conditioner, Source
-from restora.solvers.denoising import averages, denoise, white
+from restora.solvers.denoising import denoise, evaluations, white
 from restora.solvers.runs import Runs
 
 
@@ -72,9 +72,8 @@ class Flower(Solver[FlowPrior]):
     def evaluations(self, degradation: Degradation) -> int:
         """For denoising, where the noise is white, its own average comes first, and may be all."""
         whole = self.iterations * self.runs
-        if not averages(degradation):
-            return whole
-        return self.orientations + whole * (self.runs > 1 or self.refine == "sample")
+        denoised = evaluations(degradation, self.orientations)
+        return denoised + whole * (not denoised or self.runs > 1 or self.refine == "sample")
 
     def steps(
         self,

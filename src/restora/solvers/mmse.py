@@ -30,7 +30,7 @@ from restora.priors.flow import FlowPrior
 from restora.random import Stream, randn
 from restora.solvers.base import Solver, Step
 from restora.solvers.conditioning import Conditioner
-from restora.solvers.denoising import averages, white
+from restora.solvers.denoising import evaluations, white
 from restora.solvers.flower import Flower, orientations_field
 
 
@@ -86,8 +86,8 @@ class MMSE(Solver[FlowPrior]):
         return Flower(**given)
 
     def evaluations(self, degradation: Degradation) -> int:
-        if averages(degradation):
-            return self.orientations
+        if denoised := evaluations(degradation, self.orientations):
+            return denoised
         usual = self.schedule(degradation)
         return 2 * usual.iterations * usual.draws
 
