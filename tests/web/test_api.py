@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import shlex
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from PIL import Image
 from visitor import Visitor, hole, photo, png
 
 from restora.cli import main
+from restora.web.events import stream
 from restora.web.service import Service
 
 
@@ -161,10 +164,6 @@ def test_the_interface_is_described(visitor: Visitor) -> None:
 
 
 def test_events_tell_of_a_restoration(visitor: Visitor, service: Service) -> None:
-    import asyncio
-
-    from restora.web.events import stream
-
     picture = visitor.picture()
     visitor.mask(picture)
     job = visitor.restore(picture, method="tv")
@@ -175,7 +174,8 @@ def test_events_tell_of_a_restoration(visitor: Visitor, service: Service) -> Non
         await events.aclose()  # type: ignore[attr-defined]
         return found
 
-    _, event = asyncio.run(read())
+    with ThreadPoolExecutor() as pool:  # a loop of playwright's may run in this thread
+        _, event = pool.submit(asyncio.run, read()).result()
     kind, data, *_ = event.splitlines()
     assert kind == "event: job"
     assert json.loads(data.removeprefix("data: "))["id"] == job["id"]
