@@ -37,8 +37,8 @@ def start() -> Iterator[Start]:
 
     yield run
     for process in running:
-        process.kill()
-        process.communicate()
+        process.terminate()
+        process.communicate(timeout=20)
 
 
 def test_the_client_of_the_documentation(start: Start, tmp_path: Path) -> None:
