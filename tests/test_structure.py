@@ -30,6 +30,7 @@ LAYERS = (
     "runs",
     "training",
     "bench",
+    "web",
     "cli",
 )
 BASE = ("errors", "options", "random", "registry", "device", "orientation")

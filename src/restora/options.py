@@ -31,13 +31,17 @@ def option(
     above: float = -math.inf,
     below: float = math.inf,
     kw_only: bool = False,
+    label: str = "",
 ) -> Any:
     """A dataclass field that is an option.
 
     help: what it means, with its unit. low, high: the closed range of a number; above, below: an open one.
+    label: what the page calls it; without one it is for experts there.
     """
     bounds = {"low": low, "high": high, "above": above, "below": below}
-    return field(default=default, metadata={"help": help, "option": True, **bounds}, kw_only=kw_only)
+    return field(
+        default=default, metadata={"help": help, "option": True, "label": label, **bounds}, kw_only=kw_only
+    )
 
 
 def options(cls: type) -> Iterator[tuple[Field[Any], Any]]:
