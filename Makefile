@@ -3,13 +3,20 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-web lint clean
 
 demo: $(STAMP)
 	$(BIN)/restora demo -o out/demo
 
 test: $(STAMP)
-	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n auto $(ARGS)
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n auto --ignore tests/browser $(ARGS)
+
+test-web: $(STAMP)
+	@command -v chromium chromium-browser >/dev/null || [ -n "$$CHROMIUM" ] || \
+		{ echo "Installing chromium for the tests of the page" >&2; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
+		echo "chromium could not be installed here, so the tests of the page are skipped" >&2
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest tests/browser -rs $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

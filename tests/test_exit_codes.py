@@ -31,6 +31,7 @@ def words(clean: Path, tmp_path: Path) -> dict[str, list[object]]:
         "bench": ["bench", tmp_path / "photos", "-o", tmp_path / "b", "--methods", "bicubic"],
         "train": ["train", "gaussian", tmp_path / "photos", "-o", tmp_path / "t", "--size", "8"],
         "inspect": ["inspect", clean],
+        "serve": ["serve"],
         "methods": ["methods"],
         "tasks": ["tasks"],
         "priors": ["priors"],

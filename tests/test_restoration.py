@@ -163,7 +163,7 @@ def test_the_prior_that_ships_for_the_size(monkeypatch: pytest.MonkeyPatch) -> N
     small, large = tiny_flow(8), tiny_flow(16)
     monkeypatch.setattr(FlowPrior, "shipped", ("missing", "small", "large"))
     monkeypatch.setattr(store, "names", lambda: ["large", "small"])
-    monkeypatch.setattr(pairing, "load_prior", {"small": small, "large": large}.__getitem__)
+    monkeypatch.setattr(pairing, "_loaded", {"small": small, "large": large}.__getitem__)
     assert decide(device="cpu").prior is small
     assert decide(device="cpu", images=(3, 16, 16)).prior is large
     assert decide("flower", device="cpu", images=(3, 16, 16)).prior is large

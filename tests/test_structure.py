@@ -27,9 +27,11 @@ LAYERS = (
     "doubts",
     "plan",
     "restoration",
+    "faces",
     "runs",
     "training",
     "bench",
+    "web",
     "cli",
 )
 BASE = ("errors", "options", "random", "registry", "device", "orientation")

@@ -1,6 +1,7 @@
 from . import degradations as degradations
 from . import device as device
 from . import errors as errors
+from . import faces as faces
 from . import figure as figure
 from . import gaussian as gaussian
 from . import isolation as isolation

@@ -32,14 +32,17 @@ def option(
     below: float = math.inf,
     kw_only: bool = False,
     found: bool = False,
+    label: str = "",
 ) -> Any:
     """A dataclass field that is an option.
 
     help: what it means, with its unit. low, high: the closed range of a number; above, below: an open one.
-    found: whether it can be found in a picture, so that runs over files take `auto` for it.
+    label: what the page calls it; without one it is for experts there. found: whether it can be found in a
+    picture, so that runs over files take `auto` for it.
     """
-    metadata = {"help": help, "option": True, "low": low, "high": high, "above": above, "below": below}
-    return field(default=default, metadata=metadata | {"found": found}, kw_only=kw_only)
+    metadata = {"help": help, "option": True, "label": label, "found": found}
+    bounds = {"low": low, "high": high, "above": above, "below": below}
+    return field(default=default, metadata=metadata | bounds, kw_only=kw_only)
 
 
 def options(cls: type) -> Iterator[tuple[Field[Any], Any]]:

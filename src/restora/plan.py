@@ -40,7 +40,8 @@ class Restoration:
     residual: (B,), root mean square of y - A(image), of the quantiser the distance to the cells.
     degradation: what the observations were restored from; of a `blind` one, what it was found to be.
     history: (steps, B), the solver's loss; `seconds`: wall time for the whole batch.
-    warnings: for each image, what the user should know of its result, a line each; often nothing.
+    warnings: for each image, what the user should know of its result, a line each; often nothing. notes: how
+        it was made, likewise.
     method, settings: the solver that ran, which solvers.get(method)(**settings) makes again.
     """
 
@@ -54,6 +55,7 @@ class Restoration:
     std: Tensor | None = None
     settings: dict[str, object] = field(default_factory=dict)
     warnings: tuple[tuple[str, ...], ...] = ()
+    notes: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -159,10 +161,8 @@ class Plan:
         found = doubts.residual(x, y, degradation) if self.solver.explains else [None] * len(x)
         ended = [True] * len(x) if last.converged is None else last.converged.tolist()
         text = f"method {self.method!r} stopped before it had converged; raise its setting iterations"
-        return tuple(
-            (*([doubt] if doubt else []), *([] if done else [text]))
-            for doubt, done in zip(found, ended, strict=True)
-        )
+        pairs = zip(found, ended, strict=True)
+        return tuple((*([doubt] if doubt else []), *([] if done else [text])) for doubt, done in pairs)
 
     def _nothing(self, seen: Observation, degradation: Degradation, seconds: float) -> Restoration:
         """Of a batch without images."""

@@ -1,4 +1,4 @@
-"""The command line: `restora demo | degrade | restore | bench | train | methods | tasks | priors`.
+"""The command line: `restora demo | degrade | restore | serve | bench | train | methods | tasks | priors`.
 
 OpenMP's threads spin while they wait, so that a run beside other work takes up to 14 times as long. The
 command line asks them to sleep, before torch is loaded, since they read the environment once.

@@ -11,13 +11,13 @@ from typing import TextIO
 import torch
 
 from restora import __version__
-from restora.cli import bench, degrade, demo, inspect, methods, priors, restore, tasks, train
+from restora.cli import bench, degrade, demo, inspect, methods, priors, restore, serve, tasks, train
 from restora.cli.options import spoken
 from restora.cli.parser import Parser
 from restora.degradations import degradations
 from restora.errors import OptionError, RestoraError
 
-COMMANDS = (demo, inspect, degrade, restore, bench, train, methods, tasks, priors)
+COMMANDS = (demo, inspect, degrade, restore, serve, bench, train, methods, tasks, priors)
 EXIT_CODES = """
 exit codes: 0 all is done, with warnings or without; 1 some files failed; 2 wrong usage, or nothing could be
 begun; 130 stopped by Ctrl-C; 141 whoever read the output left. Errors are one line on stderr.

@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_limit(parser)
     mask = "write likely scratches and dead pixels of one photo, white on black, for --task inpaint --mask"
     add("--mask", type=a_path, metavar="FILE", help=mask)
+    add("--faces", action="store_true", help="also look for faces, which takes seconds (extra faces)")
     add("--json", action="store_true", help="print what was found as JSON")
 
 
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     found: dict[str, Any] = {}
     for path in paths:
         try:
-            seen = inspect(path, max_pixels(args))
+            seen = inspect(path, max_pixels(args), faces=args.faces)
         except RestoraError as error:
             tell(f"failed: {error}")
             found[str(path)] = {"error": str(error)}

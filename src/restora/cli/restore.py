@@ -23,6 +23,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
+from restora import faces
 from restora.cli.options import add_input, add_task, make_task, max_pixels, needs_no_task
 from restora.cli.report import summary, tell
 from restora.cli.settings import add_solver, make_solver
@@ -49,6 +50,7 @@ EXAMPLES = """examples:
   restora restore photos/ -o out --task inpaint --mask masks/
   restora restore noisy/ -o out --task denoise --sigma auto
   restora restore old/ -o out --task deblur+superres+jpeg --width 1 --scale 2 --quality auto
+  restora restore group.jpg -o out --task jpeg --faces
 """
 
 
@@ -61,6 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     own = " or ".join(FlowPrior.shipped)
     prior = f"a prior that ships, or a folder that 'restora train' wrote (for auto {own}, by the size)"
     add("--prior", metavar="NAME|DIR", help=prior)
+    faces = "restore the faces that are found in photos by a prior of faces, where that is likely to help"
+    add("--faces", action="store_true", help=faces)
     add_writing(parser)
     add("--samples", type=int, default=1, metavar="K", help="restorations of each picture, best first (1)")
     uncertainty = "also write STEM-std.png and .tiff: the standard deviation, of --samples or 8 draws"
@@ -92,7 +96,7 @@ def _as_told(args: argparse.Namespace) -> int:
     writing, format = make_writing(args, task)
     items = _collect(args, notes, format=format, partners=task.partners, exact=task.of_file)
     images = task.images(item.file for item in items)
-    plan = _plan(args, images)
+    plan = make_plan(args, images)
     task.check(plan, images)
     manifest = Manifest(args.output, _settings(args, task.facts(), plan, writing, format), args.overwrite)
     todo = manifest.todo(items)
@@ -109,7 +113,7 @@ def _as_inspected(args: argparse.Namespace) -> int:
     notes: list[str] = []
     writing, format = make_writing(args, None)
     items = _collect(args, notes, format=format, exact=suggested.exact)
-    plan = _plan(args, images_of(item.file for item in items))
+    plan = make_plan(args, images_of(item.file for item in items))
     manifest = Manifest(args.output, _settings(args, {"task": None}, plan, writing, format), args.overwrite)
     todo = manifest.todo(items)
     groups = suggested.tasks(todo, tell)
@@ -129,19 +133,6 @@ def _collect(args: argparse.Namespace, notes: list[str], **found: Any) -> list[I
     return files.collect(args.inputs, args.output, args.seed, **wanted, **more, **found)
 
 
-def _plan(args: argparse.Namespace, images: Shape | None) -> Plan:
-    return decide(
-        args.method,
-        args.prior,
-        samples=args.samples,
-        uncertainty=args.uncertainty,
-        device=args.device,
-        tile=args.tile,
-        images=images,
-        make=lambda name: make_solver(name, args.settings),
-    )
-
-
 def _settings(
     args: argparse.Namespace, facts: dict[str, Any], plan: Plan, writing: Writing, format: Format | None
 ) -> dict[str, Any]:
@@ -152,6 +143,7 @@ def _settings(
         "method": plan.method,
         "method settings": plan.settings,
         **store.facts(plan.prior, args.prior),
+        **({"faces": plan.prior_of_faces} if isinstance(plan, faces.FacesPlan) else {}),
         "samples": args.samples,
         "seed": args.seed,
         "device": str(plan.device),
@@ -173,3 +165,17 @@ def _restore(
         for chunk in batch.restore_items(todo, task, plan, **options, watch=watch.step):
             watch.finished(chunk)
             manifest.record(chunk)
+
+
+def make_plan(args: argparse.Namespace, images: Shape | None) -> Plan:
+    """With what pictures of the shape `images` are restored, and the faces in them, if they are to be."""
+    options: dict[str, Any] = {
+        "samples": args.samples,
+        "uncertainty": args.uncertainty,
+        "device": args.device,
+        "tile": args.tile,
+        "make": lambda name: make_solver(name, args.settings),
+    }
+    if args.faces:
+        return faces.decide(args.method, args.prior, **options)
+    return decide(args.method, args.prior, images=images, **options)

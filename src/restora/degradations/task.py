@@ -25,9 +25,9 @@ from restora.pictures.file import File
 SIGMA = "standard deviation of the added Gaussian noise, full scale = 1"
 
 
-def sigma(default: Any = 0.0) -> Any:
+def sigma(default: Any = 0.0, label: str = "") -> Any:
     """The noise of a task, by keyword."""
-    return option(default, SIGMA, 0, 1, kw_only=True, found=True)
+    return option(default, SIGMA, 0, 1, kw_only=True, label=label, found=True)
 
 
 @dataclass(eq=False)

@@ -64,7 +64,7 @@ class Downsample(NamedDegradation):
         "super resolution, sr, low resolution, upscale, upsample, enlarge, zoom, resize, bigger, small"
     )
 
-    scale: int = option(4, "how many times smaller each side is", 1, 1024)
+    scale: int = option(4, "how many times smaller each side is", 1, 1024, label="How many times larger")
     kernel: Kernel = option("box", "weights of the mean: box, bicubic (without aliases) or gaussian")
     sigma: float = sigma()
 
@@ -93,7 +93,7 @@ class AdditiveNoise(NamedDegradation):
     unknown: ClassVar[dict[str, Any]] = {"sigma": "auto"}
 
     sigma: float | Literal["auto"] = option(
-        0.1, f"{SIGMA}; auto, where restore is not told: as found in each picture", 0, 1
+        0.1, f"{SIGMA}; auto, where restore is not told: as found in each picture", 0, 1, label="Strength"
     )
 
     def parts(self) -> tuple[Operator, Noise]:
@@ -111,7 +111,9 @@ class Quantize(NamedDegradation):
     purpose: ClassVar = "smooth the bands of pictures with too few levels"
     synonyms: ClassVar = "quantise, quantized, banding, bands, posterised, bit depth, few levels"
 
-    levels: int = option(5, "number of levels a channel, from 0 to 1", 2, 65536, found=True)
+    levels: int = option(
+        5, "number of levels a channel, from 0 to 1", 2, 65536, label="Shades of each colour", found=True
+    )
     distance: Distance = option("cell", "misfit: distance to the level's cell, or to the level (Yeh et al.)")
     sigma: float = sigma()
 
@@ -133,15 +135,23 @@ class Blur(NamedDegradation):
     )
 
     kernel: Literal["gaussian", "motion"] = option(
-        "gaussian", "gaussian (see width) or motion (see length and angle)"
+        "gaussian", "gaussian (see width) or motion (see length and angle)", label="Kind of blur"
     )
-    width: float = option(1.6, "standard deviation of the gaussian, in pixels", 0.1, 100, found=True)
-    length: float = option(9.0, "length of the motion, in pixels", 1, 1000)
-    angle: float = option(0.0, "direction of the motion, in degrees anticlockwise from horizontal", -360, 360)
+    width: float = option(
+        1.6, "standard deviation of the gaussian, in pixels", 0.1, 100, label="Width of the blur", found=True
+    )
+    length: float = option(9.0, "length of the motion, in pixels", 1, 1000, label="Length of the motion")
+    angle: float = option(
+        0.0,
+        "direction of the motion, in degrees anticlockwise from horizontal",
+        -360,
+        360,
+        label="Direction of the motion",
+    )
     boundary: convolution.Boundary = option(
         "reflect", "what lies beyond the border: the image mirrored, or repeated"
     )
-    sigma: float = sigma(0.01)
+    sigma: float = sigma(0.01, "Noise left in it")
 
     def parts(self) -> tuple[Operator, Noise]:
         gaussian = self.kernel == "gaussian"
@@ -164,7 +174,7 @@ class Poisson(NamedDegradation):
     purpose: ClassVar = "remove the photon noise of low light"
     synonyms: ClassVar = "photons, shot noise, low light, dark, dim"
 
-    peak: float = option(30.0, "photons that a white value counts", 1, 1e6)
+    peak: float = option(30.0, "photons that a white value counts", 1, 1e6, label="Light that white received")
     sigma: float = sigma()
 
     def parts(self) -> tuple[Operator, Noise]:
@@ -182,7 +192,7 @@ class Impulse(NamedDegradation):
     purpose: ClassVar = "remove salt and pepper, and dead pixels"
     synonyms: ClassVar = "salt and pepper, dead pixels, hot pixels, outliers, specks, dust"
 
-    share: float = option(0.1, "share of the pixels that are hit", 0, 0.99)
+    share: float = option(0.1, "share of the pixels that are hit", 0, 0.99, label="Share of bad pixels")
     sigma: float = sigma()
 
     def parts(self) -> tuple[Operator, Noise]:

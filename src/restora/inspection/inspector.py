@@ -23,22 +23,26 @@ from restora.pictures.image import load
 from restora.pictures.picture import Picture
 
 WIDTH, GAIN = 0.75, 10.0  # a blur from which on a picture counts as blurred, and what it gains in log p
-NOISE, BORNE_OUT = 0.012, 0.7  # a deviation from which on it counts; what the highest frequencies hold of it
+NOISE = 0.012  # a deviation from which on it counts
+BORNE_OUT = 0.7  # of it, what the highest frequencies have to hold
 QUALITY = 75  # below which the traces of JPEG count
 UNSEEN = 0.5  # of a step: what the coefficients of a frequency have to reach to tell of blur
 BOUND = 0.15  # cycles a pixel, up to which a JPEG has to hold frequencies
 LUMA_NOISE = float(np.linalg.norm(LUMA))  # of the luma of white noise of deviation 1
 
 
-def inspect(source: Picture | Path | str | File, max_pixels: float = MAX_PIXELS) -> Inspection:
-    """What is wrong with a picture, or the first one of a file. ImageError where it cannot be read."""
+def inspect(
+    source: Picture | Path | str | File, max_pixels: float = MAX_PIXELS, *, faces: bool = False
+) -> Inspection:
+    """What is wrong with a picture, or the first one of a file. faces: whether faces are looked for, which
+    takes seconds. ImageError where it cannot be read; PackageError without the extra `faces`."""
     if isinstance(source, Picture):
-        return _inspect(source, Head())
+        return _inspect(source, Head(), faces)
     file = source if isinstance(source, File) else File(Path(source))
-    return _inspect(load(file, max_pixels=max_pixels, partial=True).picture(), file.head)
+    return _inspect(load(file, max_pixels=max_pixels, partial=True).picture(), file.head, faces)
 
 
-def _inspect(picture: Picture, head: Head) -> Inspection:
+def _inspect(picture: Picture, head: Head, look: bool) -> Inspection:
     pixels = picture.pixels
     parts = tiles(pixels)
     if not len(parts) or len(pixels) not in (1, 3):
@@ -62,8 +66,8 @@ def _inspect(picture: Picture, head: Head) -> Inspection:
         _impulses(impulses),
         _marked(dead, scratches),
     ]
-    faces = _faces(picture)
-    return Inspection((*findings, *([faces] if faces else [])), suggest(findings), mask)
+    seen = [_faces(picture)] if look else []
+    return Inspection((*findings, *seen), suggest(findings), mask)
 
 
 def _unusual(pixels: Tensor) -> str:
@@ -162,7 +166,7 @@ def _noisy(noise: Estimate | None, sigma: float, blur: Blur | None, channels: in
 
 
 def _borne_out(noise: Estimate, blur: Blur | None, sigma: float, channels: int) -> bool:
-    """Whether the highest frequencies hold as much, or the noise follows the brightness, as texture does not."""
+    """Whether the highest frequencies hold as much, or the noise follows brightness, as texture does not."""
     if noise.map is not None or blur is None:
         return True
     return blur.sigma / (LUMA_NOISE if channels == 3 else 1.0) >= BORNE_OUT * sigma
@@ -197,17 +201,12 @@ def _marked(dead: int, scratches: int) -> Finding:
         return Finding("marks", 0, "no scratches or dead pixels", 0.5)
     found = [f"{dead} dead pixels"] * bool(dead) + [f"{scratches} scratches"] * bool(scratches)
     text = f"perhaps {' and '.join(found)}; --mask FILE writes them, to look at and correct"
-    return Finding("marks", dead + scratches, text, 0.4)
+    return Finding("marks", dead + scratches, text, 0.4, "inpaint")
 
 
-def _faces(picture: Picture) -> Finding | None:
-    """Where `restora.faces` is there."""
-    try:
-        from restora import faces  # type: ignore[attr-defined]
-    except ImportError:
-        return None
-    try:
-        count = len(faces.find(picture))
-    except Exception:  # an extra that is not installed, or its models
-        return None
-    return Finding("faces", count, f"{count} faces" if count else "no faces", 0.8)
+def _faces(picture: Picture) -> Finding:
+    from restora import faces
+
+    count = len(faces.find(picture.pixels))
+    noun = "face" if count == 1 else "faces"
+    return Finding("faces", count, f"{count} {noun}; restore takes --faces" if count else "no faces", 0.8)

@@ -180,7 +180,7 @@ class GaussianNoise(Noise):
 
     def scaled(self, factors: Tensor) -> GaussianNoise | None:
         """The noise of c y, for the factors c (B,) of the images; None where it has no such form."""
-        if self.blind or (self.covariance is not None and len(factors) > 1):
+        if isinstance(self.sigma, str) or (self.covariance is not None and len(factors) > 1):
             return None
         if self.covariance is not None:
             return replace(self, covariance=self.covariance * factors.item() ** 2)
@@ -202,6 +202,15 @@ class GaussianNoise(Noise):
         if isinstance(self.sigma, Tensor) and self.sigma.ndim > 1 and tuple(self.sigma.shape[-2:]) == size:
             return replace(self, sigma=window.of(self.sigma))
         return self
+
+    def wider(self, deviation: float) -> GaussianNoise:
+        """This noise, and white noise of such a deviation."""
+        if self.covariance is not None:
+            eye = torch.eye(len(self.covariance)).to(self.covariance)
+            white = deviation**2 * (eye[..., None, None] if self.covariance.ndim == 4 else eye)
+            return GaussianNoise(covariance=self.covariance + white)
+        assert not isinstance(self.sigma, str)
+        return GaussianNoise((self.sigma**2 + deviation**2) ** 0.5)
 
     def _variances(self, like: Tensor) -> Tensor:
         """Of each value, whatever ties them."""

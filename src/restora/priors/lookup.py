@@ -25,7 +25,7 @@ from torch import Tensor
 
 from restora.degradations import Degradation, system_of
 from restora.errors import OptionError, WeightsError
-from restora.gaussian.system import Directions
+from restora.gaussian.directions import Directions
 from restora.pictures.atomic import atomic
 from restora.priors.gan import GANPrior
 

@@ -133,7 +133,7 @@ def _restore_batch(task: Task, plan: Plan, watch: Watch | None, loaded: Sequence
             watch(loaded, y, step)
     for i, x in enumerate(loaded):
         level = result.degradation.take(torch.tensor([i])).noise.level
-        for text in result.warnings[i]:
+        for text in (*result.warnings[i], *(result.notes[i] if result.notes else ())):
             x.item.note(f"{x.item.path}: {text}")
         if task.of_noise and level == 0:
             x.item.note(

@@ -1,0 +1,65 @@
+"""Open a page in the browser: drop a picture, paint, compare, download.
+
+Nothing leaves this machine. What is uploaded is kept in a temporary folder until its visitor leaves.
+"""
+
+from __future__ import annotations
+
+import argparse
+from importlib.util import find_spec
+
+import torch
+
+from restora.cli.report import tell
+from restora.errors import OptionError, PackageError
+
+PORT = 7860
+NEEDED = ("fastapi", "uvicorn")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--host", default="127.0.0.1", metavar="ADDRESS", help="whom to serve (127.0.0.1, this machine alone)"
+    )
+    add("--port", type=int, default=PORT, metavar="N", help=f"the next free one, if it is in use ({PORT})")
+    device = "auto, cpu or cuda, or several with commas, which work side by side (auto)"
+    add("--device", default="auto", metavar="NAME", help=device)
+    add("--max-megapixels", type=float, default=32, metavar="X", help="larger pictures are refused (32)")
+    add("--max-megabytes", type=float, default=100, metavar="X", help="larger files are refused (100)")
+    names = "also answer when called by this name, such as that of a proxy; repeat for several"
+    add("--allow-host", action="append", default=[], metavar="NAME", help=names)
+
+
+def run(args: argparse.Namespace) -> int:
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise PackageError(f"the page needs {' and '.join(missing)}; pip install 'restora[web]'")
+    from restora.web import server
+    from restora.web.limits import Limits
+    from restora.web.service import Service
+
+    if not 0 <= args.port <= 65535:
+        raise OptionError(f"expected a number from 0 to 65535, got {args.port}", "port")
+    for name in ("max_megapixels", "max_megabytes"):
+        if not getattr(args, name) > 0:
+            raise OptionError(f"expected a positive number, got {getattr(args, name):g}", name)
+    listener, port = server.listen(args.host, args.port)
+    with listener:
+        limits = Limits(megapixels=args.max_megapixels, megabytes=args.max_megabytes)
+        service = Service(limits, _devices(args.device))
+        if args.port not in (0, port):
+            tell(f"port {args.port} is in use, so this is {port}")
+        if not server.is_loopback(args.host):
+            tell(f"note: {server.OPEN.format(host=args.host)}")
+        url = server.address(args.host, port)
+        ready = lambda: print(f"restora is at {url} (Ctrl-C to stop)", flush=True)  # noqa: E731
+        server.serve(service, listener, [args.host, *args.allow_host], ready)
+    return 0
+
+
+def _devices(text: str) -> list[str]:
+    """auto is all GPUs, or the processor."""
+    if text != "auto":
+        return list(dict.fromkeys(word.strip() for word in text.split(",")))
+    return [f"cuda:{i}" for i in range(torch.cuda.device_count())] or ["cpu"]

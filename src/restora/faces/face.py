@@ -1,0 +1,112 @@
+"""A face in a picture, and where each of its points lies in the layout that `faces64` knows.
+
+q = s R(phi) p + c    a pixel p of the aligned face, q of the picture: a similarity, by least squares
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from restora.operators.warp import Warp
+from restora.random import Window
+
+SIDE = 64
+Point = tuple[float, float]
+
+MARKS = ((18.7, 12.3), (47.4, 11.7), (33.7, 29.1), (20.3, 41.4), (46.3, 41.0))
+"""Where the detector sees the points of a face that is aligned to `restora.align.TEMPLATE`, in its pixels:
+the medians over 32 held-out faces at four sizes, by `benchmarks/faces.py marks`."""
+FITTED = (0, 1, 3, 4)  # of them; the nose moves with the pose of the head
+FADE = 8.0  # pixels of the aligned face over which it fades out at its border
+
+
+@dataclass(frozen=True)
+class Face:
+    """box: left, top, right, bottom. score: how sure the detector is, up to 1. points: (x, y) of the left and
+    right eye as seen in the picture, of the nose, and of the corners of the mouth."""
+
+    box: tuple[float, float, float, float]
+    score: float
+    points: tuple[Point, ...]
+
+    @cached_property
+    def similarity(self) -> tuple[complex, complex]:
+        """(s exp(i phi), c), for points as complex numbers x + iy."""
+        p = np.array([complex(*MARKS[i]) for i in FITTED])
+        q = np.array([complex(*self.points[i]) for i in FITTED])
+        centred = p - p.mean()
+        turn = (centred.conj() * (q - q.mean())).sum() / (abs(centred) ** 2).sum()
+        return complex(turn), complex(q.mean() - turn * p.mean())
+
+    @property
+    def scale(self) -> float:
+        """Pixels of the picture to one of the aligned face."""
+        return abs(self.similarity[0])
+
+    @property
+    def size(self) -> float:
+        """Pixels a side of the square in the picture that the aligned face covers."""
+        return SIDE * self.scale
+
+    @property
+    def angle(self) -> float:
+        """By which the face is turned clockwise, in degrees."""
+        turn = self.similarity[0]
+        return math.degrees(math.atan2(turn.imag, turn.real))
+
+    @property
+    def misfit(self) -> float:
+        """Root mean square distance of the points, the nose too, from where an upright face seen from the
+        front has them, in pixels of the aligned face: large for profiles, and for what is no face."""
+        turn, shift = self.similarity
+        q = (np.array([complex(*point) for point in self.points]) - shift) / turn
+        return float(np.sqrt((abs(q - np.array([complex(*mark) for mark in MARKS])) ** 2).mean()))
+
+    def window(self, size: tuple[int, int], margin: int = 0, grain: int = 1) -> Window:
+        """The part of a picture of (height, width) `size` that holds the face, and `margin` pixels more; it
+        begins and ends at multiples of `grain`, or at the border."""
+        turn, shift = self.similarity
+        corners = [turn * complex(x, y) + shift for x in (-1, SIDE) for y in (-1, SIDE)]
+        spans = []
+        for values, side in (([c.imag for c in corners], size[0]), ([c.real for c in corners], size[1])):
+            low = math.floor((min(values) - margin) / grain) * grain
+            high = math.ceil((max(values) + 1 + margin) / grain) * grain
+            spans.append((max(low, 0), min(high, side)))
+        (top, bottom), (left, right) = spans
+        return Window(top, left, max(bottom - top, 0), max(right - left, 0))
+
+    def mask(self, window: Window) -> Tensor:
+        """(h, w) in [0, 1]: how much each pixel is the face's, 0 from its border on."""
+        place = self._inside(window)
+        depth = torch.minimum(place + 0.5, SIDE - 0.5 - place).amin(-1)
+        return torch.sin((depth / FADE).clamp(0, 1) * torch.pi / 2).square()
+
+    def spread(self, window: Window) -> Warp:
+        """S: from the aligned face (B, C, 64, 64) to the pixels of a window of the picture, times `mask`."""
+        return Warp(self._inside(window), (SIDE, SIDE), self.mask(window), 1 / self.scale)
+
+    def gather(self, window: Window) -> Warp:
+        """P: from the pixels of a window to the aligned face, without aliases."""
+        turn, shift = self.similarity
+        here = _grid(SIDE, SIDE, lambda p: turn * p + shift - complex(window.left, window.top))
+        return Warp(here, (window.height, window.width), reduction=self.scale)
+
+    def _inside(self, window: Window) -> Tensor:
+        """The place in the aligned face of each pixel of the window, (h, w, 2)."""
+        turn, shift = self.similarity
+        corner = complex(window.left, window.top)
+        return _grid(window.height, window.width, lambda q: (q + corner - shift) / turn)
+
+
+def _grid(height: int, width: int, place: Callable[[np.ndarray], np.ndarray]) -> Tensor:
+    """(height, width, 2): where `place` puts each pixel, as (x, y)."""
+    rows, columns = np.mgrid[:height, :width]
+    found = place(columns + 1j * rows)
+    return torch.from_numpy(np.stack([found.real, found.imag], -1))

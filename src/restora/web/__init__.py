@@ -1,0 +1,1 @@
+"""The page of `restora serve`, and its HTTP interface: docs/web.md."""
