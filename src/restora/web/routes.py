@@ -133,7 +133,7 @@ def take_example(visit: Of, service: Own, name: str) -> Picture:
     path.write_bytes(data)
     found = visit.pictures[id] = pictures.receive(id, path, service.limits)
     if mask:
-        found.mask.parent.mkdir()
+        found.mask.parent.mkdir(exist_ok=True)
         found.mask.write_bytes(mask)
     return found.told()
 
