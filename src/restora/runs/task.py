@@ -25,8 +25,7 @@ from restora.plan import Plan
 from restora.runs.fields import ones, same, together
 from restora.runs.partners import HERE, Partners
 
-USUAL = (64, 64)  # pixels a side, where no size is known
-PLAIN = masks.Reading()
+USUAL, PLAIN = (64, 64), masks.Reading()  # pixels a side, where no size is known
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Task:
     among the options. `reading`: how the files of masks are read. Options that are "auto" are found in each
     picture. Pictures and masks of more than `max_pixels` are refused.
 
-    Bad options, and a file for all pictures that is no mask, raise a RestoraError at once.
+    Bad options, and a file for all pictures that is no mask, are a RestoraError at once.
     """
 
     name: str
@@ -61,7 +60,7 @@ class Task:
         if self.takes_mask:
             self._hole()
         self._partners.check()
-        self.degradation([self._stand_ins((1, 1))])
+        _ = self._settings
 
     @cached_property
     def members(self) -> dict[str, type[NamedDegradation]]:
@@ -191,17 +190,21 @@ class Task:
 
     def facts(self) -> dict[str, Any]:
         """What the manifest says of this task: all its settings, also those left at their default."""
-        settings = named.options(self.degradation([self._stand_ins((1, 1))]))
         given = {k: str(v) if isinstance(v, Path) else v for k, v in self.options.items()}
         grow = {"grow": self.reading.grow} if "mask" in self.options else {}
         hole = self._hole().options if self.hole else {}
-        return {"task": self.name, **settings, **given, **grow, **hole}
+        return {"task": self.name, **self._settings, **given, **grow, **hole}
+
+    @cached_property
+    def _settings(self) -> dict[str, Any]:
+        """All options that are known, also those left at their default."""
+        return named.options(self.degradation([self._stand_ins((1, 1))]))
 
     def _own(self) -> dict[str, Any]:
         """The options that are known, and the same for all pictures."""
         hole = {"hole": self.hole} if self.hole else {}
-        known = {k: v for k, v in self.options.items() if k not in self.sought and k not in self._pictures}
-        return {**known, **hole}
+        unknown = {*self.sought, *self._pictures}
+        return {k: v for k, v in self.options.items() if k not in unknown} | hole
 
     @property
     def of_alpha(self) -> bool:
