@@ -102,12 +102,13 @@ def _noise(parts: Tensor) -> Estimate:
 
 
 def deviation(blur: Blur | None, noise: Estimate | None, channels: int) -> float:
-    """The standard deviation of the noise of each channel. Where there is a blur, all that is fine is
-    noise, so that its evidence sees less of it than flat places do."""
+    """The standard deviation of the noise of each channel. Where there is a blur, all that is fine is noise,
+    so that its evidence sees no more of it than there is."""
     own = 0.0 if noise is None else float(noise.sigma)
-    if own == 0 and blur is not None and is_blur(blur, WIDTH, GAIN):
-        return blur.sigma / (LUMA_NOISE if channels == 3 else 1.0)
-    return own
+    if blur is None or not is_blur(blur, WIDTH, GAIN):
+        return own
+    seen = blur.sigma / (LUMA_NOISE if channels == 3 else 1.0)
+    return seen if own == 0 else min(own, seen / BORNE_OUT)
 
 
 def _size(picture: Picture) -> Finding:

@@ -18,6 +18,7 @@ from restora.runs.items import Item
 from restora.runs.job import Writing
 from restora.runs.task import Task
 
+MARKS = ". It may have scratches or dead pixels: 'restora inspect --mask FILE' shows where"
 NOTHING = "nothing wrong was found; the picture is kept as it is"
 
 
@@ -53,7 +54,7 @@ class Suggested:
                 continue
             wanted = found.suggestion
             if wanted is None:
-                tell(f"{item.path}: {NOTHING}")
+                tell(f"{item.path}: {NOTHING}{'' if found.marks is None else MARKS}")
                 item.said = {"suggestion": None}
                 continue
             wrong = "; ".join(f.text for f in found.findings if f.task and f.task in wanted.reasons)
