@@ -12,11 +12,12 @@ IEEE TIP 2015. Neighbours in place of the block's own low frequencies are ours.
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import NamedTuple
 
 import torch
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -121,4 +122,4 @@ def _band(k: int) -> Tensor:
 def _width(k: int) -> float:
     """log of the 80 % over the 20 % quantile of the mean square of a band's coefficients."""
     n = int(_band(k).sum())
-    return float(torch.tensor(chi2.ppf(0.8, n) / chi2.ppf(0.2, n)).log())
+    return math.log(gammaincinv(n / 2, 0.8) / gammaincinv(n / 2, 0.2))
