@@ -32,12 +32,19 @@ LUMA_NOISE = float(np.linalg.norm(LUMA))  # of the luma of white noise of deviat
 
 
 def inspect(
-    source: Picture | Path | str | File, max_pixels: float = MAX_PIXELS, *, faces: bool = False
+    source: Picture | Path | str | File,
+    max_pixels: float = MAX_PIXELS,
+    *,
+    head: Head | None = None,
+    faces: bool = False,
 ) -> Inspection:
-    """What is wrong with a picture, or the first one of a file. faces: whether faces are looked for, which
-    takes seconds. ImageError where it cannot be read; PackageError without the extra `faces`."""
+    """What is wrong with a picture, or the first one of a file.
+
+    head: that of the file of a Picture, if there is one. faces: whether faces are looked for, which takes
+    seconds. ImageError where it cannot be read; PackageError without the extra `faces`.
+    """
     if isinstance(source, Picture):
-        return _inspect(source, Head(), faces)
+        return _inspect(source, head or Head(), faces)
     file = source if isinstance(source, File) else File(Path(source))
     return _inspect(load(file, max_pixels=max_pixels, partial=True).picture(), file.head, faces)
 

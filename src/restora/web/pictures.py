@@ -71,7 +71,7 @@ def receive(id: str, path: Path, limits: Limits) -> Upload:
         picture = document.picture()
         if file.head.format and path.suffix.lower() not in SUFFIXES:
             path = path.rename(path.with_name(f"{path.name}{file.head.format.suffix}"))
-        found, marks = findings.find(File(path), picture)
+        found, marks = findings.find(picture, file.head)
     facts = _facts(document, picture.size)
     upload = Upload(id, path, picture.size, len(document), facts, list(document.notes), found)
     if marks is not None:

@@ -61,7 +61,6 @@ def about(service: Own) -> dict[str, Any]:
     return {
         "version": __version__,
         "tasks": words.tasks(),
-        "chains": words.chains(),
         "faces": words.faces(),
         "methods": words.methods(),
         "priors": words.priors(),

