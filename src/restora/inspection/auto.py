@@ -15,6 +15,7 @@ from restora.inspection.lattice import find_lattice
 from restora.inspection.sample import mosaic, patches, tiles
 from restora.inspection.tones import find_levels
 from restora.noise.level import estimate_sigma
+from restora.operators import codec
 
 BLURRED, GAIN, LEAST = 0.4, 2.0, 0.003
 
@@ -23,13 +24,13 @@ def fill(task: str, given: Mapping[str, Any], sought: Sequence[str], pixels: Ten
     """The options `sought` of a task, as they are found in an observation (C, H, W), and what comes with
     them.
 
-    given: those that are known. ObservationError where an option cannot be found.
+    given: those that are known. ObservationError where an option cannot be found, ShapeError for channels that no JPEG has.
     """
     parts = tiles(pixels)
     found: dict[str, Any] = {}
     known = {name: value for name, value in given.items() if name not in sought}
     if "quality" in sought:
-        found |= _quality(parts, known)
+        found |= _quality(parts, pixels, known)
     if "levels" in sought:
         found |= _levels(parts)
     if "width" in sought:
@@ -39,7 +40,8 @@ def fill(task: str, given: Mapping[str, Any], sought: Sequence[str], pixels: Ten
     return found
 
 
-def _quality(parts: Tensor, known: Mapping[str, Any]) -> dict[str, Any]:
+def _quality(parts: Tensor, pixels: Tensor, known: Mapping[str, Any]) -> dict[str, Any]:
+    codec.colours(len(pixels), pixels)  # refuses what no JPEG holds
     lattice = find_lattice(parts[:: max(1, len(parts) // 3)]) if len(parts) else None
     if lattice is None:
         raise ObservationError(
