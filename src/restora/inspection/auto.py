@@ -24,7 +24,8 @@ def fill(task: str, given: Mapping[str, Any], sought: Sequence[str], pixels: Ten
     """The options `sought` of a task, as they are found in an observation (C, H, W), and what comes with
     them.
 
-    given: those that are known. ObservationError where an option cannot be found, ShapeError for channels that no JPEG has.
+    given: those that are known. ObservationError where an option cannot be found, ShapeError for channels
+    that no JPEG has.
     """
     parts = tiles(pixels)
     found: dict[str, Any] = {}

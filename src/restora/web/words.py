@@ -45,9 +45,11 @@ def _task(name: str, cls: type[NamedDegradation]) -> dict[str, Any]:
 
 def _option(entry: Field[Any], hint: Any, unknown: Any = None) -> dict[str, Any]:
     """kind: number, whole, choice or switch. plain: whether it has a label for everyone, or is for experts.
-    auto: whether it can be found in the picture, which is then what is usual."""
+    auto: whether it can be found in the picture. default: with what the page begins; usual: a number to
+    begin with where it is set by hand."""
     kind = {int: "whole", float: "number"}.get(number(hint) or str, "switch" if hint is bool else "choice")
-    default = unknown if unknown is not None else entry.default if entry.default is not MISSING else ""
+    usual = entry.default if entry.default is not MISSING else ""
+    default = usual if unknown is None else unknown
     bounds = {key: entry.metadata.get(key) for key in ("low", "high", "above", "below")}
     label = entry.metadata.get("label", "")
     return {
@@ -59,6 +61,7 @@ def _option(entry: Field[Any], hint: Any, unknown: Any = None) -> dict[str, Any]
         "kind": kind,
         "choices": [word for word in words(hint) if word != "auto"],
         "auto": "auto" in words(hint) or bool(entry.metadata.get("found")),
+        "usual": show(usual),
         "default": show(default) if not isinstance(default, bool) else default,
         **{key: bound for key, bound in bounds.items() if bound is not None and abs(bound) < float("inf")},
     }

@@ -132,7 +132,7 @@ export class Settings {
   /** A number, beside a choice to find it in the picture where that can be. */
   number(option, value, keep) {
     const step = option.kind === "whole" ? 1 : "any";
-    const input = el("input", { type: "number", step, value: value === "auto" ? "" : value });
+    const input = el("input", { type: "number", step, value: value === "auto" ? "" : value, "aria-label": option.label });
     if (option.low !== undefined) input.min = option.low;
     if (option.high !== undefined) input.max = option.high;
     input.oninput = () => keep(input.value);
@@ -143,7 +143,7 @@ export class Settings {
     input.hidden = select.value === "auto";
     select.onchange = () => {
       input.hidden = select.value === "auto";
-      input.value ||= "0.1";
+      input.value ||= option.usual;
       keep(select.value === "auto" ? "auto" : input.value);
     };
     return el("span", { className: "pair" }, select, input);
