@@ -17,6 +17,7 @@ from torch import Tensor
 
 from restora import doubts, exposure, observation, random, tiles
 from restora.degradations import Degradation
+from restora.degradations.named import task_name
 from restora.device import on, pick
 from restora.errors import OptionError, PairingError, ResultError
 from restora.isolation import isolated, naming, untouched
@@ -24,38 +25,11 @@ from restora.observation import Observation, Seeds
 from restora.operators.base import Shape, verify
 from restora.pairing import Named, behind, name_of, pair
 from restora.priors import Prior
+from restora.priors.calibration import Calibration
+from restora.result import Restoration
 from restora.solvers import Solver, Step, solvers
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Restoration:
-    """What `restore` returns, for B observations; its tensors are on their device.
-
-    image: (B, C, H, W) in [0, 1], the best restoration of each.
-    samples: (B, K, C, H, W), K restorations of each, best first; samples[:, 0] is `image`.
-    std: (B, C, H, W), the posterior's standard deviation, full scale 1; of solvers that draw from it, if they
-        were asked for `uncertainty`, or for `samples`.
-    residual: (B,), root mean square of y - A(image), of the quantiser the distance to the cells.
-    degradation: what the observations were restored from; of a `blind` one, what it was found to be.
-    history: (steps, B), the solver's loss; `seconds`: wall time for the whole batch.
-    warnings: for each image, what the user should know of its result, a line each; often nothing. notes: how
-        it was made, likewise.
-    method, settings: the solver that ran, which solvers.get(method)(**settings) makes again.
-    """
-
-    image: Tensor
-    samples: Tensor
-    residual: Tensor
-    history: Tensor
-    seconds: float
-    method: str
-    degradation: Degradation
-    std: Tensor | None = None
-    settings: dict[str, object] = field(default_factory=dict)
-    warnings: tuple[tuple[str, ...], ...] = ()
-    notes: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,7 +115,7 @@ class Plan:
         images = seen.images(self._finite(found[:, : self.samples]), degradation)
         first = images[:, 0].to(last.x)
         squared = model.fidelity(first, seen.y.to(last.x)) / seen.y[0].numel()
-        std = None if last.std is None else self._finite(last.std).to(seen.y.dtype)
+        std, calibration = self._deviation(last, degradation)
         return Restoration(
             image=seen.back(images[:, 0]),
             samples=seen.back(images),
@@ -150,10 +124,20 @@ class Plan:
             seconds=time.monotonic() - start,
             method=self.method,
             degradation=degradation,
-            std=None if std is None else seen.back(std),
+            std=None if std is None else seen.back(std.to(seen.y.dtype)),
+            calibration=calibration,
             settings=self.settings,
             warnings=self._warnings(first, seen.y.to(last.x), model, last),
         )
+
+    def _deviation(self, last: Step, degradation: Degradation) -> tuple[Tensor | None, Calibration | None]:
+        """The standard deviation, corrected where the solver predicts it, and by what."""
+        if last.std is None:
+            return None, None
+        std, known = self._finite(last.std), None
+        if self.solver.predicts and self.prior is not None:
+            known = self.prior.calibration(task_name(degradation))
+        return (std if known is None else known.correct(std)), known
 
     def _warnings(
         self, x: Tensor, y: Tensor, degradation: Degradation, last: Step

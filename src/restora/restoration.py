@@ -14,7 +14,8 @@ from restora.errors import RestorationWarning
 from restora.isolation import isolated
 from restora.observation import Seeds, shape_of
 from restora.pairing import Named
-from restora.plan import Plan, Restoration, decide, finish
+from restora.plan import Plan, decide, finish
+from restora.result import Restoration
 from restora.solvers import Solver, Step
 from restora.tiles import TILE
 

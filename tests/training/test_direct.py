@@ -18,7 +18,7 @@ from restora.pictures import image
 from restora.priors import DirectPrior, FlowPrior, GaussianPrior, load_prior
 from restora.random import generators
 from restora.training import checkpoint, loop
-from restora.training.direct import DirectConfig, DirectTrainer, level, observe
+from restora.training.direct import DirectConfig, DirectTrainer, observe
 from restora.training.flow import FlowConfig, FlowTrainer
 from restora.training.gain import GainMatrix
 
@@ -81,8 +81,7 @@ def test_units_are_the_errors_on_the_images() -> None:
     wiener = Wiener(trainer.prior.gaussian.mean, trainer.prior.gaussian.covariance)
     w = torch.zeros(1, 3, 8, 8)
     assert wiener(w, torch.tensor([units.level]))[1].item() == pytest.approx(units.linear, rel=1e-3)
-    assert level(wiener, 10.0) == pytest.approx(0, abs=1e-5)
-    assert level(wiener, 0.0) == pytest.approx(1, abs=1e-5)
+    assert wiener.level(torch.tensor([10.0, 0.0])) == pytest.approx([0, 1], abs=1e-3)
 
 
 @pytest.mark.parametrize("task", ["colorize", "dequantize"])

@@ -24,9 +24,10 @@ from restora.faces.placing import Picture, Placed, place
 from restora.isolation import isolated
 from restora.observation import Seeds
 from restora.pairing import Named
-from restora.plan import Plan, Restoration, finish
+from restora.plan import Plan, finish
 from restora.plan import decide as decide_plain
 from restora.random import seed_of
+from restora.result import Restoration
 from restora.solvers import Solver, Step, solvers
 from restora.tiles import TILE
 

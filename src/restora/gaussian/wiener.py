@@ -21,6 +21,7 @@ from restora.gaussian.cosine import dct, idct
 from restora.gaussian.covariance import LowRank, mix
 
 LEAST = 1e-3
+BISECTIONS = 12
 Gain = Callable[[Tensor, Tensor, Tensor], Tensor]  # of variances, n^2 and t
 
 
@@ -101,6 +102,15 @@ class Wiener(nn.Module):
         """c_t."""
         level = self.mean.new_tensor([t])
         return self._error(self._noise(level), level.view(-1, 1)).item()
+
+    def level(self, error: Tensor) -> Tensor:
+        """t (B,) at which c_t is `error` (B,), to 1/4096; 0 or 1 where it never is."""
+        low, high = torch.zeros_like(error), torch.ones_like(error)
+        for _ in range(BISECTIONS):
+            t = (low + high) / 2
+            above = self._error(self._noise(t), t.view(-1, 1)) > error
+            low, high = torch.where(above, t, low), torch.where(above, high, t)
+        return (low + high) / 2
 
     def _noise(self, t: Tensor) -> Tensor:
         """n^2, (B, 1)."""

@@ -120,6 +120,11 @@ class Coefficients(Operator):
             x = x + self.transform.adjoint(c, p, u.shape[1])
         return fold(x, self.size)
 
+    def restrict(self, y: Tensor) -> Tensor:
+        """The mean of the pixels that share a coefficient, which all of them have in what A makes."""
+        pairs = zip(y.split(1, 1), self.transform.factors, strict=False)
+        return torch.cat([codec.repeat(codec.means(v, f), f) for v, f in pairs], 1)
+
     def preconditioner(self, spectrum: Tensor, gain: Tensor | None, noise: float) -> Map:
         """Plane by plane, as if gains were those of frequencies, not of blocks."""
         filters = []

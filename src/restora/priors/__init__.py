@@ -1,5 +1,6 @@
 """Priors: trained models of clean images. A new kind is one file here and one line below."""
 
+from restora.priors.amortised import AmortisedPrior
 from restora.priors.base import Prior
 from restora.priors.dictionary import DictionaryPrior
 from restora.priors.direct import DirectPrior
@@ -15,8 +16,10 @@ priors.register("gaussian", GaussianPrior)
 priors.register("dictionary", DictionaryPrior)
 priors.register("flow", FlowPrior)
 priors.register("direct", DirectPrior)
+priors.register("amortised", AmortisedPrior)
 
 __all__ = [
+    "AmortisedPrior",
     "DictionaryPrior",
     "DirectPrior",
     "FlowPrior",

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from restora.errors import ShapeError
+from restora.priors.calibration import Calibration
 
 
 class Prior(nn.Module):
@@ -40,6 +41,11 @@ class Prior(nn.Module):
     @property
     def peak(self) -> float | None:
         """About the brightest value of its images; None where that is not known."""
+        return None
+
+    def calibration(self, task: str) -> Calibration | None:
+        """How its own statements of how sure it is are to be corrected, for a task; None where it makes none,
+        or nobody has measured it."""
         return None
 
     def grey(self) -> Prior | None:

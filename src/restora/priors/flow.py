@@ -17,7 +17,7 @@ missing.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -65,7 +65,7 @@ class FlowPrior(Prior):
 
     kind = "flow"
     scale = SCALE
-    shipped = ("faces64", "natural")
+    shipped: ClassVar[tuple[str, ...]] = ("faces64", "natural")
 
     def __init__(
         self,
@@ -127,10 +127,14 @@ class FlowPrior(Prior):
         key = shape, mean.device, mean.dtype
         if key not in self._sized:
             gaussian = self.gaussian.sized(height, width) if self.gaussian else None
-            self._sized = {key: FlowPrior(self.network, gaussian, self.form, shape, self.symmetries)}
+            self._sized = {key: self._of(gaussian, shape)}
         prior = self._sized[key]
         prior.name, prior.card = self.name, self.card
         return prior
+
+    def _of(self, gaussian: GaussianPrior | None, shape: tuple[int, int, int]) -> FlowPrior:
+        """The same networks for images of another shape."""
+        return FlowPrior(self.network, gaussian, self.form, shape, self.symmetries)
 
     def precondition(self, w: Tensor, t: Tensor) -> Preconditioned:
         """What the network is given at w (B, C, H, W) and t (B,), and what becomes of its answer."""

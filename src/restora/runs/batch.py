@@ -14,7 +14,8 @@ from restora import random
 from restora.degradations import Degradation
 from restora.errors import ImageError, MaskError, ObservationError, RestoraError, ResultError, ShapeError
 from restora.pictures import colour
-from restora.plan import Plan, Restoration
+from restora.plan import Plan
+from restora.result import Restoration
 from restora.runs.items import Item
 from restora.runs.job import PLAIN, Writing, start
 from restora.runs.loading import Loaded, kind_of, load_all

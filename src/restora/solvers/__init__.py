@@ -13,6 +13,7 @@ from restora.solvers.latent_map import LatentMAP
 from restora.solvers.lmmse import LMMSE
 from restora.solvers.low_rank import LowRank
 from restora.solvers.mmse import MMSE
+from restora.solvers.onepass import OnePass
 from restora.solvers.packaged import BM3D, OpenCV
 from restora.solvers.pnp_flow import PnPFlow
 from restora.solvers.reference import ReferenceMAP
@@ -23,6 +24,7 @@ solvers: Registry[type[Solver]] = Registry("method", "restora.solvers")
 solvers.register("map", LatentMAP)
 solvers.register("reference", ReferenceMAP)
 solvers.register("lmmse", LMMSE)
+solvers.register("onepass", OnePass)
 solvers.register("mmse", MMSE)
 solvers.register("flower", Flower)
 solvers.register("pnpflow", PnPFlow)
@@ -57,6 +59,7 @@ __all__ = [
     "LowRank",
     "NLMeans",
     "Observed",
+    "OnePass",
     "OpenCV",
     "PnPFlow",
     "ReferenceMAP",

@@ -51,6 +51,7 @@ class Solver(Generic[P]):
 
     needs: ClassVar[type[Prior] | None] = None  # None: any, or none at all
     explains: ClassVar[bool] = False  # y up to its noise, where A and the noise are what they are said to be
+    predicts: ClassVar[bool] = False  # `std` as the prior's network says, which its calibration corrects
     packages: ClassVar[tuple[str, ...]] = ()  # modules that it imports, beside those that are always there
     extra: ClassVar[str] = "bench"  # which has them
 

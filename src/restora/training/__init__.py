@@ -3,6 +3,7 @@
 from typing import Any
 
 from restora.registry import Registry
+from restora.training.amortised import AmortisedTrainer
 from restora.training.dictionary import DictionaryTrainer
 from restora.training.direct import DirectTrainer
 from restora.training.encoder import EncoderTrainer
@@ -18,10 +19,12 @@ trainings.register("encoder", EncoderTrainer)
 trainings.register("lookup", LookupTrainer)
 trainings.register("flow", FlowTrainer)
 trainings.register("direct", DirectTrainer)
+trainings.register("amortised", AmortisedTrainer)
 trainings.register("gaussian", GaussianTrainer)
 trainings.register("dictionary", DictionaryTrainer)
 
 __all__ = [
+    "AmortisedTrainer",
     "DCGANTrainer",
     "DictionaryTrainer",
     "DirectTrainer",

@@ -93,9 +93,8 @@ class DirectTrainer(NetworkTrainer):
             pair = torch.stack([self.gain(y) - x, prior.lift(y) - x]).square()
             errors.append(pair.flatten(2).mean(2))
         linear, lift = torch.cat(errors, 1).mean(1).sqrt().tolist()
-        return Units(
-            linear, lift, level(Wiener(prior.gaussian.mean, prior.gaussian.covariance, SCALE), linear)
-        )
+        wiener = Wiener(prior.gaussian.mean, prior.gaussian.covariance, SCALE)
+        return Units(linear, lift, wiener.level(wiener.mean.new_tensor([linear])).item())
 
     def is_start(self, prior: Any) -> bool:
         return isinstance(prior, DirectPrior) or (isinstance(prior, FlowPrior) and prior.form == "residual")
@@ -135,13 +134,3 @@ class DirectTrainer(NetworkTrainer):
 def observe(prior: DirectPrior, x: Tensor, generator: Generators, bits: int = 8) -> Tensor:
     """Observations of x (B, C, H, W) as files of so many bits hold them."""
     return rounded(prior.degradation(x, generator), bits)
-
-
-def level(wiener: Wiener, error: float) -> float:
-    """t at which the linear denoiser has this error, by bisection; 0 or 1 beyond what it has."""
-    low, high = 0.0, 1.0
-    w = wiener.mean[None]
-    for _ in range(20):
-        t = (low + high) / 2
-        low, high = (t, high) if wiener(w, w.new_tensor([t]))[1].item() > error else (low, t)
-    return (low + high) / 2

@@ -27,12 +27,11 @@ from restora.priors.gaussian import GaussianPrior
 from restora.random import seed_of
 from restora.training.average import follow, share_of_rate
 from restora.training.checkpoint import check_settings, cpu_state
-from restora.training.data import Batches, reader
 from restora.training.gaussian import GaussianConfig, GaussianTrainer
 from restora.training.loop import Trainer
 from restora.training.muon import Muon, kernels
 from restora.training.settings import CHANNELS, CPU, CROP, Settings, check_count
-from restora.training.squares import HELD_OUT, Crops, Images, as_squares, grid, hold_out
+from restora.training.squares import HELD_OUT, Images, as_squares, batches, split
 from restora.training.workers import ALONE, Workers
 
 
@@ -98,7 +97,7 @@ class NetworkTrainer(Trainer):
         self.batches = batches(images, config)
         torch.manual_seed(config.seed)
         shape = {"blocks": config.blocks, "attention": config.attention and not config.any_size}
-        network: Any = UNet(self.inputs, config.channels, config.width, **shape)
+        network: Any = UNet(self.inputs, self.outputs, config.width, **shape)
         self.network = network.to(device, memory_format=torch.channels_last).train()
         inside = kernels(self.network)
         rest = [p for p in self.network.parameters() if p not in set(inside)]
@@ -114,6 +113,16 @@ class NetworkTrainer(Trainer):
     def inputs(self) -> int:
         """Channels that the network sees."""
         return 2 * self.config.channels
+
+    @property
+    def outputs(self) -> int:
+        """Channels that the network answers."""
+        return self.config.channels
+
+    @property
+    def average(self) -> Any:
+        """The average of the network, a part of the prior."""
+        return self.prior.network
 
     def build(self, network: UNet, gaussian: GaussianPrior) -> Prior:
         """The prior of this network and this Gaussian."""
@@ -163,7 +172,7 @@ class NetworkTrainer(Trainer):
 
     def step(self, done: float) -> dict[str, float]:
         config, step = self.config, self.images_seen // self.config.batch
-        average = self.prior.network
+        average = self.average
         share = share_of_rate(self.images_seen + config.batch, done, config.warmup, config.decay_from)
         self.adam.param_groups[0]["lr"] = config.rate * share
         self.muon.param_groups[0]["lr"] = config.muon_rate * share
@@ -207,7 +216,7 @@ class NetworkTrainer(Trainer):
             "config": {**asdict(self.config), "data": self.count},
             "images_seen": self.images_seen,
             "network": cpu_state(self.network),
-            "average": cpu_state(self.prior.network),
+            "average": cpu_state(self.average),
             "gaussian": cpu_state(self.prior.gaussian),
             "adam": self.adam.state_dict(),
             "muon": self.muon.state_dict(),
@@ -217,7 +226,7 @@ class NetworkTrainer(Trainer):
         check_settings({**asdict(self.config), "data": self.count}, state["config"])
         self.images_seen = state["images_seen"]
         self._gaussian, self._prior = GaussianPrior(**state["gaussian"]), None
-        self.prior.network.load_state_dict(state["average"])
+        self.average.load_state_dict(state["average"])
         self.network.load_state_dict(state["network"])
         self.adam.load_state_dict(state["adam"])
         self.muon.load_state_dict(state["muon"])
@@ -225,18 +234,3 @@ class NetworkTrainer(Trainer):
     def export(self, folder: Path, facts: dict[str, Any]) -> None:
         own = {"training_images": len(self.batches.images), **self.check()}
         store.save(folder, self.prior, {**facts, **own})
-
-
-def split(images: Images, config: NetworkConfig) -> tuple[Images, Tensor]:
-    """Images to train on, and to validate on, these integers (N, C, size, size)."""
-    if not config.validation:
-        return hold_out(images, config.size)
-    held, _ = reader(config.crop)([config.validation], config.size, config.channels)
-    held = held[:: -(-len(held) // (4 * HELD_OUT))]
-    return images, held if isinstance(held, Tensor) else grid(held, config.size)
-
-
-def batches(images: Images, config: NetworkConfig) -> Batches | Crops:
-    if isinstance(images, Tensor):
-        return Batches(images, config.batch, config.seed, config.shift, config.mirror)
-    return Crops(images, config.size, config.batch, config.seed)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from restora.errors import DataError
 from restora.pictures.colour import to_integers, to_unit
-from restora.training.data import Order, depth, to_square
+from restora.training.data import Batches, Order, depth, reader, to_square
 
 Images = Tensor | list[Tensor]
 """Integers: squares of one size (N, C, size, size), or whole images, each (C, H, W)."""
@@ -107,3 +108,18 @@ def _grid(image: Tensor, size: int, most: int) -> Tensor:
         for side, n in ((height, rows), (width, columns))
     )
     return torch.stack([image[:, top : top + size, left : left + size] for top in tops for left in lefts])
+
+
+def split(images: Images, config: Any) -> tuple[Images, Tensor]:
+    """Images to train on, and to validate on, these integers (N, C, size, size)."""
+    if not config.validation:
+        return hold_out(images, config.size)
+    held, _ = reader(config.crop)([config.validation], config.size, config.channels)
+    held = held[:: -(-len(held) // (4 * HELD_OUT))]
+    return images, held if isinstance(held, Tensor) else grid(held, config.size)
+
+
+def batches(images: Images, config: Any) -> Batches | Crops:
+    if isinstance(images, Tensor):
+        return Batches(images, config.batch, config.seed, config.shift, config.mirror)
+    return Crops(images, config.size, config.batch, config.seed)

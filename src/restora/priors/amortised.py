@@ -1,0 +1,92 @@
+"""A flow, and a network that answers any degradation in one evaluation and says how sure it is.
+
+    x_hat = L + c N_1(p, t),   log Var[x | y] = log c^2 + N_2(p, t)
+
+p = (L, b, e) and t are what y tells were images Gaussian (`restora.priors.posterior`); they exist for every
+degradation, and the network never sees which one it is. It starts from the flow's own network, which sees the
+same of white noise.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from restora.networks.unet import UNet
+from restora.orientation import lay, upright
+from restora.priors import packing
+from restora.priors.calibration import ALL, Calibration
+from restora.priors.flow import AT_ONCE, FlowPrior, evaluate
+from restora.priors.gaussian import GaussianPrior
+from restora.priors.posterior import Posterior
+
+SPREAD = 12.0  # log variances beyond it, each way, are cut
+
+
+class AmortisedPrior(FlowPrior):
+    """A flow prior with a second network, the `estimator`: (posteriors (B, 3 C, H, W), t (B,)) -> means and
+    log variances (B, 2 C, H, W), in units of the linear estimate's error."""
+
+    kind = "amortised"
+    shipped: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self,
+        network: UNet,
+        gaussian: GaussianPrior,
+        estimator: UNet,
+        symmetries: Literal[1, 2, 8] = 1,
+        image_shape: tuple[int, int, int] | None = None,
+    ):
+        super().__init__(network, gaussian, "residual", image_shape, symmetries)
+        self.estimator = estimator
+        self.eval().requires_grad_(False)
+
+    def estimate(self, posterior: Posterior, orientation: int = 0) -> tuple[Tensor, Tensor]:
+        """E[x | y] and the log variance of each value, (B, C, H, W) each.
+
+        `orientation`: as the network sees it, modulo its symmetries; of odd ones the draw has the other sign.
+        """
+        x = posterior.linear
+        most = max(1, AT_ONCE // (x.shape[-2] * x.shape[-1]))
+        if len(x) > most:
+            rows = [slice(i, i + most) for i in range(0, len(x), most)]
+            parts = [self.estimate(posterior.rows(part), orientation) for part in rows]
+            means, logs = zip(*parts, strict=True)
+            return torch.cat(means), torch.cat(logs)
+        k = orientation % self.symmetries
+        given = lay(posterior.input(1 - orientation % 2 * 2), k)
+        mean, spread = upright(evaluate(self.estimator, given, posterior.level), k).chunk(2, 1)
+        c = posterior.error.view(-1, 1, 1, 1)
+        return x + c * mean, 2 * c.log() + spread.clamp(-SPREAD, SPREAD)
+
+    def calibration(self, task: str) -> Calibration | None:
+        """As measured for the task, else for several at once, else for all."""
+        known = self.card.get("calibration", {})
+        found = known.get(task) or known.get("chain" if "+" in task else ALL) or known.get(ALL)
+        return Calibration.of(found) if found else None
+
+    def _of(self, gaussian: GaussianPrior | None, shape: tuple[int, int, int]) -> FlowPrior:
+        assert gaussian is not None
+        assert isinstance(self.network, UNet)
+        return AmortisedPrior(self.network, gaussian, self.estimator, self.symmetries, shape)
+
+    def pack(self) -> dict[str, Tensor]:
+        return {**super().pack(), **packing.join(estimator=packing.halves(self.estimator))}
+
+    def unpack(self, tensors: dict[str, Tensor]) -> None:
+        super().unpack(tensors)
+        self.estimator.load_state_dict(packing.floats(packing.part(tensors, "estimator")))
+
+    def config(self) -> dict[str, Any]:
+        return {**super().config(), "estimator": self.estimator.config}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> AmortisedPrior:
+        flow = FlowPrior.from_config(config)
+        estimator = UNet(**config["estimator"]).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        assert flow.gaussian is not None
+        assert isinstance(flow.network, UNet)
+        return cls(flow.network, flow.gaussian, estimator, flow.symmetries)

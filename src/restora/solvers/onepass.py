@@ -1,0 +1,73 @@
+"""The posterior mean and its standard deviation in one evaluation of a network, for any degradation.
+
+    p = what y tells were images Gaussian (`restora.priors.posterior`);   x_hat, Var[x | y] = N(p)
+    x = x_hat, moved to where it explains y, as far as y leaves no doubt
+
+With several evaluations the network sees p in other orientations, and with other draws; their mean is better
+than any. Samples are Flower's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from restora.degradations import Degradation
+from restora.options import option
+from restora.priors.amortised import AmortisedPrior
+from restora.priors.base import Prior
+from restora.priors.posterior import posterior
+from restora.random import Stream
+from restora.solvers.base import Solver, Step
+from restora.solvers.flower import Flower
+
+
+@dataclass(frozen=True)
+class OnePass(Solver[AmortisedPrior]):
+    """One evaluation of a network that was trained on all kinds of damage; it knows how sure it is."""
+
+    needs: ClassVar[type[Prior] | None] = AmortisedPrior
+    explains: ClassVar[bool] = True
+    predicts: ClassVar[bool] = True
+
+    orientations: int = option(1, "evaluations of the network, each sees the picture in another", 1, 8)
+    tolerance: float = option(
+        0.02, "part of y - A mean that the linear solve may leave unexplained", above=0, below=1
+    )
+
+    def for_samples(self, count: int) -> Solver:
+        """Several restorations are draws, and Flower's."""
+        return Flower().for_samples(count) if count > 1 else self
+
+    def for_uncertainty(self, count: int = 1) -> Solver:
+        """Itself: it always says."""
+        return self if count == 1 else Flower().for_uncertainty(count)
+
+    def evaluations(self, degradation: Degradation) -> int:
+        return self.orientations
+
+    def steps(
+        self,
+        y: Tensor,
+        degradation: Degradation,
+        prior: AmortisedPrior,
+        generator: Sequence[Stream],
+    ) -> Iterator[Step]:
+        assert prior.gaussian is not None
+        assert prior.wiener is not None
+        seen = posterior(y, degradation, prior.gaussian, prior.wiener, generator, self.tolerance)
+        found = [prior.estimate(seen, k) for k in range(self.orientations)]
+        means, logs = (torch.stack(part) for part in zip(*found, strict=True))
+        x, std = exactly(means.mean(0), y, degradation), (logs.mean(0) / 2).exp()
+        yield Step(1, 1, x, degradation.fidelity(x, y), None, std)
+
+
+def exactly(x: Tensor, y: Tensor, degradation: Degradation) -> Tensor:
+    """x, moved to the nearest image that explains y where y has no noise."""
+    if degradation.noise.linear and degradation.noise.level == 0 and degradation.operator.gram is not None:
+        return degradation.prox_l2(x, y, torch.inf)
+    return degradation.project(x, y)
