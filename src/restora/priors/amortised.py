@@ -62,6 +62,15 @@ class AmortisedPrior(FlowPrior):
         c = posterior.error.view(-1, 1, 1, 1)
         return x + c * mean, 2 * c.log() + spread.clamp(-SPREAD, SPREAD)
 
+    def grey(self) -> FlowPrior:
+        """By `restora.priors.grey`."""
+        from restora.priors.grey import GreyAmortised  # made of this class
+
+        if self.image_shape[0] == 1:
+            return self
+        self._grey = self._grey or GreyAmortised(self)
+        return self._grey
+
     def calibration(self, task: str) -> Calibration | None:
         """As measured for the task, else for several at once, else for all."""
         known = self.card.get("calibration", {})

@@ -19,6 +19,8 @@ TEXT = """# {name}
 Use it with `restora restore ... --prior {name}`.
 """
 
+NOT_SHOWN = ("summary", "pictures", "calibration")
+
 
 def text(name: str, kind: str, image_shape: tuple[int, int, int], facts: dict[str, Any]) -> str:
     """Markdown of the card. `facts` may have `summary`, `license`, and `pictures`, what samples.png shows;
@@ -34,7 +36,7 @@ def text(name: str, kind: str, image_shape: tuple[int, int, int], facts: dict[st
     rows = [
         f"| {key.replace('_', ' ')} | {_cell(value)} |"
         for key, value in facts.items()
-        if key not in ("summary", "pictures")
+        if key not in NOT_SHOWN
     ]
     body = TEXT.format(
         name=name,

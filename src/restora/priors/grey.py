@@ -17,7 +17,11 @@ import torch
 from torch import Tensor
 
 from restora.errors import WeightsError
+from restora.priors.amortised import AmortisedPrior
 from restora.priors.flow import FlowPrior
+from restora.priors.posterior import Posterior
+
+STORED = "a prior of grey images is stored as the one of colours that it was made of"
 
 
 class GreyFlow(FlowPrior):
@@ -34,13 +38,48 @@ class GreyFlow(FlowPrior):
         return self.colour.sized(height, width).grey()
 
     def denoise(self, w: Tensor, t: Tensor | float, orientation: int = 0) -> Tensor:
-        left = 1 - torch.as_tensor(t, dtype=w.dtype, device=w.device).view(-1, 1, 1, 1)
-        across = _across(self.colour.image_shape[0], w.shape[-2], w.shape[-1], orientation // 2).to(w)
-        noise = left * self.colour.scale * across * (1 - orientation % 2 * 2)
-        return self.colour.denoise(w + noise, t, orientation).mean(1, keepdim=True)
+        return denoise(self.colour, w, t, orientation)
 
     def config(self) -> dict[str, Any]:
-        raise WeightsError("a prior of grey images is stored as the one of colours that it was made of")
+        raise WeightsError(STORED)
+
+
+class GreyAmortised(AmortisedPrior):
+    """The prior `colour`, of images (C, H, W), for images (1, H, W): its estimator sees all channels alike."""
+
+    def __init__(self, colour: AmortisedPrior):
+        assert colour.gaussian is not None
+        channels, height, width = colour.image_shape
+        parts: Any = (colour.network, colour.gaussian.grey(), colour.estimator, colour.symmetries)
+        super().__init__(*parts, (1, height, width))
+        self.colour, self.name, self.card = colour, colour.name, colour.card
+        self.scale = colour.scale / channels**0.5
+
+    def sized(self, height: int, width: int) -> FlowPrior:
+        return self.colour.sized(height, width).grey()
+
+    def denoise(self, w: Tensor, t: Tensor | float, orientation: int = 0) -> Tensor:
+        return denoise(self.colour, w, t, orientation)
+
+    def estimate(self, posterior: Posterior, orientation: int = 0) -> tuple[Tensor, Tensor]:
+        assert self.colour.wiener is not None
+        count = self.colour.image_shape[0]
+        linear, residual, draw = (part.expand(-1, count, -1, -1) for part in posterior[:3])
+        level = self.colour.wiener.level(posterior.error)
+        seen = Posterior(linear, residual, draw, posterior.error, level)
+        mean, logs = self.colour.estimate(seen, orientation)
+        return mean.mean(1, keepdim=True), logs.exp().mean(1, keepdim=True).log()
+
+    def config(self) -> dict[str, Any]:
+        raise WeightsError(STORED)
+
+
+def denoise(colour: FlowPrior, w: Tensor, t: Tensor | float, orientation: int) -> Tensor:
+    """D_t(w) of grey images by a flow of colours."""
+    left = 1 - torch.as_tensor(t, dtype=w.dtype, device=w.device).view(-1, 1, 1, 1)
+    across = _across(colour.image_shape[0], w.shape[-2], w.shape[-1], orientation // 2).to(w)
+    noise = left * colour.scale * across * (1 - orientation % 2 * 2)
+    return colour.denoise(w + noise, t, orientation).mean(1, keepdim=True)
 
 
 @lru_cache(maxsize=4)

@@ -59,7 +59,8 @@ def posterior(
     model, z = degradation.gaussian(L, y)
     system = system_of(model)
     x = mean + S.draw(mean, streams)
-    z_0 = model.A(x) + system.noise.draw(z, streams)
+    noise = system.noise.draw(z, streams).nan_to_num(0, 0, 0)  # infinite where z tells nothing
+    z_0 = model.A(x) + noise
     L_0 = system.mean(S, mean, z_0, tolerance)
     error = _size(x - L_0).clamp(min=1e-6)
     level = wiener.level(error)

@@ -29,6 +29,7 @@ from restora.priors.amortised import SPREAD as CUT
 from restora.priors.amortised import AmortisedPrior
 from restora.priors.gaussian import GaussianPrior
 from restora.priors.posterior import Posterior, posterior
+from restora.training.calibrating import calibrate
 from restora.training.damage import damage
 from restora.training.network import NetworkTrainer
 from restora.training.observations import Observations
@@ -191,7 +192,7 @@ class AmortisedTrainer(NetworkTrainer):
             "summary": "A flow, and a network that answers any degradation in one evaluation.",
             "pictures": "Of images that were held out, the linear estimate, the restoration, four times its "
             "deviation, and the truth",
-            "flow": self.config.flow.card,
+            "calibration": calibrate(self.prior, to_unit(self.validation.to(self.device)), self.config.seed),
         }
         super().export(folder, {**facts, **told})
 

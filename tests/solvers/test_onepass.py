@@ -1,0 +1,131 @@
+"""One evaluation: where images are Gaussian, and a network has nothing to add, the answer is exact."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from gaussian_flow import BUILD, Zero, flow, observe, posterior
+from torch import Tensor, nn
+
+import restora
+from restora.degradations import Degradation, Mask, Quantize
+from restora.errors import OptionError
+from restora.priors import AmortisedPrior
+from restora.priors.calibration import Calibration
+from restora.random import generators
+from restora.solvers import OnePass
+from restora.testing import check_solver
+
+
+class Nothing(nn.Module):
+    """Adds nothing to the linear estimate, whose error it takes for that of each value."""
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        return torch.zeros_like(x[:, :6])
+
+
+class Constant(nn.Module):
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        return torch.ones_like(x[:, :6])
+
+
+def amortised(estimator: nn.Module | None = None, rank: int = 0) -> AmortisedPrior:
+    prior = flow(rank)
+    assert prior.gaussian is not None
+    return AmortisedPrior(Zero(), prior.gaussian, estimator or Nothing())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rank", [0, 20])
+@pytest.mark.parametrize("task", BUILD)
+def test_posterior_of_gaussian_images(task: str, rank: int) -> None:
+    prior, degradation = amortised(rank=rank), BUILD[task]().double()
+    y = observe(prior, degradation)
+    found = next(OnePass(tolerance=1e-6).steps(y, degradation, prior, generators(0, 2)))
+    assert found.std is not None
+    for i in range(2):
+        mean, covariance = posterior(prior, degradation.take(torch.tensor([i])), y[i, None])
+        torch.testing.assert_close(found.x[i].flatten(), mean, rtol=0, atol=2e-3)
+        expected = (covariance.trace() / len(covariance)).sqrt().item()
+        assert found.std[i].mean().item() == pytest.approx(expected, rel=0.35)  # of one draw
+
+
+@pytest.mark.parametrize("task", BUILD)
+def test_solver(task: str) -> None:
+    check_solver(OnePass(), amortised().float(), BUILD[task](), (3, 8, 8))
+
+
+def test_what_is_exact_stays() -> None:
+    prior = amortised(Constant())
+    mask = Mask.center((8, 8)).double()
+    y = observe(prior, mask)
+    image = restora.restore(y, mask, prior=prior).image
+    kept = mask.mask.expand_as(image) > 0
+    assert torch.equal(image[kept], y[kept])
+    reduced = BUILD["downsample"]().double()
+    y = observe(prior, reduced)
+    image = restora.restore(y, reduced, prior=prior).image
+    torch.testing.assert_close(reduced.A(image), y, rtol=0, atol=1e-9)
+    cells = Quantize(5).double()
+    y = observe(prior, cells).clamp(0, 1)
+    image = restora.restore(y, cells, prior=prior).image
+    assert cells.fidelity(image, y).max() < 1e-12
+
+
+def test_auto_takes_it_and_knows_how_sure_it_is() -> None:
+    prior, degradation = amortised(), BUILD["blur"]().double()
+    found = restora.restore(observe(prior, degradation), degradation, prior=prior)
+    assert found.method == "onepass"
+    assert found.std is not None
+    low, high = found.interval(0.9)
+    torch.testing.assert_close(high - low, 2 * 1.6449 * found.std, rtol=1e-4, atol=0)
+
+
+def test_the_calibration_of_the_task_counts() -> None:
+    prior, degradation = amortised(), BUILD["blur"]().double()
+    y = observe(prior, degradation)
+    plain = restora.restore(y, degradation, prior=prior)
+    twice = Calibration((0.5,) * 9, (2.0,) * 10, {0.9: 3.0})
+    prior.card = {
+        "calibration": {"deblur": twice.facts(), "all": replace(twice, factors=(5.0,) * 10).facts()}
+    }
+    found = restora.restore(y, degradation, prior=prior)
+    assert plain.std is not None
+    assert found.std is not None
+    torch.testing.assert_close(found.std, 2 * plain.std)
+    low, high = found.interval(0.9)
+    torch.testing.assert_close(high - low, 6 * found.std)
+    own = Degradation(degradation.operator, degradation.noise)
+    other = restora.restore(y, own, prior=prior)
+    assert other.std is not None
+    torch.testing.assert_close(other.std, 5 * plain.std)
+
+
+def test_samples_are_draws() -> None:
+    prior, degradation = amortised(), BUILD["blur"]().double()
+    found = restora.restore(observe(prior, degradation), degradation, prior=prior, samples=3)
+    assert found.method == "flower"
+    assert found.samples.shape[1] == 3
+
+
+def test_an_interval_needs_a_deviation() -> None:
+    prior, degradation = amortised(), BUILD["blur"]().double()
+    y = observe(prior, degradation)
+    plain = restora.restore(y, degradation, prior=prior, method="mmse")
+    with pytest.raises(OptionError, match="uncertainty=True"):
+        plain.interval()
+    with pytest.raises(OptionError, match="above 0 and below 1, got 1"):
+        restora.restore(y, degradation, prior=prior).interval(1)
+
+
+def test_grey_images() -> None:
+    prior = amortised()
+    degradation = BUILD["denoise"]().double()
+    y = degradation(torch.full((1, 1, 8, 8), 0.4).double(), generators(0, 1))
+    found = restora.restore(y, degradation, prior=prior)
+    grey = prior.grey().gaussian
+    assert grey is not None
+    expected = restora.restore(y, degradation, prior=grey, method="lmmse").image
+    torch.testing.assert_close(found.image, expected, rtol=0, atol=5e-3)
+    assert found.image.shape == (1, 1, 8, 8)
