@@ -203,3 +203,8 @@ def test_one_image_at_a_time_is_enough_where_no_more_are_needed() -> None:
         return v / 2
 
     verify(Function(A), (3, 8, 8))
+
+
+def test_a_map_that_tells_nothing_is_refused() -> None:
+    with pytest.raises(OptionError, match="A: expected observations that tell something"):
+        verify(Function(torch.zeros_like), (3, 8, 8))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import restora
 from restora.degradations import Degradation, Mask, Quantize
-from restora.errors import OptionError
+from restora.errors import OptionError, PairingError
 from restora.priors import AmortisedPrior
 from restora.priors.calibration import Calibration
 from restora.random import generators
@@ -129,3 +129,11 @@ def test_grey_images() -> None:
     expected = restora.restore(y, degradation, prior=grey, method="lmmse").image
     torch.testing.assert_close(found.image, expected, rtol=0, atol=5e-3)
     assert found.image.shape == (1, 1, 8, 8)
+
+
+def test_a_flow_alone_names_the_command_that_trains_the_rest() -> None:
+    prior, degradation = flow(), BUILD["blur"]().double()
+    prior.name = "mine"
+    with pytest.raises(PairingError, match="restora train amortised IMAGES -o DIR --prior mine"):
+        restora.restore(observe(prior, degradation), degradation, prior=prior, method="onepass")
+    assert restora.restore(observe(prior, degradation), degradation, prior=prior).method == "mmse"

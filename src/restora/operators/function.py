@@ -81,8 +81,8 @@ class Function(Operator):
         """`check`, once for each shape; and whether A takes float64 and gives it, if it has to."""
         shape = tuple(image_shape)
         if shape not in self._verified:
-            self.check(shape)
             self._check_batch(shape)
+            self.check(shape)
             self._verified.add(shape)
         if dtype == torch.float64 and "double" not in self._dtypes:
             self._dtypes["double"] = self._accuracy(shape)
@@ -105,8 +105,13 @@ class Function(Operator):
         Ax = self(x).detach()
         u = self._random(Ax.shape, generator).to(Ax)
         u = Ax + Ax.norm() / u.norm().clamp(min=torch.finfo(u.dtype).tiny) * u
-        if not self.linear or not bool(Ax.any()):
+        if not self.linear:
             return
+        if not bool(Ax.any()):
+            raise OptionError(
+                "A: expected observations that tell something of an image, got 0 for one of random values; "
+                "is the map right for images of this size?"
+            )
         back = self.adjoint(u)
         if back.shape != x.shape:
             raise OptionError(

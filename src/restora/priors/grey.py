@@ -45,7 +45,7 @@ class GreyFlow(FlowPrior):
 
 
 class GreyAmortised(AmortisedPrior):
-    """The prior `colour`, of images (C, H, W), for images (1, H, W): its estimator sees all channels alike."""
+    """The prior `colour`, of images (C, H, W), for images (1, H, W), all alike to it."""
 
     def __init__(self, colour: AmortisedPrior):
         assert colour.gaussian is not None

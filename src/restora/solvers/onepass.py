@@ -17,9 +17,11 @@ import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
+from restora.errors import PairingError
 from restora.options import option
 from restora.priors.amortised import AmortisedPrior
 from restora.priors.base import Prior
+from restora.priors.flow import FlowPrior
 from restora.priors.posterior import posterior
 from restora.random import Stream
 from restora.solvers.base import Solver, Step
@@ -38,6 +40,15 @@ class OnePass(Solver[AmortisedPrior]):
     tolerance: float = option(
         0.02, "part of y - A mean that the linear solve may leave unexplained", above=0, below=1
     )
+
+    def check(self, name: str, prior: Prior | None) -> None:
+        if isinstance(prior, FlowPrior) and not isinstance(prior, AmortisedPrior):
+            raise PairingError(
+                f"method {name!r} needs a flow that was trained on all kinds of damage, and "
+                f"{prior.name!r} was not; train one with 'restora train amortised IMAGES -o DIR --prior "
+                f"{prior.name}', or use method='auto'"
+            )
+        super().check(name, prior)
 
     def for_samples(self, count: int) -> Solver:
         """Several restorations are draws, and Flower's."""
