@@ -34,7 +34,7 @@ class Constant(nn.Module):
 def amortised(estimator: nn.Module | None = None, rank: int = 0) -> AmortisedPrior:
     prior = flow(rank)
     assert prior.gaussian is not None
-    return AmortisedPrior(Zero(), prior.gaussian, estimator or Nothing())  # type: ignore[arg-type]
+    return AmortisedPrior(Zero(), prior.gaussian, estimator or Nothing())
 
 
 @pytest.mark.parametrize("rank", [0, 20])

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from restora.networks.unet import UNet
 from restora.orientation import lay, upright
@@ -34,9 +34,9 @@ class AmortisedPrior(FlowPrior):
 
     def __init__(
         self,
-        network: UNet,
+        network: nn.Module,
         gaussian: GaussianPrior,
-        estimator: UNet,
+        estimator: nn.Module,
         symmetries: Literal[1, 2, 8] = 1,
         image_shape: tuple[int, int, int] | None = None,
     ):
@@ -79,7 +79,6 @@ class AmortisedPrior(FlowPrior):
 
     def _of(self, gaussian: GaussianPrior | None, shape: tuple[int, int, int]) -> FlowPrior:
         assert gaussian is not None
-        assert isinstance(self.network, UNet)
         return AmortisedPrior(self.network, gaussian, self.estimator, self.symmetries, shape)
 
     def pack(self) -> dict[str, Tensor]:
@@ -90,6 +89,7 @@ class AmortisedPrior(FlowPrior):
         self.estimator.load_state_dict(packing.floats(packing.part(tensors, "estimator")))
 
     def config(self) -> dict[str, Any]:
+        assert isinstance(self.estimator, UNet)
         return {**super().config(), "estimator": self.estimator.config}
 
     @classmethod
@@ -97,5 +97,4 @@ class AmortisedPrior(FlowPrior):
         flow = FlowPrior.from_config(config)
         estimator = UNet(**config["estimator"]).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         assert flow.gaussian is not None
-        assert isinstance(flow.network, UNet)
         return cls(flow.network, flow.gaussian, estimator, flow.symmetries)

@@ -50,8 +50,8 @@ class GreyAmortised(AmortisedPrior):
     def __init__(self, colour: AmortisedPrior):
         assert colour.gaussian is not None
         channels, height, width = colour.image_shape
-        parts: Any = (colour.network, colour.gaussian.grey(), colour.estimator, colour.symmetries)
-        super().__init__(*parts, (1, height, width))
+        gaussian, shape = colour.gaussian.grey(), (1, height, width)
+        super().__init__(colour.network, gaussian, colour.estimator, colour.symmetries, shape)
         self.colour, self.name, self.card = colour, colour.name, colour.card
         self.scale = colour.scale / channels**0.5
 
