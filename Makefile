@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+FACES := $(wildcard packages/faces64)
 
-.PHONY: demo test test-web lint clean
+.PHONY: demo test test-web lint docs dist release clean
 
 demo: $(STAMP)
 	$(BIN)/restora demo -o out/demo
@@ -23,12 +24,28 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-clean:
-	rm -rf out build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+# The site, in build/docs/index.html. A warning is an error.
+docs: $(STAMP)
+	OMP_WAIT_POLICY=passive $(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs $(ARGS)
+	@echo "site: build/docs/index.html"
 
-$(STAMP): pyproject.toml constraints.txt | $(BIN)/python
+# Wheels and source distributions of restora and of the weights of faces.
+dist: $(STAMP)
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/python -m build --no-isolation --outdir dist packages/faces64
+	$(BIN)/python -m twine check --strict dist/*
+
+# What a release has to pass: both wheels in an empty environment, with nothing but their defaults.
+release: dist
+	$(BIN)/python tests/release.py dist
+
+clean:
+	rm -rf out build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis docs/gallery docs/reference/generated
+
+$(STAMP): pyproject.toml constraints.txt $(FACES:%=%/pyproject.toml) | $(BIN)/python
 	@echo "Installing restora and what it needs into .venv; this takes minutes, once." >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,dev]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,dev,docs]" $(FACES:%=-e %)
 	@touch $@
 
 $(BIN)/python:

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from restora import load_prior
-from restora.priors import store
+from restora.priors import places, store
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--fact", action="append", default=[], metavar="NAME=TEXT", help="for the card")
     args = parser.parse_args()
-    prior, target = load_prior(args.run), store.EMBEDDED / args.name
+    prior, target = load_prior(args.run), places.EMBEDDED / args.name
     facts = {**prior.card, **dict(fact.split("=", 1) for fact in args.fact)}
     store.save(target, prior, facts)
     shutil.copy(args.run / "samples.png", target)

@@ -21,7 +21,7 @@ from restora.cli import main
 from restora.degradations import Mask, degradations
 from restora.networks.dcgan import Discriminator, Generator
 from restora.pictures import colour, encoding, image
-from restora.priors import GANPrior, GaussianPrior, load_prior, store
+from restora.priors import GANPrior, GaussianPrior, load_prior, places, store
 from restora.random import seed_of
 from restora.restoration import restore
 from restora.runs.task import Task
@@ -588,7 +588,8 @@ def test_interrupted_degrade_keeps_what_is_done(
 def shipped(tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "tiny").symlink_to(tiny)
-    monkeypatch.setattr(store, "EMBEDDED", tmp_path / "weights")
+    monkeypatch.setattr(places, "EMBEDDED", tmp_path / "weights")
+    monkeypatch.setattr(places, "packaged", tuple)
     return tmp_path / "weights"
 
 

@@ -11,7 +11,7 @@ from restora.degradations import Degradation
 from restora.degradations.named import task_name
 from restora.errors import PairingError, ShapeError
 from restora.operators.base import Shape
-from restora.priors import FlowPrior, Prior, load_prior, store
+from restora.priors import FlowPrior, Prior, load_prior, places, store
 from restora.solvers import Solver, solvers
 
 COLOURS, KEPT = 3, 2
@@ -55,9 +55,9 @@ def _shipped(method: str, kind: type[Prior], images: Shape | None) -> Prior:
                 return model
             first = first or model
     if first is None:
-        raise PairingError(
-            f"method {method!r} needs a {kind.__name__}, and none ships; train one and name it"
-        )
+        apart = [name for name in kind.shipped if name in places.APART]
+        remedy = f"{apart[0]!r} is one. {places.remedy(apart[0])}" if apart else "Train one, and name it"
+        raise PairingError(f"method {method!r} needs a {kind.__name__}, and none is installed. {remedy}")
     return first
 
 

@@ -36,7 +36,7 @@ from restora.plan import Plan, decide
 from restora.priors import FlowPrior, store
 from restora.runs import batch
 from restora.runs import items as files
-from restora.runs.beforehand import beforehand
+from restora.runs.beforehand import beforehand, licences
 from restora.runs.items import Item
 from restora.runs.job import Writing
 from restora.runs.manifest import Manifest
@@ -117,6 +117,8 @@ def _as_inspected(args: argparse.Namespace) -> int:
     manifest = Manifest(args.output, _settings(args, {"task": None}, plan, writing, format), args.overwrite)
     todo = manifest.todo(items)
     groups = suggested.tasks(todo, tell)
+    for text in licences(plan) if groups else ():
+        tell(f"note: {text}")
     wanted = [item for _, group in groups for item in group]
     for item in (item for item in todo if item.status == "waiting" and item not in wanted):
         keep(item, writing, suggested.max_pixels)

@@ -26,11 +26,13 @@ from restora.observation import Seeds
 from restora.pairing import Named
 from restora.plan import Plan, finish
 from restora.plan import decide as decide_plain
+from restora.priors import places
 from restora.random import seed_of
 from restora.result import Restoration
 from restora.solvers import Solver, Step, solvers
 from restora.tiles import TILE
 
+OF_FACES = "faces64"
 NONE = "no face was found, so all of it was restored by {}"
 
 
@@ -141,7 +143,7 @@ def decide(
 ) -> FacesPlan:
     """The plan for photos with faces; arguments as those of `restora.plan.decide`, `prior` that of the photo.
 
-    PackageError without the extra `faces`; PairingError for a method or prior that cannot do without faces.
+    PackageError without the extra `faces`; WeightsError without a prior of faces; PairingError for a method or prior that cannot do without faces.
     """
     networks()
     shared: dict[str, Any] = {"samples": samples, "uncertainty": uncertainty, "device": device, "make": make}
@@ -153,6 +155,8 @@ def decide(
             f"{whole.method!r} has {have}. Use method='auto' or 'lmmse', and leave the prior out"
         )
     face = decide_plain(method, None, images=(3, SIDE, SIDE), **shared)
+    if face.prior is None or face.prior.any_size:
+        raise places.missing(OF_FACES)
     values = {name: getattr(whole, name) for name in whole.__dataclass_fields__}
     return FacesPlan(**values, faces=face)
 

@@ -19,22 +19,24 @@ from restora.errors import UnknownNameError, WeightsError
 from restora.isolation import untouched
 from restora.pictures.atomic import atomic
 from restora.pictures.file import digest
+from restora.priors import places
 from restora.priors.base import Prior
-
-WEIGHTS = "prior.safetensors"
-EMBEDDED = Path(__file__).parent.parent / "weights"
+from restora.priors.places import WEIGHTS
 
 
 def names() -> list[str]:
-    """The priors that ship with the package."""
-    return sorted(path.parent.name for path in EMBEDDED.glob(f"*/{WEIGHTS}"))
+    """The priors that are installed: those of this package and of packages of weights."""
+    return [*places.installed()]
 
 
 def folder(name: str | Path) -> Path:
-    """The folder of the prior called `name`: a shipped name, or a folder that `restora train` wrote."""
-    embedded = EMBEDDED / str(name)
-    if str(name) in names():
-        return embedded
+    """The folder of the prior called `name`.
+
+    name: an installed prior, a folder that `restora train` wrote, or OWNER/NAME after `restora priors pull`.
+    """
+    own = places.installed().get(str(name))
+    if own is not None:
+        return own
     path = Path(name)
     if path.name == WEIGHTS and path.is_file():
         return path.parent
@@ -42,25 +44,31 @@ def folder(name: str | Path) -> Path:
         return path
     if path.is_dir():
         raise WeightsError(f"{path}: no {WEIGHTS} in this folder; expected one written by 'restora train'")
-    raise UnknownNameError("prior", str(name), names())
+    cached = places.pulled(str(name)) if isinstance(name, str) and name.count("/") == 1 else None
+    if cached is not None:
+        return cached
+    raise places.missing(str(name))
 
 
 def facts(prior: Prior | None, source: str | Path | None = None) -> dict[str, str]:
     """What settings and tables say of a prior that was loaded from `source`, else by its own name."""
     if prior is None:
         return {}
-    return {"prior": prior.name, "prior sha256": digest(folder(source or prior.name) / WEIGHTS)}
+    found = {"prior": prior.name, "prior sha256": digest(folder(source or prior.name) / WEIGHTS)}
+    return found | ({"prior license": str(prior.card["license"])} if "license" in prior.card else {})
 
 
 def load(name: str | Path) -> Prior:
     """Build the prior and read its weights. Nothing is unpickled and nothing is downloaded.
 
-    Raises UnknownNameError for a name that does not ship and is no folder, and WeightsError for a file
-    that is damaged, was not written by restora, or does not match its own header.
+    Raises UnknownNameError for a name that is not installed and is no folder, and WeightsError for a prior of
+    a package that is not installed, or a file that is damaged, was not written by restora, or does not match
+    its own header.
     """
     from restora.priors import priors
 
     path = folder(name) / WEIGHTS
+    places.check(path.parent)
     header, tensors = _read(path)
     try:
         with untouched():

