@@ -19,7 +19,7 @@ from visitor import photo
 from restora.errors import OptionError
 from restora.web import server
 
-DOCS = Path(__file__).parents[2] / "docs" / "web.md"
+DOCS = Path(__file__).parents[2] / "docs" / "how-to" / "web.md"
 Start = Callable[..., tuple[Any, str]]
 
 

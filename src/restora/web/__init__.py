@@ -1,1 +1,1 @@
-"""The page of `restora serve`, and its HTTP interface: docs/web.md."""
+"""The page of `restora serve`, and its HTTP interface: docs/how-to/web.md."""
