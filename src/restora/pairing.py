@@ -64,7 +64,7 @@ def _shipped(method: str, kind: type[Prior], images: Shape | None) -> Prior:
 def _loaded(name: str | Path) -> Prior:
     """The prior of that name, loaded once while its file stays the same; not to be written to."""
     folder = store.folder(name)
-    state = (folder / store.WEIGHTS).stat()
+    state = (folder / places.WEIGHTS).stat()
     return _kept(folder.resolve(), state.st_mtime_ns, state.st_size)
 
 

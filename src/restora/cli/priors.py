@@ -1,4 +1,4 @@
-"""List the priors that ship, or show the card of one."""
+"""List the installed priors, show the card of one, or download one from the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -7,29 +7,50 @@ import json
 from pathlib import Path
 
 from restora.priors import Prior, load_prior, store
+from restora.priors.hub import pull
 
 JSON_HELP = "print facts as JSON"
+PULL = """Download a prior from the Hugging Face Hub into its cache, and check it. An interrupted download is
+resumed. HF_ENDPOINT, HF_TOKEN and HF_HOME mean what they mean to huggingface_hub."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help=JSON_HELP)
-    actions = parser.add_subparsers(dest="action", metavar="list|show")
-    shipped = actions.add_parser("list", help="the priors that ship (what happens without an action)")
-    show = actions.add_parser("show", help="the card of one", description="Print the card of one prior.")
-    show.add_argument("name", metavar="NAME|DIR", help="a prior that ships, or a folder that has one")
-    for action in (shipped, show):  # SUPPRESS: or its default would undo a --json before the action
+    actions = parser.add_subparsers(dest="action", metavar="list|show|pull")
+    listed = actions.add_parser("list", help="list the installed priors (the default)")
+    show = actions.add_parser("show", help="show a prior's card", description="Print the card of a prior.")
+    show.add_argument("name", metavar="NAME|DIR", help="an installed prior, or a folder with one")
+    download = actions.add_parser("pull", help="download a prior from the Hub", description=PULL)
+    download.add_argument("name", metavar="OWNER/NAME", help="a repository on the Hub that has a prior")
+    for action in (listed, show, download):  # SUPPRESS: or its default would undo a --json before the action
         action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=JSON_HELP)
 
 
 def run(args: argparse.Namespace) -> int:
     if args.action == "show":
         return _show(args.name, args.json)
-    shipped = [load_prior(name) for name in store.names()]
+    if args.action == "pull":
+        return _pull(args.name, args.json)
+    found = [load_prior(name) for name in store.names()]
     if args.json:
-        print(json.dumps({prior.name: _facts(prior) for prior in shipped}, indent=1))
+        print(json.dumps({prior.name: _facts(prior) for prior in found}, indent=1))
         return 0
-    for prior in shipped:
-        print(f"{prior.name}: {_kind(prior)}. {prior.card.get('summary', '')}".rstrip())
+    for prior in found:
+        print(f"{prior.name}: {_kind(prior)}. {prior.card.get('summary', '')}{_licence(prior)}".rstrip())
+    return 0
+
+
+def _licence(prior: Prior) -> str:
+    licence, terms = prior.card.get("license"), prior.card.get("terms", "")
+    return "" if licence is None else f" {terms}" if licence == "other" else f" Weights: {licence}."
+
+
+def _pull(name: str, as_json: bool) -> int:
+    folder = pull(name)
+    if as_json:
+        print(json.dumps({"name": name, "folder": str(folder)}))
+    else:
+        print(f"{name}: {_kind(load_prior(folder))}, in {folder}. Use it as --prior {name}.")
     return 0
 
 

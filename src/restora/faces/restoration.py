@@ -143,7 +143,8 @@ def decide(
 ) -> FacesPlan:
     """The plan for photos with faces; arguments as those of `restora.plan.decide`, `prior` that of the photo.
 
-    PackageError without the extra `faces`; WeightsError without a prior of faces; PairingError for a method or prior that cannot do without faces.
+    PackageError without the extra `faces`, WeightsError without a prior of faces, PairingError for a method
+    or prior that cannot do without faces.
     """
     networks()
     shared: dict[str, Any] = {"samples": samples, "uncertainty": uncertainty, "device": device, "make": make}

@@ -9,13 +9,17 @@ from torch import Tensor, nn
 
 from restora.errors import ShapeError
 from restora.priors.calibration import Calibration
+from restora.priors.hub import OnHub
 
 
-class Prior(nn.Module):
-    """A trained model of clean images. Images enter and leave in [0, 1]; the network's own range is
-    the prior's business alone.
+class Prior(nn.Module, OnHub):
+    """A trained model of clean images. Images enter and leave in [0, 1]; a prior converts to the range of its
+    network by itself.
 
-    `card` holds the facts of its training (see `restora.priors.store`).
+    Attributes:
+        image_shape: (C, H, W) of the images that it was trained on.
+        name: the name by which messages call it.
+        card: the facts of its training, as `restora.priors.store` keeps them.
     """
 
     kind: ClassVar[str]  # the name in the registry of `restora.priors`

@@ -8,9 +8,7 @@ TEXT = """# {name}
 
 {summary}
 
-{kind} for {width}x{height} images with {channels} channels. {pictures}:
-
-![samples](samples.png)
+{kind} for {width}x{height} images with {channels} channels.{pictures}
 
 | fact | value |
 |---|---|
@@ -18,13 +16,16 @@ TEXT = """# {name}
 
 Use it with `restora restore ... --prior {name}`.
 """
+PICTURED = " {}:\n\n![samples](samples.png)"
 
 NOT_SHOWN = ("summary", "pictures", "calibration")
 
 
-def text(name: str, kind: str, image_shape: tuple[int, int, int], facts: dict[str, Any]) -> str:
+def text(
+    name: str, kind: str, image_shape: tuple[int, int, int], facts: dict[str, Any], pictured: bool = True
+) -> str:
     """Markdown of the card. `facts` may have `summary`, `license`, and `pictures`, what samples.png shows;
-    everything else goes into a table."""
+    everything else goes into a table. pictured: whether there is a samples.png."""
     from huggingface_hub import ModelCardData
 
     head = ModelCardData(
@@ -42,7 +43,7 @@ def text(name: str, kind: str, image_shape: tuple[int, int, int], facts: dict[st
         name=name,
         summary=facts.get("summary", "A prior trained with restora."),
         kind=kind,
-        pictures=facts.get("pictures", "What it draws by itself"),
+        pictures=PICTURED.format(facts.get("pictures", "What it draws by itself")) if pictured else "",
         channels=image_shape[0],
         height=image_shape[1],
         width=image_shape[2],

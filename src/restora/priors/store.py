@@ -81,9 +81,10 @@ def load(name: str | Path) -> Prior:
     return prior.eval().requires_grad_(False)
 
 
-def save(path: Path, prior: Prior, facts: dict[str, Any]) -> None:
+def save(path: Path, prior: Prior, facts: dict[str, Any], pictured: bool = True) -> None:
     """Write `path`/prior.safetensors, as the prior packs itself, and its card of `facts` (JSON types).
 
+    pictured: whether the card shows samples.png, which the caller writes.
     Raises WeightsError for weights that are not finite in half precision, OutputError where it cannot write.
     """
     from restora.priors import card
@@ -96,7 +97,7 @@ def save(path: Path, prior: Prior, facts: dict[str, Any]) -> None:
     with atomic(path / WEIGHTS) as part:
         part.write_bytes(data)
     with atomic(path / "README.md") as part:
-        part.write_text(card.text(path.resolve().name, prior.kind, prior.image_shape, facts))
+        part.write_text(card.text(path.resolve().name, prior.kind, prior.image_shape, facts, pictured))
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

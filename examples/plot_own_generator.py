@@ -1,5 +1,12 @@
-"""Any generator is a prior: here, one that draws a disc of some place, size and grey, is fitted to noise."""
+"""
+A generator of your own
+=======================
 
+Any generator is a prior. This one draws a disc: its latents are place, size and grey. We fit it to
+noise.
+"""
+
+import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
@@ -8,7 +15,7 @@ from restora.metrics import psnr
 
 
 class Disc(nn.Module):
-    """Latents (B, 4) -> pictures (B, 1, 32, 32) in [0, 1]."""
+    """Latents (B, 4) -> images (B, 1, 32, 32) in [0, 1]."""
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         across, down, size, grey = z.view(-1, 4, 1, 1).unbind(1)
@@ -25,4 +32,11 @@ y = degradation(truth, torch.Generator().manual_seed(0))
 
 solver = LatentMAP(restarts=16, iterations=200, rate=0.1, lambda_z=0.1, finish="none")
 result = restore(y, degradation, method=solver, prior=prior)
+
+figure, axes = plt.subplots(1, 3, figsize=(9, 3.2))
+for axis, name, image in zip(axes, ("noisy", "restored", "truth"), (y, result.image, truth), strict=True):
+    axis.imshow(image[0, 0], cmap="gray", vmin=0, vmax=1)
+    axis.set_title(name)
+    axis.axis("off")
+figure.tight_layout()
 print(f"noisy {psnr(y, truth).item():.1f} dB, restored {psnr(result.image, truth).item():.1f} dB")

@@ -1,0 +1,58 @@
+"""
+How sure is the result?
+=======================
+
+Many images explain a damaged one. restora returns their average, single plausible answers, and how far
+apart they are.
+"""
+
+import matplotlib.pyplot as plt
+import torch
+from skimage import data
+
+from restora import Downsample, restore
+from restora.metrics import psnr
+
+# %%
+# A cat, reduced to a quarter of its width and height: scikit-image's *chelsea* (CC0, by Stefan van der
+# Walt).
+
+cat = data.chelsea()[60:188, 100:228]
+truth = torch.tensor(cat / 255, dtype=torch.float32).permute(2, 0, 1)[None]
+degradation = Downsample(4)
+small = degradation(truth)
+
+# %%
+# With ``samples``, the first answer is the average and the others are draws from the posterior p(x | y).
+# With ``uncertainty``, ``std`` is the standard deviation of each pixel.
+
+result = restore(small, degradation, samples=3, uncertainty=True, seed=0)
+average, draw = result.samples[0, 0], result.samples[0, 1]
+
+# %%
+# The average has the smaller error. The draw has the more natural detail. The map is dark where the small
+# image leaves no doubt, and bright at fine structure.
+
+error = (average - truth[0]).abs().mean(0)
+deviation = result.std[0].mean(0)
+panels = {
+    "four times smaller": small[0],
+    f"average, {psnr(average[None], truth).item():.1f} dB": average,
+    f"one draw, {psnr(draw[None], truth).item():.1f} dB": draw,
+}
+figure, axes = plt.subplots(1, 5, figsize=(14, 3.2))
+for axis, (name, image) in zip(axes, panels.items(), strict=False):
+    axis.imshow(image.permute(1, 2, 0).clamp(0, 1))
+    axis.set_title(name)
+for axis, name, values in ((axes[3], "predicted deviation", deviation), (axes[4], "actual error", error)):
+    axis.imshow(values, cmap="magma", vmin=0, vmax=0.2)
+    axis.set_title(name)
+for axis in axes:
+    axis.axis("off")
+figure.tight_layout()
+
+# %%
+# Averaged over the image, the two should be about the same. For a normal error, the mean absolute error
+# is 0.8 of the deviation.
+
+print(f"predicted {0.8 * deviation.mean():.3f}, actual {error.mean():.3f}")

@@ -1,0 +1,45 @@
+"""
+A degradation of your own
+=========================
+
+Any linear degradation can be written as a function and its adjoint. Here every other row of the image
+is lost.
+"""
+
+import matplotlib.pyplot as plt
+import torch
+
+from restora import LinearDegradation, restore
+from restora.align import astronaut
+from restora.metrics import psnr
+
+
+def rows(x: torch.Tensor) -> torch.Tensor:
+    return x[:, :, ::2]
+
+
+def rows_adjoint(y: torch.Tensor) -> torch.Tensor:
+    x = torch.zeros(*y.shape[:2], 2 * y.shape[2], y.shape[3], dtype=y.dtype)
+    x[:, :, ::2] = y
+    return x
+
+
+# %%
+# ``check`` compares the adjoint with the function. Without an adjoint, restora finds it by automatic
+# differentiation.
+
+truth = astronaut(96)[None]
+interlaced = LinearDegradation(rows, rows_adjoint, sigma=0.02)
+interlaced.check((3, 96, 96))
+y = interlaced(truth, torch.Generator().manual_seed(0))
+result = restore(y, interlaced)
+
+figure, axes = plt.subplots(1, 3, figsize=(9, 3.2))
+for axis, name, image in zip(
+    axes, ("every other row", "restored", "truth"), (y, result.image, truth), strict=True
+):
+    axis.imshow(image[0].permute(1, 2, 0).clamp(0, 1), aspect="auto")
+    axis.set_title(name)
+    axis.axis("off")
+figure.tight_layout()
+print(f"{tuple(y.shape[1:])} -> {tuple(result.image.shape[1:])}, {psnr(result.image, truth).item():.2f} dB")
