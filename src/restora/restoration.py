@@ -34,24 +34,35 @@ def restore(
     device: str = "auto",
     tile: int = TILE,
 ) -> Restoration:
-    """Restore the observations y = A(x) + e, shape (B, ...) as `degradation` makes them.
+    """Restore observations y = A(x) + e.
 
-    y: a tensor of any float dtype, which results have too; or a NumPy array, and results are arrays. uint8
-        and uint16 are scaled to [0, 1] where A gives pictures; one observation without a batch axis is a
-        batch of one. What a mask hides may be NaN; with no noise, what it shows comes back exactly.
-    method: a registered name, `auto`, or a Solver with settings of your own.
-    prior: a shipped name, a folder written by `restora train`, or a Prior; None is the one that ships for
-        the method and the size. Methods without a prior, such as `tv`, restore images of any size.
-    samples: how many restorations of each observation to return, best first. Where a method draws from the
-        posterior, the first is its mean, and the others are draws.
-    uncertainty: give `std`, as well as the method can: of 8 draws, or of as many as `samples`.
-    seed: image i of the batch uses seed + i (or seed[i]), so its result does not depend on the batch.
-    device: where it is done. What is elsewhere is copied, and stays where it is; results are where y is.
-    tile: images with more pixels a side are restored in pieces of so many, with a prior of any size.
-    Warns with a RestorationWarning of what `warnings` of the result says.
-    Raises a RestoraError when the parts do not fit each other, or the result is not finite. No gradients are
-    kept; random streams, the default dtype and what is passed in stay as they are. Each call chooses and
-    copies anew; a plan of `restora.plan.decide` serves any number of calls.
+    No gradients are kept. Random streams, the default dtype and the arguments stay as they are. Each call
+    chooses and copies anew; a plan of `restora.decide` serves any number of calls.
+
+    Args:
+        y: observations (B, ...), as `degradation` makes them: a tensor of any float dtype or a NumPy array;
+            results are of the same kind. uint8 and uint16 are scaled to [0, 1] if A gives images. One
+            observation without a batch axis is a batch of one. Values behind a mask may be NaN; without
+            noise, the values that it shows come back exactly.
+        degradation: the operator and the noise that made y.
+        method: a name of `restora methods`, "auto", or a Solver with settings of your own.
+        prior: the name of an installed prior, a folder that `restora train` wrote, or a Prior. None takes the
+            one for the method and the size. Methods without a prior, such as "tv", restore any size.
+        samples: restorations of each observation, best first. If the method draws from the posterior, the
+            first is its mean and the others are draws.
+        uncertainty: also return `std`: of 8 draws, or of as many as `samples`.
+        seed: image i of the batch uses seed + i (or seed[i]), so its result does not depend on the batch.
+        device: "auto", "cpu" or "cuda". Results are where y is.
+        tile: images with a side of more pixels are restored in pieces of this size.
+
+    Returns:
+        The images, in [0, 1], and all that is known about them.
+
+    Raises:
+        RestoraError: if the parts do not fit each other, or the result is not finite.
+
+    Warns:
+        RestorationWarning: for each of the result's `warnings`.
     """
     plan = _plan(y, degradation, method, prior, samples, uncertainty, device, tile)
     found = finish(plan.run(y, degradation, seed))
@@ -72,7 +83,7 @@ def stream(
     device: str = "auto",
     tile: int = TILE,
 ) -> Generator[Step, None, Restoration]:
-    """As `restore`, step by step: yields each `Step`, and returns the Restoration."""
+    """Restore step by step: yields each `Step`, and returns the Restoration. Arguments as for `restore`."""
     plan = _plan(y, degradation, method, prior, samples, uncertainty, device, tile)
     return (yield from plan.run(y, degradation, seed))
 

@@ -13,19 +13,22 @@ from restora.priors.calibration import Calibration, normal
 
 @dataclass(frozen=True)
 class Restoration:
-    """What `restore` returns, for B observations; its tensors are on their device.
+    """What `restore` returns for B observations; its tensors are on their device.
 
-    image: (B, C, H, W) in [0, 1], the best restoration of each.
-    samples: (B, K, C, H, W), K restorations of each, best first; samples[:, 0] is `image`.
-    std: (B, C, H, W), the posterior's standard deviation, full scale 1; of solvers that draw from it, if they
-        were asked for `uncertainty`, or for `samples`.
-    calibration: of `std`, for methods whose network predicts it.
-    residual: (B,), root mean square of y - A(image), of the quantiser the distance to the cells.
-    degradation: what the observations were restored from; of a `blind` one, what it was found to be.
-    history: (steps, B), the solver's loss; `seconds`: wall time for the whole batch.
-    warnings: for each image, what the user should know of its result, a line each; often nothing. notes: how
-        it was made, likewise.
-    method, settings: the solver that ran, which solvers.get(method)(**settings) makes again.
+    Attributes:
+        image: the best restoration of each, (B, C, H, W) in [0, 1].
+        samples: K restorations of each, best first, (B, K, C, H, W); samples[:, 0] is `image`.
+        residual: root mean square of y - A(image), (B,); for the quantiser, the distance to the cells.
+        history: the solver's loss, (steps, B).
+        seconds: wall time for the whole batch.
+        method: the name of the solver that ran.
+        degradation: the degradation; if it was `blind`, with what was found in y.
+        std: standard deviation of the posterior, (B, C, H, W), full scale 1; None if the solver does not draw
+            from it, or neither `uncertainty` nor `samples` was asked for.
+        calibration: of `std`, for methods whose network predicts it.
+        settings: settings of the solver: solvers.get(method)(**settings) makes it again.
+        warnings: for each image, lines that its user should know; often none.
+        notes: for each image, lines on how it was made; often none.
     """
 
     image: Tensor

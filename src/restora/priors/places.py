@@ -86,6 +86,4 @@ def check(folder: Path) -> None:
         return
     expected = json.loads(path.read_text(encoding="utf-8")).get(folder.name, {}).get("sha256")
     if expected and digest(folder / WEIGHTS) != expected:
-        raise WeightsError(
-            f"{folder / WEIGHTS}: damaged (not the SHA-256 of {MANIFEST}); install it again"
-        )
+        raise WeightsError(f"{folder / WEIGHTS}: damaged (not the SHA-256 of {MANIFEST}); install it again")
