@@ -1,10 +1,10 @@
-"""Compare methods on images of your own: tasks x methods, with quality, time and memory.
+"""Compare methods on your images: quality, time and memory for each task and method.
 
-DATA is clean pictures, of any sizes. Every task damages them, every method restores them, and the result is
-scored against the truth: a table on stdout, and in DIR table.md, table.csv, results.json (every value of each
-image), figure.png (restorations side by side), scatter.png (quality against time) and the restored pictures.
-A run that was stopped goes on where it was, and tasks and methods can be added to what a folder has. The exit
-code is 0, or 1 if some images failed, or 2 if nothing could be done. Defaults are in parentheses.
+DATA is clean images of any size. Each task damages them, each method restores them, and the results are
+scored against the originals. The table goes to stdout; DIR gets table.md, table.csv, results.json (every
+value of every image), figure.png (results side by side), scatter.png (quality against time) and the
+restored images. A run that was stopped continues where it was. Tasks and methods can be added later.
+Defaults are in parentheses.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from restora.solvers import solvers
 
 OPTIONAL = {"channels": 3, "multiple": 1}  # settings that are on record where they are not these
 EXAMPLES = """protocols:
-  clean  observations and results are those of files, of 8 bits, or 16 if the pictures have them
-  deck   the terms of the table of Yeh et al. (ICASSP 2018), to set its numbers beside
+  clean  observations and results are rounded as files are: to 8 bits, or 16 if the images have them
+  deck   as in the table of Yeh et al. (ICASSP 2018), to compare with its numbers
 
 examples:
   restora bench photos/ --limit 50 --tasks denoise,superres
@@ -50,31 +50,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     all_methods = f"(all but {', '.join(method.LEFT_OUT)}, of {', '.join(solvers.names())})"
     shown = ", ".join(perceptual.columns.names())
-    add("data", nargs="+", type=a_path, metavar="DATA", help="folders or zips of clean pictures")
+    add("data", nargs="+", type=a_path, metavar="DATA", help="folders or zips of clean images")
     add(
         "-o",
         "--output",
         type=a_path,
         default=Path("bench"),
         metavar="DIR",
-        help="folder for the results (bench)",
+        help="output folder (bench)",
     )
     published = f"({','.join(TASKS)}; but for 3 channels without colorize)"
     tasks = f"TASK or TASK:OPTION=VALUE:..., of {', '.join(degradations.names())} {published}"
     add("--tasks", metavar="T,..", help=tasks)
     add("--methods", metavar="M,..", help=f"METHOD or METHOD@PRIOR, a name or folder {all_methods}")
-    add("--limit", type=int, metavar="N", help="take N evenly spaced files in name order (all)")
-    add("--multiple", type=int, default=1, metavar="N", help="cut to centred parts whose sides N divides (1)")
-    add("--channels", type=int, default=3, metavar="N", help="3 for colour, 1 for grey, up to 16 (3)")
+    add("--limit", type=int, metavar="N", help="use N files, evenly spaced in name order (all)")
+    add(
+        "--multiple",
+        type=int,
+        default=1,
+        metavar="N",
+        help="crop images to sides that are multiples of N (1)",
+    )
+    add(
+        "--channels",
+        type=int,
+        default=3,
+        metavar="N",
+        help="channels: 3 for colour, 1 for grey, up to 16 (3)",
+    )
     add_limit(parser)
-    add("--protocol", default="clean", choices=protocols.names(), help="see below (clean)")
-    add("--perceptual", metavar="C,..", help=f"of {shown}, or none (those installed; identity if faces)")
-    add("--seed", type=int, default=0, metavar="N", help="of the noise and the random starts (0)")
-    together = "pictures restored together, fewer if they are large (64)"
+    add(
+        "--protocol",
+        default="clean",
+        choices=protocols.names(),
+        help="how observations are made and scored; see below (clean)",
+    )
+    add(
+        "--perceptual",
+        metavar="C,..",
+        help=f"extra columns: {shown}, or none (those installed; identity for faces)",
+    )
+    add("--seed", type=int, default=0, metavar="N", help="random seed (0)")
+    together = "images per batch; fewer if they are large (64)"
     add("--batch-size", type=int, default=64, metavar="N", help=together)
     add("--device", default="auto", metavar="NAME", help="auto, cpu or cuda (auto)")
-    add("--overwrite", action="store_true", help="do again what an earlier run did")
-    add("--json", action="store_true", help="print results.json in place of the table")
+    add("--overwrite", action="store_true", help="measure again what was already measured")
+    add("--json", action="store_true", help="print results.json instead of the table")
 
 
 def run(args: argparse.Namespace) -> int:

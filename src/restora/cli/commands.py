@@ -19,14 +19,15 @@ from restora.errors import OptionError, RestoraError
 
 COMMANDS = (demo, inspect, degrade, restore, serve, bench, train, methods, tasks, priors)
 EXIT_CODES = """
-exit codes: 0 all is done, with warnings or without; 1 some files failed; 2 wrong usage, or nothing could be
-begun; 130 stopped by Ctrl-C; 141 whoever read the output left. Errors are one line on stderr.
+exit codes: 0 success, perhaps with warnings; 1 some files failed; 2 wrong usage, or nothing could be started;
+130 stopped by Ctrl-C; 141 the reader of the output closed it. Errors are one line on stderr.
 """
 
 
 def build_parser() -> Parser:
     parser = Parser(
-        prog="restora", description="Restore images from any known degradation with one generative prior."
+        prog="restora",
+        description="Repair images: noise, blur, holes, JPEG blocks and more, with one generative prior.",
     )
     parser.add_argument("--version", action="version", version=f"restora {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

@@ -1,9 +1,9 @@
-"""Make observations from clean pictures, as a benchmark or a test needs them.
+"""Damage clean images, to make test data.
 
-Each result is DIR/STEM with the suffix of its input, or .png where that format is lossy, and has the depth
-of its input: a 16x16 picture for x4, a grey one for colorize, a black hole for inpaint. Noise
-depends on --seed and the file's name only. DIR/restora.json says how each was made, and a second run skips
-what is done. Defaults are in parentheses.
+Each result is DIR/STEM with the suffix of its input (.png if that format is lossy) and the bit depth of its
+input: a 16x16 image for superres by 4, a grey one for colorize, a black hole for inpaint. Noise depends on
+--seed and the file name only. DIR/restora.json records how each was made. Rerunning a command skips files
+that were already made. Defaults are in parentheses.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ EXAMPLES = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "restora degrade INPUT... -o DIR --task TASK [options of the task] [options]"
     parser.epilog = EXAMPLES
-    add_input(parser, "clean pictures: files, folders or globs")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise (0)")
+    add_input(parser, "clean images: files, folders or globs")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="random seed of the noise (0)")
     add_writing(parser)
-    parser.add_argument("--overwrite", action="store_true", help="do again what an earlier run did")
+    parser.add_argument("--overwrite", action="store_true", help="make again what was already made")
     parser.add_argument("--json", action="store_true", help="print the manifest to stdout")
     add_task(parser)
 

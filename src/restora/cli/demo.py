@@ -1,4 +1,4 @@
-"""Degrade a photo in five ways, restore it with each prior, and write a contact sheet.
+"""Damage a photo in five ways, restore it with each prior, and write a contact sheet.
 
 The photo is scikit-image's astronaut (Eileen Collins, NASA), her face aligned to the 64x64 template.
 """
@@ -30,18 +30,21 @@ DRAWS = 2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-o", "--output", type=a_path, default=Path("demo"), metavar="DIR", help="folder for demo.png (demo)"
+        "-o",
+        "--output",
+        type=a_path,
+        default=Path("demo"),
+        metavar="DIR",
+        help="output folder for demo.png (demo)",
     )
     parser.add_argument(
         "--prior",
         nargs="+",
         default=PRIORS,
         metavar="NAME|DIR",
-        help=f"priors of 64x64 faces, a column each ({' '.join(PRIORS)})",
+        help=f"priors of 64x64 faces, one column each ({' '.join(PRIORS)})",
     )
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of the noise and the random starts (0)"
-    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="random seed (0)")
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
 
 

@@ -1,8 +1,8 @@
-"""Say what is wrong with pictures, how sure that is, and the command that repairs it.
+"""Report what is wrong with images, how certain that is, and the command that repairs it.
 
-Everything is measured in the picture itself; nothing is changed. Size and depth, colour, traces of JPEG
-compression (in any file that once was one), a Gaussian blur, noise, bands, clipped values, salt and pepper;
-scratches and dead pixels are a guess, which --mask writes as a picture to look at and correct.
+Nothing is changed. It measures size, depth, colour, traces of JPEG compression (in any file format), Gaussian
+blur, noise, banding, clipped values, salt and pepper. Scratches and dead pixels are guesses: --mask writes
+them as an image that you can check and correct.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     add = parser.add_argument
     add("inputs", nargs="+", type=a_path, metavar="PHOTO", help="files, folders or globs")
-    add("--recursive", action="store_true", help="also the pictures in the folders of a folder")
+    add("--recursive", action="store_true", help="also take the images in subfolders")
     add_limit(parser)
-    mask = "write likely scratches and dead pixels of one photo, white on black, for --task inpaint --mask"
+    mask = "write suspected scratches and dead pixels of one photo as a mask, white on black"
     add("--mask", type=a_path, metavar="FILE", help=mask)
-    add("--faces", action="store_true", help="also look for faces, which takes seconds (extra faces)")
-    add("--json", action="store_true", help="print what was found as JSON")
+    add("--faces", action="store_true", help="also look for faces; takes seconds (needs restora[faces])")
+    add("--json", action="store_true", help="print the findings as JSON")
 
 
 def run(args: argparse.Namespace) -> int:

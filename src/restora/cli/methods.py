@@ -1,6 +1,6 @@
-"""List the methods that restore, or show the settings of one.
+"""List the restoration methods, or show the settings of one.
 
-A setting is given as 'restora restore ... --method NAME --set SETTING=VALUE'.
+Set one with 'restora restore ... --method NAME --set SETTING=VALUE'.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from restora.solvers import Solver, solvers
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", nargs="?", metavar="NAME", help="a method, to show its settings")
-    parser.add_argument("--json", action="store_true", help="print facts as JSON")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="show the settings of this method")
+    parser.add_argument("--json", action="store_true", help="print as JSON")
 
 
 def run(args: argparse.Namespace) -> int:

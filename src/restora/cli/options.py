@@ -20,12 +20,12 @@ from restora.pictures.masks import ALPHA, Reading
 from restora.runs.task import Task
 
 MASK_HELP = (
-    "a picture, white where pixels are missing, or a copy of the input with strokes painted over them; a "
-    "folder with one of the same name for each input; or 'alpha': the transparent parts of the input"
+    "an image that is white where pixels are missing, or a copy of the input with the damage painted over; a "
+    "folder with one such file per input, of the same name; or 'alpha': fill the input's transparent parts"
 )
-HOLE_HELP = "in place of a mask: center, half of each side; others are of degrade and bench, for experiments"
+HOLE_HELP = "a synthetic mask: center, half of each side (degrade and bench have more)"
 QUALITY_HELP = (
-    f"of results in jpg, webp or avif ({QUALITY}; webp without loss); of the input with --task jpeg"
+    f"quality of jpg, webp and avif results ({QUALITY}; webp lossless); with --task jpeg, of the input"
 )
 READING = tuple(entry.name for entry, _ in options(Reading))
 Owners = dict[str, tuple[Field[Any], Any]]
@@ -40,21 +40,21 @@ def a_path(text: str) -> Path:
 
 def add_input(parser: argparse.ArgumentParser, text: str, needs_task: bool = True) -> None:
     parser.add_argument("inputs", nargs="+", type=a_path, metavar="INPUT", help=text)
-    output = "folder for the results, or the file for that of one input, such as result.png"
+    output = "output folder; or, for a single input, the output file, such as result.png"
     parser.add_argument("-o", "--output", type=a_path, required=True, metavar="DIR|FILE", help=output)
-    recursive = "also the pictures in the folders of a folder; results and masks keep their places"
+    recursive = "also take the images in subfolders; results and masks keep the same structure"
     parser.add_argument("--recursive", action="store_true", help=recursive)
     known = (
-        f"{', '.join(degradations.names())}; several at once joined by +, in the order in which the damage "
+        f"{', '.join(degradations.names())}. Join several with +, in the order in which the damage happened, "
     )
-    known += "was done, such as deblur+superres+noise+jpeg; see 'restora tasks'"
-    other = "" if needs_task else ". Left out: as 'restora inspect' suggests for each picture"
+    known += "such as deblur+superres+noise+jpeg. 'restora tasks' explains them"
+    other = "" if needs_task else ". Default: whatever 'restora inspect' suggests for each image"
     parser.add_argument("--task", required=needs_task, metavar="TASK", help=known + other)
     add_limit(parser)
 
 
 def add_limit(parser: argparse.ArgumentParser) -> None:
-    text = f"larger pictures are refused ({MAX_PIXELS / 1e6:g})"
+    text = f"refuse larger images ({MAX_PIXELS / 1e6:g})"
     parser.add_argument("--max-megapixels", type=float, default=MAX_PIXELS / 1e6, metavar="X", help=text)
 
 
@@ -81,7 +81,7 @@ def add_task(parser: argparse.ArgumentParser, experiments: bool = True) -> None:
             map(flag, (n for n in _fields(task) if f"{flag(n)}" in parser._option_string_actions))
         )
         lines.append(f"{task:{INDENT - 4}}{own}")
-    parser.add_argument_group("options of the tasks, which 'restora tasks NAME' explains", "\n".join(lines))
+    parser.add_argument_group("options of the tasks ('restora tasks NAME' explains them)", "\n".join(lines))
 
 
 def task_options(task: str) -> list[tuple[str, str]]:
@@ -93,7 +93,7 @@ def task_options(task: str) -> list[tuple[str, str]]:
             continue
         default = "" if name == "hole" or entry.default is MISSING else f" ({show(entry.default)})"
         text = HOLE_HELP if name == "hole" else meaning(entry, hint)
-        only = "; of degrade and bench" if name in HOLE_OPTIONS and name != "hole" else ""
+        only = "; degrade and bench only" if name in HOLE_OPTIONS and name != "hole" else ""
         found.append((f"{flag(name)} {metavar(hint)}", f"{text}{only}{default}"))
     return found
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from restora.priors import Prior, load_prior, store
 from restora.priors.hub import pull
 
-JSON_HELP = "print facts as JSON"
+JSON_HELP = "print as JSON"
 PULL = """Download a prior from the Hugging Face Hub into its cache, and check it. An interrupted download is
 resumed. HF_ENDPOINT, HF_TOKEN and HF_HOME mean what they mean to huggingface_hub."""
 

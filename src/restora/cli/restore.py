@@ -1,20 +1,20 @@
-"""Restore observations: pictures with a hole, without colour, too small, noisy or posterised.
+"""Restore damaged images: noise, blur, holes, too few pixels, JPEG blocks, banding, missing colour.
 
-An observation has the size that the task makes of the prior's images: for a prior of 64x64, superres needs
-16x16, and the other tasks 64x64.
+Each result is DIR/STEM with the suffix of its input. DIR/restora.json records how each was made. Further
+samples are DIR/STEM-2 and so on. All frames of an animation and all planes of a TIFF are restored. GIFs
+become PNGs; so do JPEGs with --task jpeg. Inputs of the same name in several folders keep their folders
+(DIR/FOLDER/STEM); a.png and a.gif in one folder become a-png.png and a-gif.png.
 
-Each result is DIR/STEM with the suffix of its input, further samples are DIR/STEM-2 and so on, best first,
-and DIR/restora.json says how each was made. GIFs become PNGs, and so do JPEGs with --task jpeg. All frames of
-an animation and all planes of a TIFF are restored. -o result.jpg writes that file alone, for one input. Where
-inputs of several folders have one name, results keep their folders: DIR/FOLDER/STEM; within one folder, those
-of a.png and a.gif become a-png.png and a-gif.png. With --uncertainty, DIR/STEM-std.png shows by how much each
-pixel of the first plane may be off, and DIR/STEM-std.tiff has it as numbers for all: 16 bits a channel, 65535
-for the whole range from black to white.
+Without --task, each image is inspected and repaired as 'restora inspect' suggests. An image in which
+nothing is wrong is copied.
 
-Without --task, each picture is inspected, and what seems wrong is repaired; a picture in which nothing is
-wrong is kept as it is. 'restora inspect' shows what would be done.
+With --uncertainty, DIR/STEM-std.png shows how far off each pixel of the first plane may be.
+DIR/STEM-std.tiff has the numbers for all planes: 16 bits per channel, where 65535 means the full intensity
+range.
 
-A second run skips what is done. Defaults are in parentheses.
+A prior of one size, such as 64x64 faces, needs inputs of that size (16x16 for superres by 4).
+
+Rerunning a command skips files that were already restored. Defaults are in parentheses.
 """
 
 from __future__ import annotations
@@ -58,25 +58,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "restora restore INPUT... -o DIR [--task TASK [options of the task]] [options]"
     parser.epilog = EXAMPLES
     add = parser.add_argument
-    add_input(parser, "observations: files, folders or globs", needs_task=False)
+    add_input(parser, "damaged images: files, folders or globs", needs_task=False)
     add_solver(parser)
     own = " or ".join(FlowPrior.shipped)
-    prior = f"a prior that ships, or a folder that 'restora train' wrote (for auto {own}, by the size)"
+    prior = f"an installed prior, OWNER/NAME after 'restora priors pull', or a folder ({own}, by the size)"
     add("--prior", metavar="NAME|DIR", help=prior)
-    faces = "restore the faces that are found in photos by a prior of faces, where that is likely to help"
+    faces = "restore faces in photos with a prior of faces, if that is likely to help"
     add("--faces", action="store_true", help=faces)
     add_writing(parser)
-    add("--samples", type=int, default=1, metavar="K", help="restorations of each picture, best first (1)")
-    uncertainty = "also write STEM-std.png and .tiff: the standard deviation, of --samples or 8 draws"
+    add("--samples", type=int, default=1, metavar="K", help="results per image, best first (1)")
+    uncertainty = "also write STEM-std.png and .tiff: the standard deviation of --samples, or 8, draws"
     add("--uncertainty", action="store_true", help=uncertainty)
-    add("--seed", type=int, default=0, metavar="N", help="of the random starts (0)")
+    add("--seed", type=int, default=0, metavar="N", help="random seed (0)")
     add("--device", default="auto", metavar="NAME", help="auto, cpu or cuda (auto)")
-    together = "pictures restored together, fewer if they are large (64)"
+    together = "images per batch; fewer if they are large (64)"
     add("--batch-size", type=int, default=64, metavar="N", help=together)
-    tile = f"larger pictures are restored in pieces of N pixels a side, by a prior of any size ({TILE})"
+    tile = f"restore larger images in tiles of N pixels per side ({TILE})"
     add("--tile", type=int, default=TILE, metavar="N", help=tile)
-    add("--overwrite", action="store_true", help="do again what an earlier run did")
-    add("--trace", action="store_true", help="also write STEM-trace.webp: the search, animated")
+    add("--overwrite", action="store_true", help="restore again what was already restored")
+    add("--trace", action="store_true", help="also write STEM-trace.webp, an animation of the progress")
     add("--json", action="store_true", help="print the manifest to stdout")
     add_task(parser, experiments=False)
 

@@ -1,6 +1,6 @@
-"""Open a page in the browser: drop a picture, paint, compare, download.
+"""Serve a web page on which you restore images: drop, paint, compare, download.
 
-Nothing leaves this machine. What is uploaded is kept in a temporary folder until its visitor leaves.
+Images never leave this machine. Uploads are kept in a temporary folder until their visitor leaves.
 """
 
 from __future__ import annotations
@@ -20,14 +20,23 @@ NEEDED = ("fastapi", "uvicorn")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
-        "--host", default="127.0.0.1", metavar="ADDRESS", help="whom to serve (127.0.0.1, this machine alone)"
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="address to listen on (127.0.0.1, this machine only)",
     )
-    add("--port", type=int, default=PORT, metavar="N", help=f"the next free one, if it is in use ({PORT})")
-    device = "auto, cpu or cuda, or several with commas, which work side by side (auto)"
+    add(
+        "--port",
+        type=int,
+        default=PORT,
+        metavar="N",
+        help=f"port; the next free one if it is in use ({PORT})",
+    )
+    device = "auto, cpu or cuda; several, separated by commas, work in parallel (auto)"
     add("--device", default="auto", metavar="NAME", help=device)
-    add("--max-megapixels", type=float, default=32, metavar="X", help="larger pictures are refused (32)")
-    add("--max-megabytes", type=float, default=100, metavar="X", help="larger files are refused (100)")
-    names = "also answer when called by this name, such as that of a proxy; repeat for several"
+    add("--max-megapixels", type=float, default=32, metavar="X", help="refuse larger images (32)")
+    add("--max-megabytes", type=float, default=100, metavar="X", help="refuse larger files (100)")
+    names = "also accept this host name, such as that of a proxy; repeat for several"
     add("--allow-host", action="append", default=[], metavar="NAME", help=names)
 
 

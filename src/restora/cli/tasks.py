@@ -1,4 +1,4 @@
-"""List the tasks, or show the options of one, which 'restora restore' and 'restora degrade' take."""
+"""List the tasks of 'restora restore' and 'restora degrade', or show the options of one."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from restora.degradations import degradations
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", nargs="?", metavar="NAME", help="a task, to show its options")
-    parser.add_argument("--json", action="store_true", help="print facts as JSON")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="show the options of this task")
+    parser.add_argument("--json", action="store_true", help="print as JSON")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
 """Train a prior on your own clean images.
 
-DIR gets checkpoint.safetensors every few minutes (--resume continues from it, exactly), samples.png and
-log.jsonl, and at the end the prior: 'restora restore ... --prior DIR' uses it.
+DIR gets samples.png, log.jsonl and, every few minutes, a checkpoint from which --resume continues exactly. At
+the end it gets the prior: use it with 'restora restore ... --prior DIR'.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         summary = (training.__doc__ or "").partition("\n")[0]
         kind = kinds.add_parser(name, help=summary.rstrip("."), description=summary)
         many = "+" if training.needs_data else "*"
-        text = "images, or folders or zips of them; each plane of a stack counts as one"
+        text = "images, folders or zips; each plane of a stack is one image"
         kind.add_argument("data", nargs=many, type=a_path, metavar="DATA", help=text)
         kind.add_argument(
             "-o",
@@ -44,12 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             type=a_path,
             required=True,
             metavar="DIR",
-            help="folder for the run and its prior",
+            help="output folder for the run and its prior",
         )
         if training.needs_budget:
             budget = kind.add_mutually_exclusive_group(required=True)
-            budget.add_argument("--minutes", type=float, metavar="M", help="train for M minutes in all")
-            budget.add_argument("--images", type=int, metavar="N", help="train on N images in all")
+            budget.add_argument("--minutes", type=float, metavar="M", help="train for M minutes in total")
+            budget.add_argument("--images", type=int, metavar="N", help="train on N images in total")
         kind.add_argument("--resume", action="store_true", help="continue from the checkpoint in DIR")
         kind.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu or cuda (auto)")
         if training.parallel:
@@ -58,9 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 type=int,
                 default=1,
                 metavar="N",
-                help="GPUs, or processes on the CPU, to share (1)",
+                help="number of GPUs, or processes on the CPU (1)",
             )
-        kind.add_argument("--json", action="store_true", help="print the facts of the run at its end")
+        kind.add_argument("--json", action="store_true", help="print the facts of the run as JSON")
         add_settings(kind, training.Config)
 
 

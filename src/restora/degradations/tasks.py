@@ -37,7 +37,7 @@ class Grayscale(NamedDegradation):
     photograph: its colours are faint and brownish, 22.2 dB on seven photographs, where grey itself has 22.2.
     """
 
-    purpose: ClassVar = "add colour to grey pictures"
+    purpose: ClassVar = "add colour to grey images (faces only)"
     synonyms: ClassVar = (
         "colourise, colour, color, black and white, bw, grey, gray, greyscale, monochrome, sepia, faded"
     )
@@ -59,13 +59,15 @@ class Grayscale(NamedDegradation):
 class Downsample(NamedDegradation):
     """Reduced by `scale`: (B, C, H, W) -> (B, C, H/scale, W/scale). ShapeError unless both divide."""
 
-    purpose: ClassVar = "enlarge pictures that are too small"
+    purpose: ClassVar = "enlarge images that are too small"
     synonyms: ClassVar = (
         "super resolution, sr, low resolution, upscale, upsample, enlarge, zoom, resize, bigger, small"
     )
 
-    scale: int = option(4, "how many times smaller each side is", 1, 1024, label="How many times larger")
-    kernel: Kernel = option("box", "weights of the mean: box, bicubic (without aliases) or gaussian")
+    scale: int = option(4, "upscaling factor for each side", 1, 1024, label="How many times larger")
+    kernel: Kernel = option(
+        "box", "how the image was reduced: box average, bicubic (antialiased) or gaussian"
+    )
     sigma: float = sigma()
 
     def parts(self) -> tuple[Operator, Noise]:
@@ -93,7 +95,7 @@ class AdditiveNoise(NamedDegradation):
     unknown: ClassVar[dict[str, Any]] = {"sigma": "auto"}
 
     sigma: float | Literal["auto"] = option(
-        0.1, f"{SIGMA}; auto, where restore is not told: as found in each picture", 0, 1, label="Strength"
+        0.1, f"{SIGMA}; auto measures it in each image (the default of restore)", 0, 1, label="Strength"
     )
 
     def parts(self) -> tuple[Operator, Noise]:
@@ -108,13 +110,20 @@ class AdditiveNoise(NamedDegradation):
 class Quantize(NamedDegradation):
     """Nearest of `levels` equal steps in [0, 1], per channel; `sigma` is noise before the rounding."""
 
-    purpose: ClassVar = "smooth the bands of pictures with too few levels"
+    purpose: ClassVar = "smooth the banding of images with too few levels"
     synonyms: ClassVar = "quantise, quantized, banding, bands, posterised, bit depth, few levels"
 
     levels: int = option(
-        5, "number of levels a channel, from 0 to 1", 2, 65536, label="Shades of each colour", found=True
+        5,
+        "number of levels per channel, evenly spaced from 0 to 1",
+        2,
+        65536,
+        label="Shades of each colour",
+        found=True,
     )
-    distance: Distance = option("cell", "misfit: distance to the level's cell, or to the level (Yeh et al.)")
+    distance: Distance = option(
+        "cell", "misfit: distance to the cell of the level, or to the level itself (Yeh et al.)"
+    )
     sigma: float = sigma()
 
     def parts(self) -> tuple[Operator, Noise]:
@@ -129,7 +138,7 @@ class Quantize(NamedDegradation):
 class Blur(NamedDegradation):
     """Convolution of every channel with a kernel of sum 1. ShapeError for a kernel larger than the image."""
 
-    purpose: ClassVar = "sharpen what a known blur smeared, out of focus or in motion"
+    purpose: ClassVar = "sharpen images that are out of focus or blurred by motion"
     synonyms: ClassVar = (
         "blur, blurry, blurred, unblur, sharpen, sharpness, motion, shake, out of focus, deconvolution"
     )
@@ -149,7 +158,7 @@ class Blur(NamedDegradation):
         label="Direction of the motion",
     )
     boundary: convolution.Boundary = option(
-        "reflect", "what lies beyond the border: the image mirrored, or repeated"
+        "reflect", "what lies beyond the border: the mirrored or the repeated image"
     )
     sigma: float = sigma(0.01, "Noise left in it")
 
@@ -171,10 +180,10 @@ class Blur(NamedDegradation):
 class Poisson(NamedDegradation):
     """Photon noise, and Gaussian noise of standard deviation `sigma` from reading the sensor out."""
 
-    purpose: ClassVar = "remove the photon noise of low light"
+    purpose: ClassVar = "remove photon noise (low light)"
     synonyms: ClassVar = "photons, shot noise, low light, dark, dim"
 
-    peak: float = option(30.0, "photons that a white value counts", 1, 1e6, label="Light that white received")
+    peak: float = option(30.0, "photons counted for a white value", 1, 1e6, label="Light that white received")
     sigma: float = sigma()
 
     def parts(self) -> tuple[Operator, Noise]:
@@ -192,7 +201,7 @@ class Impulse(NamedDegradation):
     purpose: ClassVar = "remove salt and pepper, and dead pixels"
     synonyms: ClassVar = "salt and pepper, dead pixels, hot pixels, outliers, specks, dust"
 
-    share: float = option(0.1, "share of the pixels that are hit", 0, 0.99, label="Share of bad pixels")
+    share: float = option(0.1, "fraction of the pixels that are hit", 0, 0.99, label="Share of bad pixels")
     sigma: float = sigma()
 
     def parts(self) -> tuple[Operator, Noise]:
@@ -204,13 +213,13 @@ class JPEG(NamedDegradation):
     """Compressed by JPEG and decoded. `tables`: those of a file, (1 or B, 2, 8, 8) of luma and chroma, whole
     numbers; none for those of `quality`. See `restora.noise.BlockRounding`."""
 
-    purpose: ClassVar = "remove the blocks and ringing of JPEG compression"
+    purpose: ClassVar = "remove JPEG blocks and ringing"
     synonyms: ClassVar = "jpg, artefacts, artifact, compression, compressed, blocks, blocky, deblock"
     unknown: ClassVar[dict[str, Any]] = {"quality": "auto"}
 
-    quality: int = option(10, "libjpeg's, from 1, worst, to 100", 1, 100, found=True)
+    quality: int = option(10, "JPEG quality, from 1 (worst) to 100", 1, 100, found=True)
     subsampling: codec.Subsampling = option(
-        "4:2:0", "pixels that share a chroma value: 4:2:0 2x2, 4:2:2 1x2, 4:4:4 one"
+        "4:2:0", "chroma subsampling: 4:2:0 (2x2 pixels share a value), 4:2:2 (1x2) or 4:4:4 (none)"
     )
     tables: Tensor = field(
         default_factory=lambda: torch.empty(0, 2, codec.BLOCK, codec.BLOCK),
