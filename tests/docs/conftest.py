@@ -19,7 +19,7 @@ from restora.pictures import image
 from restora.priors import GANPrior, store
 
 SIDE = 32
-FOLDERS = ("photos", "noisy", "blurry", "small", "poster", "old", "my-images")
+FOLDERS = ("photos", "noisy", "blurry", "shaken", "dark", "specks", "small", "poster", "old", "my-images")
 
 
 def photo(seed: int, channels: int = 3) -> Tensor:

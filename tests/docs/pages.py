@@ -13,6 +13,7 @@ FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 INDENTED = re.compile(r"(?<=\n\n)((?:    \S[^\n]*\n)+)")
 FLOW = ("--size", "16", "--width", "4", "--blocks", "1", "--batch", "4", "--images", "8", "--device", "cpu")
 """A flow that trains in a second."""
+HEREDOC = re.compile(r" <<'(\w+)'\n.*?^\1$", re.DOTALL | re.MULTILINE)
 SPAN = re.compile(r"`(restora [a-z][^`]*? -o [^`]*)`")
 
 
@@ -47,7 +48,8 @@ def commands(page: Path) -> list[tuple[list[str], bool]]:
     found = []
     for snippet in snippets(page):
         if snippet.language == "sh":
-            lines = snippet.text.replace("\\\n", " ").splitlines()
+            text = HEREDOC.sub("", snippet.text)
+            lines = text.replace("\\\n", " ").splitlines()
             found += [(shlex.split(line, comments=True), snippet.info != "no-run") for line in lines]
     found += [(shlex.split(span), True) for span in SPAN.findall(page.read_text(encoding="utf-8"))]
     return [(words, run) for words, run in found if words]

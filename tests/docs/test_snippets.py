@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -62,6 +63,7 @@ def _restora(words: list[str], run: bool) -> None:
         return
     if words[0] == "train":
         words = _shorter(words)
+        shutil.rmtree(words[words.index("-o") + 1], ignore_errors=True)  # that of the small world
     if words[0] == "bench":
         words = [*words, "--limit", "1"]
     assert main(words) == 0, words

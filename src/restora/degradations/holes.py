@@ -31,10 +31,10 @@ class Hole:
     """What is missing. OptionError for a setting out of range."""
 
     hole: Literal["center", "pixels", "scratches", "text"] = option(
-        "center", "in place of a mask: half of each side, pixels, scratches, letters"
+        "center", "a synthetic mask: half of each side, pixels, scratches or letters"
     )
-    missing: float = option(0.5, "share of the pixels that the hole `pixels` takes", 0.001, 0.999)
-    hole_seed: int = option(0, "which pixels, scratches or letters", 0)
+    missing: float = option(0.5, "fraction of the pixels that `pixels` hides", 0.001, 0.999)
+    hole_seed: int = option(0, "seed of the pixels, scratches or letters", 0)
 
     def __post_init__(self) -> None:
         options.check(self)

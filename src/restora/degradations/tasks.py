@@ -43,7 +43,7 @@ class Grayscale(NamedDegradation):
     )
 
     grey: Literal["luma", "value"] = option(
-        "luma", "grey of a colour: BT.601 luma, or the largest channel (V of HSV)"
+        "luma", "how grey is computed: BT.601 luma, or the largest channel (V of HSV)"
     )
     sigma: float = sigma()
 

@@ -25,8 +25,10 @@ from restora.random import Generators, randn
 class ImpulseNoise(Noise):
     """A `share` of the pixels becomes 0 or 1 in all channels; where the image itself is, it counts as hit."""
 
-    share: float = option(0.1, "share of the pixels that are hit", 0, 0.99)
-    sigma: float = option(0.0, "standard deviation of the Gaussian noise of the others, full scale = 1", 0, 1)
+    share: float = option(0.1, "fraction of the pixels that are hit", 0, 0.99)
+    sigma: float = option(
+        0.0, "standard deviation of the Gaussian noise of all other pixels, full scale = 1", 0, 1
+    )
 
     @property
     def level(self) -> float:

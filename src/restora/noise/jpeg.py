@@ -43,9 +43,9 @@ class BlockRounding(Noise):
     is unbiased all the same, but each plane learns from its own cells alone.
     """
 
-    quality: int = option(10, "libjpeg's, from 1, worst, to 100", 1, 100)
+    quality: int = option(10, "JPEG quality, from 1 (worst) to 100", 1, 100)
     subsampling: codec.Subsampling = option(
-        "4:2:0", "pixels that share a chroma value: 4:2:0 2x2, 4:2:2 1x2, 4:4:4 one"
+        "4:2:0", "chroma subsampling: 4:2:0 (2x2 pixels share a value), 4:2:2 (1x2) or 4:4:4 (none)"
     )
     sigma: float = option(0.0, "standard deviation of the Gaussian noise before the compression", 0, 1)
     tables: Tensor = field(default_factory=lambda: torch.empty(0, 2, codec.BLOCK, codec.BLOCK), repr=False)

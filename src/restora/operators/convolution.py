@@ -35,7 +35,7 @@ class Convolution(Operator):
     image."""
 
     taps: Tensor = field(repr=False)
-    boundary: Boundary = option("reflect", "what lies beyond the border: the image mirrored, or repeated")
+    boundary: Boundary = option("reflect", "what lies beyond the border: the mirrored or the repeated image")
 
     def __post_init__(self) -> None:
         if self.taps.ndim != 2 or not all(side % 2 for side in self.taps.shape):

@@ -25,8 +25,10 @@ from restora.random import Window
 class Reduction(Operator):
     """Reduced by `scale`: (B, C, H, W) -> (B, C, H/scale, W/scale). ShapeError unless both divide."""
 
-    scale: int = option(4, "how many times smaller each side is", 1, 1024)
-    weights: Kernel = option("box", "weights of the mean: box, bicubic (without aliases) or gaussian")
+    scale: int = option(4, "reduction factor for each side", 1, 1024)
+    weights: Kernel = option(
+        "box", "how the image is reduced: box average, bicubic (antialiased) or gaussian"
+    )
 
     @property
     def grain(self) -> int:

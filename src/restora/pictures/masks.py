@@ -40,7 +40,7 @@ REMEDY = "Paint what is missing white on black, or in one bright colour over a c
 class Reading:
     """How the mask of a file is to be read."""
 
-    grow: int = option(0, "widen the mask by so many pixels", 0, 10000, label="Widen the painted area")
+    grow: int = option(0, "widen the mask by this many pixels", 0, 10000, label="Widen the painted area")
 
     def __post_init__(self) -> None:
         check(self)

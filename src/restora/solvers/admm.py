@@ -66,8 +66,8 @@ class ADMM(Solver[Prior | None]):
 
     best: ClassVar[Mapping[str, Settings]]
 
-    weight: float | Auto = tuned("how much R counts, noise of standard deviation 1", above=0)
-    penalty: float | Auto = tuned("rho, how closely z follows x, a matter of speed for convex R", above=0)
+    weight: float | Auto = tuned("weight of R, for noise of standard deviation 1", above=0)
+    penalty: float | Auto = tuned("rho of ADMM; for convex R it affects the speed only", above=0)
     iterations: int | Auto = tuned("iterations", low=1)
 
     def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:

@@ -38,7 +38,7 @@ class Reference(Solver[Prior | None]):
 
 @dataclass(frozen=True)
 class Observed(Reference):
-    """The observation as an image: holes black, grey in all channels, small pixels repeated."""
+    """The observation itself as an image: black holes, grey in all channels, repeated pixels."""
 
     def image(self, y: Tensor, degradation: Degradation) -> Tensor:
         y = degradation.operator.restrict(y)
@@ -50,7 +50,7 @@ class Observed(Reference):
 
 @dataclass(frozen=True)
 class Bicubic(Reference):
-    """Bicubic enlargement (Keys 1981, a = -1/2), for super-resolution."""
+    """Bicubic interpolation (Keys 1981, a = -1/2), for super-resolution."""
 
     def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
         return kind(degradation) == "reduction"
@@ -62,7 +62,7 @@ class Bicubic(Reference):
 
 @dataclass(frozen=True)
 class Biharmonic(Reference):
-    """The smoothest fill of a hole, Laplacian^2 x = 0 (Damelin and Hoang 2018); scikit-image's."""
+    """Biharmonic inpainting, Laplacian^2 x = 0 (Damelin and Hoang 2018), by scikit-image."""
 
     def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
         return degradation.operator.mask is not None

@@ -39,18 +39,18 @@ HISTORY = 20
 
 @dataclass(frozen=True)
 class DFlow(Solver[FlowPrior]):
-    """Latents by L-BFGS from random starts, best first; minutes an image without a GPU."""
+    """D-Flow: latents of the flow by L-BFGS. Takes minutes per image without a GPU."""
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
 
-    iterations: int = option(40, "iterations of L-BFGS at most", 1)
-    restarts: int = option(1, "random starts an image", 1)
-    ode_steps: int = option(6, "steps of the ODE, of two evaluations of the network", 1)
+    iterations: int = option(40, "maximum number of L-BFGS iterations", 1)
+    restarts: int = option(1, "random starts per image", 1)
+    ode_steps: int = option(6, "steps of the ODE, two network evaluations each", 1)
     regularizer: Literal["gaussian", "radius"] = option(
-        "gaussian", "what latents should be: probable, or of a probable length"
+        "gaussian", "penalty on latents: their density, or the density of their length"
     )
-    weight: float = option(1.0, "of the regulariser, in units of 2 sigma^2", 0)
-    alpha: float = option(0.9, "share of the flow's inverse of A^dagger y in the start", 0, 1)
+    weight: float = option(1.0, "weight of the regulariser, in units of 2 sigma^2", 0)
+    alpha: float = option(0.9, "fraction of the flow's inverse of A^dagger y in the start", 0, 1)
 
     def for_samples(self, count: int) -> DFlow:
         return replace(self, restarts=max(self.restarts, count))

@@ -69,11 +69,11 @@ class Deconvolution(Reference):
 
 @dataclass(frozen=True)
 class RichardsonLucy(Deconvolution):
-    """Most likely image of photons (Richardson 1972; Lucy 1974); its iterations alone hold the noise down."""
+    """Richardson-Lucy deconvolution (Richardson 1972; Lucy 1974), regularised by stopping early."""
 
     best: ClassVar[Mapping[str, float]] = {"round": 50, "other": 15}
 
-    iterations: int | Auto = tuned("iterations, the fewer the more noise", low=1)
+    iterations: int | Auto = tuned("number of iterations; fewer for more noise", low=1)
 
     def sharpen(self, channel: Array, kernel: Array, noise: float) -> Array:
         from skimage.restoration import richardson_lucy
@@ -83,7 +83,7 @@ class RichardsonLucy(Deconvolution):
 
 @dataclass(frozen=True)
 class WienerDeconvolution(Deconvolution):
-    """The linear filter for an image whose differences are white (Orieux, Giovannelli and Rodet 2010).
+    """Wiener deconvolution with a Laplacian prior (Orieux, Giovannelli and Rodet 2010).
 
     b is `balance` times the variance of the noise.
     """
@@ -91,7 +91,7 @@ class WienerDeconvolution(Deconvolution):
     best: ClassVar[Mapping[str, float]] = {"round": 30.0, "other": 300.0}
     periodic: ClassVar[bool] = True
 
-    balance: float | Auto = tuned("weight of the Laplacian, noise of variance 1", above=0)
+    balance: float | Auto = tuned("weight of the Laplacian, for noise of variance 1", above=0)
 
     def sharpen(self, channel: Array, kernel: Array, noise: float) -> Array:
         from skimage.restoration import wiener

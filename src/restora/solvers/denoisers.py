@@ -60,14 +60,14 @@ class Denoiser(Reference):
 
 @dataclass(frozen=True)
 class Wavelet(Denoiser):
-    """Soft thresholds for the coefficients, one a band (BayesShrink; Chang, Yu and Vetterli, IEEE TIP 2000).
+    """Wavelet shrinkage, one threshold per band (BayesShrink; Chang, Yu and Vetterli, IEEE TIP 2000).
 
     Colours as YCbCr. `db2` is the best of db1, db2 and sym4 on five photos, with noise of 0.1 and 5 levels.
     """
 
     packages: ClassVar[tuple[str, ...]] = ("pywt",)
 
-    wavelet: Basis = option("db2", "as PyWavelets names them, db1 being Haar's")
+    wavelet: Basis = option("db2", "wavelet, by its PyWavelets name (db1 is Haar)")
 
     def denoise(self, image: Array, noise: float) -> Array:
         from skimage.restoration import denoise_wavelet
@@ -92,7 +92,7 @@ class NonLocal(Denoiser):
 
     best: ClassVar[tuple[float, float]]
 
-    strength: float | Auto = tuned("h, in standard deviations of the noise", above=0)
+    strength: float | Auto = tuned("filter strength h, in standard deviations of the noise", above=0)
 
     def settled(self, degradation: Degradation) -> Self:
         if self.strength != "auto":
@@ -102,15 +102,15 @@ class NonLocal(Denoiser):
 
 @dataclass(frozen=True)
 class NLMeans(NonLocal):
-    """Means of pixels whose patches are alike (Buades, Coll and Morel 2005; fast: Darbon et al. 2008).
+    """Non-local means (Buades, Coll and Morel 2005; fast: Darbon et al. 2008).
 
     Its settings are the best on five photos, with noise of 0.1 and 5 levels.
     """
 
     best: ClassVar[tuple[float, float]] = (0.55, 0.85)
 
-    patch: int = option(5, "pixels a side of a patch, odd", 1)
-    distance: int = option(6, "pixels that patches are looked for away", 1)
+    patch: int = option(5, "side of a patch in pixels, odd", 1)
+    distance: int = option(6, "search radius for similar patches, in pixels", 1)
 
     def denoise(self, image: Array, noise: float) -> Array:
         from skimage.restoration import denoise_nl_means

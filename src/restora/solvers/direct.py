@@ -21,7 +21,7 @@ from restora.solvers.base import Solver, Step
 
 @dataclass(frozen=True)
 class Direct(Solver[DirectPrior]):
-    """One evaluation of a network; for the task it was trained for, and no other."""
+    """A network trained for one task only: one evaluation."""
 
     needs: ClassVar[type[Prior] | None] = DirectPrior
 

@@ -45,18 +45,20 @@ from restora.solvers.runs import Runs
 
 @dataclass(frozen=True)
 class DPS(Solver[FlowPrior]):
-    """Samples of the posterior with a flow; a step is two evaluations of its network and four gradients."""
+    """Diffusion posterior sampling with a flow: two network evaluations and four gradients per step."""
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
 
     iterations: int = option(20, "steps from noise to image", 1)
-    runs: int = option(1, "runs an image; their mean is the restoration, their spread its std", 1)
+    runs: int = option(1, "runs per image: their mean is the result, their spread is its std", 1)
     covariance: Literal["network", "isotropic"] = option(
-        "network", "of the estimate's error: from the network's gradient, or a bound"
+        "network", "covariance of the estimate's error: from the network's gradient, or a bound"
     )
-    inner: int = option(1, "conjugate gradients at most, each a gradient of the network (network)", 1)
+    inner: int = option(
+        1, "maximum number of conjugate gradient steps, one network gradient each (network only)", 1
+    )
     tolerance: float = option(
-        1e-2, "part of y - A x_hat that the linear solves may leave unexplained", above=0, below=1
+        1e-2, "relative residual of y - A x_hat at which linear solves stop", above=0, below=1
     )
 
     def for_samples(self, count: int) -> DPS:

@@ -40,20 +40,22 @@ def orientations_field() -> int:
 
 @dataclass(frozen=True)
 class Flower(Solver[FlowPrior]):
-    """Posterior mean, samples and their spread with a flow; 20 evaluations of its network a run."""
+    """Posterior samples with a flow, their mean and spread: 20 network evaluations per run."""
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
     explains: ClassVar[bool] = True
 
     iterations: int = option(20, "steps from noise to image", 1)
-    runs: int = option(1, "runs an image; their mean is the restoration, their spread its std", 1)
-    covariance: Source = option("prior", "of the estimate's error: from the prior's Gaussian, or nu^2 I")
+    runs: int = option(1, "runs per image: their mean is the result, their spread is its std", 1)
+    covariance: Source = option(
+        "prior", "covariance of the estimate's error: from the prior's Gaussian, or nu^2 I"
+    )
     refine: Literal["mean", "sample"] = option(
-        "mean", "each step takes the mean of p(x | w, y), sharper, or a draw, of the right spread"
+        "mean", "each step takes the mean of p(x | w, y) (sharper), or a draw (correct spread)"
     )
     orientations: int = orientations_field()
     tolerance: float = option(
-        1e-2, "part of y - A x_hat that the linear solve may leave unexplained", above=0, below=1
+        1e-2, "relative residual of y - A x_hat at which the linear solve stops", above=0, below=1
     )
 
     def for_samples(self, count: int) -> Flower:

@@ -31,7 +31,7 @@ from restora.solvers.starts import kind, number, starts
 
 @dataclass(frozen=True)
 class LatentMAP(LatentSettings):
-    """Latents by gradient descent from one or several starts, the best kept."""
+    """Latent MAP with a GAN: search the latent whose image explains the observation."""
 
     def for_samples(self, count: int) -> LatentMAP:
         return replace(self, survivors=max(self.survivors, count))

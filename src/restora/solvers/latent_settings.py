@@ -27,7 +27,7 @@ class LatentSettings(Solver[GANPrior]):
     lambda_z: float = option(0.3, "weight of the latent's log prior", 0)
     start: Literal["auto", "random", "encoder", "lookup"] = option(
         "auto",
-        "where the search begins; auto: the table if one is given, else the prior's encoder if it has one",
+        "start of the search; auto: the table if given, otherwise the prior's encoder if it has one",
     )
     table: str = option("", "folder that 'restora train lookup' wrote")
     iterations: int | Auto = option(
@@ -36,26 +36,26 @@ class LatentSettings(Solver[GANPrior]):
         f"images have a measured correction, which a search only makes worse, else {SEARCH}",
         0,
     )
-    budget: float = option(0.0, "seconds an image that the search may take; 0: as long as it takes", 0)
+    budget: float = option(0.0, "time limit of the search in seconds per image; 0: none", 0)
     restarts: int | Auto = option(
-        "auto", "starts an image; auto: 1 from the encoder or the table, 3 random ones", 1
+        "auto", "starts per image; auto: 1 from the encoder or the table, 3 random ones", 1
     )
-    survivors: int = option(1, "starts an image that go on after the trial, the best ones", 1)
-    trial: float = option(0.2, "share of the iterations that every start gets", 0, 1)
+    survivors: int = option(1, "starts per image that continue after the trial (the best ones)", 1)
+    trial: float = option(0.2, "fraction of the iterations that every start gets", 0, 1)
     rate: float = option(0.2, "largest step size of the optimiser", above=0)
     optimizer: Literal["adam", "nesterov"] = option("adam", "rule of descent; nesterov clips z to [-1, 1]")
     schedule: Literal["cosine", "constant"] = option("cosine", "step size over the iterations")
-    window: int = option(0, "inpainting: pixels this near the hole weigh more; 0: all weigh the same", 0)
-    patience: int = option(30, "a latent stops after so many steps without progress; 0: never", 0)
+    window: int = option(
+        0, "inpainting: pixels within this distance of the hole get more weight; 0: equal weights", 0
+    )
+    patience: int = option(30, "stop a latent after this many steps without progress; 0: never", 0)
     tolerance: float = option(1e-3, "relative decrease of the objective that counts as progress", 0)
     precision: Literal["auto", "float32"] = option(
-        "auto", "arithmetic of the search; auto: bfloat16 where the processor multiplies it faster"
+        "auto", "precision of the search; auto: bfloat16 on processors that multiply it faster"
     )
-    adapt: int = option(
-        0, "steps in which each image adapts a generator of its own to y, after the search", 0
-    )
+    adapt: int = option(0, "steps that fit a copy of the generator to each image, after the search", 0)
     adapt_rate: float = option(
-        3e-4, "step size on the weights of that generator; on its latent 30 times it", above=0
+        3e-4, "step size for the weights of that copy; 30 times this for its latent", above=0
     )
     finish: Literal["auto", "gaussian", "smooth", "blend", "project", "none"] = option(
         "auto",

@@ -26,15 +26,15 @@ from restora.solvers.base import DRAWS, Solver, Step
 
 @dataclass(frozen=True)
 class LMMSE(Solver[GaussianPrior]):
-    """The best linear estimate; nothing random in it, and one step."""
+    """The best linear estimate, with a Gaussian prior: deterministic, one step."""
 
     needs: ClassVar[type[Prior] | None] = GaussianPrior
     explains: ClassVar[bool] = True
 
     tolerance: float = option(
-        1e-3, "part of y - A mean that the linear solve may leave unexplained", above=0, below=1
+        1e-3, "relative residual of y - A mean at which the linear solve stops", above=0, below=1
     )
-    samples: int = option(1, "the posterior mean, and this many less one draws from the posterior", 1)
+    samples: int = option(1, "results per image: the posterior mean, and draws from the posterior", 1)
 
     def for_samples(self, count: int) -> LMMSE:
         return replace(self, samples=max(self.samples, count))

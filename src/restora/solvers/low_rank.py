@@ -36,7 +36,7 @@ PATCH = 6
 
 @dataclass(frozen=True)
 class LowRank(ADMM):
-    """Truncated nuclear norm of the matrix of patches; of any image, with nothing learnt."""
+    """Low rank: truncated nuclear norm of the matrix of patches. No learnt prior, any size."""
 
     best: ClassVar[Mapping[str, Settings]] = {
         "mask": {"weight": 2.0, "penalty": 1.0, "iterations": 20, "rank": 4},
@@ -47,7 +47,7 @@ class LowRank(ADMM):
         OTHER: {"weight": 0.5, "penalty": 0.05, "iterations": 10, "rank": 6},
     }
 
-    rank: int | Auto = tuned("r: singular values that cost nothing", low=0)
+    rank: int | Auto = tuned("r: number of singular values without penalty", low=0)
 
     def settled(self, degradation: Degradation) -> LowRank:
         """The more noise, the fewer directions stand out of it; the table has the rank for sigma = 0.1."""

@@ -50,7 +50,7 @@ CELLS = Schedule(0.85, 0.97, 10, 1)
 
 @dataclass(frozen=True)
 class MMSE(Solver[FlowPrior]):
-    """The restoration of least mean square error; 20 evaluations of the network an image, for denoising 4."""
+    """The posterior mean with a flow (least mean square error): 20 network evaluations, 4 for noise."""
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
     explains: ClassVar[bool] = True
@@ -59,11 +59,11 @@ class MMSE(Solver[FlowPrior]):
     last: float | Auto = option("auto", "the last level t; auto: by the task", 0, below=1)
     iterations: int | Auto = option("auto", "levels from the first to the last; auto: by the task", 1)
     draws: int | Auto = option(
-        "auto", "draws of the noise a level, two evaluations each; auto: by the task", 1
+        "auto", "noise draws per level, two network evaluations each; auto: by the task", 1
     )
     orientations: int = orientations_field()
     tolerance: float = option(
-        0.1, "part of y - A x_hat that the linear solve may leave unexplained", above=0, below=1
+        0.1, "relative residual of y - A x_hat at which the linear solve stops", above=0, below=1
     )
 
     def for_samples(self, count: int) -> Solver:

@@ -30,7 +30,7 @@ from restora.solvers.flower import Flower
 
 @dataclass(frozen=True)
 class OnePass(Solver[AmortisedPrior]):
-    """One evaluation of a network that was trained on all kinds of damage; it knows how sure it is."""
+    """One evaluation of a network that was trained on all kinds of damage; with uncertainty."""
 
     needs: ClassVar[type[Prior] | None] = AmortisedPrior
     explains: ClassVar[bool] = True
@@ -38,7 +38,7 @@ class OnePass(Solver[AmortisedPrior]):
 
     orientations: int = option(1, "evaluations of the network, each sees the picture in another", 1, 8)
     tolerance: float = option(
-        0.02, "part of y - A mean that the linear solve may leave unexplained", above=0, below=1
+        0.02, "relative residual of y - A mean at which the linear solve stops", above=0, below=1
     )
 
     def check(self, name: str, prior: Prior | None) -> None:

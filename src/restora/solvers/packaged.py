@@ -19,7 +19,7 @@ from restora.solvers.denoisers import Array, Denoiser, NonLocal, each
 
 @dataclass(frozen=True)
 class OpenCV(NonLocal):
-    """Non-local means for noise, Telea's fast marching (2004) for missing pixels, as OpenCV has them.
+    """OpenCV's non-local means for noise, and Telea's fast marching (2004) for missing pixels.
 
     It works on 8 bits, to which its answers are rounded. Patches are compared in all channels at once; with
     fastNlMeansDenoisingColored, which takes lightness and colours apart, noise of 0.1 costs 1.7 dB more. The
@@ -28,7 +28,7 @@ class OpenCV(NonLocal):
 
     best: ClassVar[tuple[float, float]] = (0.85, 1.1)
 
-    radius: float = option(3.0, "inpainting: pixels about a missing one that count", above=0)
+    radius: float = option(3.0, "inpainting: radius in pixels around a missing pixel", above=0)
 
     def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
         return degradation.operator.mask is not None or super().handles(degradation, prior)
@@ -57,7 +57,7 @@ class OpenCV(NonLocal):
 
 @dataclass(frozen=True)
 class BM3D(Denoiser):
-    """Patches that are alike are filtered together (Dabov, Foi, Katkovnik and Egiazarian, IEEE TIP 2007).
+    """BM3D: similar patches are filtered together (Dabov, Foi, Katkovnik and Egiazarian, IEEE TIP 2007).
 
     Its authors' package, at its own settings, colours compared by luminance; the package is free for
     non-commercial use alone.

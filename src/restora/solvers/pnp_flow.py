@@ -31,15 +31,13 @@ from restora.solvers.base import Solver, Step
 
 @dataclass(frozen=True)
 class PnPFlow(Solver[FlowPrior]):
-    """One restoration an image, by a flow's denoiser alone: no gradient through it, no linear solve."""
+    """PnP-Flow, plug-and-play with a flow's denoiser: no gradients, no linear solves."""
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
 
     iterations: int = option(50, "steps from noise to image", 1)
-    draws: int = option(4, "denoised images that are averaged in each step", 1)
-    alpha: float | Auto = option(
-        "auto", "how fast the data term fades, (1 - t)^alpha; auto: by the noise, 2 sqrt(sigma/|A|)", 0
-    )
+    draws: int = option(4, "denoised images averaged in each step", 1)
+    alpha: float | Auto = option("auto", "decay of the data term, (1 - t)^alpha; auto: 2 sqrt(sigma/|A|)", 0)
 
     def steps(
         self,

@@ -37,11 +37,11 @@ RELEASED: dict[str, tuple[float, float, int]] = {
 
 @dataclass(frozen=True)
 class ReferenceMAP(Solver[GANPrior]):
-    """The baseline to compare with; `LatentMAP` is what to use."""
+    """Latent MAP with the released settings of Yeh et al., as a baseline; use `map` instead."""
 
     needs: ClassVar[type[Prior] | None] = GANPrior
 
-    iterations: int | Auto = option("auto", "gradient steps; auto: as many as were released", 1)
+    iterations: int | Auto = option("auto", "gradient steps; auto: as in the released settings", 1)
 
     def steps(
         self,

@@ -30,7 +30,7 @@ from restora.solvers.tv import tv_start
 
 @dataclass(frozen=True)
 class Sparse(ADMM):
-    """Patches that are sparse in a learnt dictionary."""
+    """Sparse coding of patches in a learnt dictionary."""
 
     needs: ClassVar[type[Prior] | None] = DictionaryPrior
     best: ClassVar[Mapping[str, Settings]] = {
@@ -42,8 +42,8 @@ class Sparse(ADMM):
         OTHER: {"weight": 0.1, "penalty": 0.05, "iterations": 5, "stride": 2},
     }
 
-    stride: int | Auto = tuned("pixels from one patch to the next", low=1)
-    sparsity: int = option(8, "atoms of a patch, at most", 1)
+    stride: int | Auto = tuned("stride between patches, in pixels", low=1)
+    sparsity: int = option(8, "maximum number of atoms per patch", 1)
 
     def start(self, y: Tensor, degradation: Degradation) -> Tensor:
         return tv_start(y, degradation)

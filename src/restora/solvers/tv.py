@@ -39,7 +39,7 @@ USUAL: Settings = {"iterations": 1000, "tolerance": 1e-4}  # where the table lea
 
 @dataclass(frozen=True)
 class TV(ADMM):
-    """Total variation, smoothed; of any image, with nothing learnt."""
+    """Total variation (Huber-smoothed). No learnt prior, any size, any channels."""
 
     best: ClassVar[Mapping[str, Settings]] = {
         "mask": {"weight": 4.0, "penalty": 1.0, "rounding": 0.1},
@@ -51,12 +51,12 @@ class TV(ADMM):
         OTHER: {"weight": 0.3, "penalty": 0.1, "rounding": 0.05, "tolerance": 1e-3},
     }
 
-    iterations: int | Auto = tuned("iterations, at most", low=1)
+    iterations: int | Auto = tuned("maximum number of iterations", low=1)
     tolerance: float | Auto = tuned(
-        "part of its way so far that an image still moves by when it is done, 0 for all iterations", low=0
+        "relative change per iteration at which it stops; 0: run all iterations", low=0
     )
     rounding: float | Auto = tuned(
-        "delta: the size of a difference under which it counts as smooth, 0 for plain TV", low=0
+        "Huber threshold delta: smaller differences are penalised quadratically; 0: plain TV", low=0
     )
 
     @property

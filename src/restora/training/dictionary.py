@@ -42,11 +42,11 @@ class DictionaryConfig(Settings):
     crop: bool = option(False, CROP)
     atoms: int = option(512, "number of atoms", 1)
     patch: int = option(8, "side of a patch in pixels", 2)
-    sparsity: int = option(5, "atoms a patch is made of while learning", 1)
-    patches: int = option(32, "patches of each image", 1)
+    sparsity: int = option(5, "atoms per patch while learning", 1)
+    patches: int = option(32, "patches per image", 1)
     passes: int = option(1, "passes over the images", 1)
-    batch: int = option(64, "images a step", 1)
-    seed: int = option(0, "of the first atoms and the places of the patches", 0)
+    batch: int = option(64, "images per step", 1)
+    seed: int = option(0, "random seed", 0)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -40,7 +40,7 @@ class DirectConfig(NetworkConfig):
     task: str = option(
         "", f"what it is to undo: {', '.join(degradations.names())}; of a hole, the central one"
     )
-    options: str = option("", "options of the task, NAME=VALUE,...; else its defaults")
+    options: str = option("", "options of the task, NAME=VALUE,... (its defaults)")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -51,18 +51,18 @@ class EncoderConfig(LatentConfig):
     """Settings of `restora train encoder`."""
 
     width: int = option(64, "channels of the encoder at half resolution, four times as many in the end", 1)
-    blocks: int = option(1, "residual blocks a resolution", 1)
-    batch: int = option(64, "images a step, half of them drawn by the GAN", 2)
+    blocks: int = option(1, "residual blocks per resolution", 1)
+    batch: int = option(64, "images per step, half of them drawn by the GAN", 2)
     group: int = option(8, "images of a batch that share a degradation", 1)
     rate: float = option(1e-3, "learning rate", 0, 1)
     warmup: int = option(10_000, "images over which the rate rises from 0", 0)
     average_images: int = option(20_000, "half-life of the averaged encoder, in images", 1)
     pull: float = option(0.02, "weight of the latent's log prior", 0)
-    tie: float = option(0.02, "weight of the distance to the latent where it is known", 0)
-    directions: int = option(256, "principal directions of what is found that the correction looks at", 0)
-    rank: int = option(1024, "principal directions of what is left, at most one for ten images", 0)
-    mirror: bool = option(True, "mirror half of the images")
-    seed: int = option(0, "of the weights, the order, the degradations and the noise", 0)
+    tie: float = option(0.02, "weight of the distance to the true latent, for images drawn by the GAN", 0)
+    directions: int = option(256, "principal directions of the encoder's images that the correction uses", 0)
+    rank: int = option(1024, "principal directions of the residual; at most one per ten images", 0)
+    mirror: bool = option(True, "augmentation: mirror half of the images")
+    seed: int = option(0, "random seed", 0)
 
 
 class EncoderTrainer(Trainer):

@@ -31,7 +31,7 @@ class FlowConfig(NetworkConfig):
     """Settings of `restora train flow`."""
 
     precondition: Literal["gaussian", "none"] = option(
-        "gaussian", "learn what a Gaussian prior of the images leaves, or the velocity itself"
+        "gaussian", "learn the residual of a Gaussian prior, or the velocity itself"
     )
 
     @property

@@ -39,7 +39,7 @@ class LookupConfig(LatentConfig):
     )
     rank: int = option(128, "principal directions of what the generator draws", 1)
     batch: int = option(256, "images drawn at once", 1)
-    seed: int = option(0, "of the latents", 0)
+    seed: int = option(0, "random seed", 0)
 
 
 class LookupTrainer(Trainer):

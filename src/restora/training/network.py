@@ -42,23 +42,27 @@ class NetworkConfig(Settings):
     size: int = option(64, "side of the images in pixels", 2)
     channels: int = option(3, CHANNELS, 1, MAX_CHANNELS)
     width: int = option(64, "channels of the network at half resolution, an even number", 2)
-    blocks: int = option(2, "residual blocks a resolution, down and up again; 14 M parameters with 2", 1)
-    rank: int = option(1024, "principal directions of the Gaussian prior, at most one for ten images", 0)
-    batch: int = option(32, "images a step", 1)
+    blocks: int = option(2, "residual blocks per resolution, down and up; 2 make 14 M parameters", 1)
+    rank: int = option(1024, "principal directions of the Gaussian prior; at most one per ten images", 0)
+    batch: int = option(32, "images per step", 1)
     rate: float = option(1e-3, "learning rate of AdamW, which trains all other parameters", 0, 1)
     muon_rate: float = option(
         7e-3, "learning rate of Muon, which trains the kernels in and between blocks", 0, 1
     )
     warmup: int = option(10_000, "images over which both rates rise from 0", 0)
-    decay_from: float = option(0.0, "part of the budget after which both rates fall to 0, as a cosine", 0, 1)
+    decay_from: float = option(0.0, "fraction of the budget after which both rates fall to 0 (cosine)", 0, 1)
     average_images: int = option(50_000, "half-life of the averaged network, in images", 1)
     crop: bool = option(False, f"{CROP}, for images of any size")
-    attention: bool = option(True, "compare all positions, at 1/8 and below; never for images of any size")
-    shift: int = option(0, "images are moved by up to this many pixels", 0)
-    mirror: bool = option(True, "mirror half of the images")
-    seed: int = option(0, "of the weights, the order and the noise", 0)
-    validation: str = option("", "images to validate on; else one in ten is held out, or a part of each")
-    init: str = option("", "start from this prior, by name or folder, and keep its Gaussian prior")
+    attention: bool = option(
+        True, "self-attention at 1/8 of the resolution and below; never for images of any size"
+    )
+    shift: int = option(0, "augmentation: shift images by up to this many pixels", 0)
+    mirror: bool = option(True, "augmentation: mirror half of the images")
+    seed: int = option(0, "random seed", 0)
+    validation: str = option(
+        "", "validation images; by default one image in ten is held out, or a part of each"
+    )
+    init: str = option("", "prior to start from, by name or folder; its Gaussian is kept")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -11,7 +11,7 @@ from restora.errors import DataError, OptionError
 from restora.pictures.tiff import MAX_CHANNELS
 
 CPU = torch.device("cpu")
-CROP = "cut squares of that size at random, at random scales, from images of any size"
+CROP = "cut squares of that size from images of any size, at random places and scales"
 CHANNELS = "3 for colour, 1 for grey, or what the images have"
 
 
