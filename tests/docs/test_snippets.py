@@ -75,7 +75,7 @@ def _shorter(words: list[str]) -> list[str]:
         at = words.index("--minutes")
         words = words[:at] + words[at + 2 :]
     budget = () if words[1] != "dcgan" else ("--images", "4")
-    return [*words, *SHORT[words[1]], *budget]
+    return [*words, *SHORT.get(words[1], ()), *budget]
 
 
 def _other(words: list[str]) -> None:
