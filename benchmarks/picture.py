@@ -2,7 +2,7 @@
 
     python benchmarks/picture.py docs/images/results.png
 
-A photograph (scikit-image's chelsea, CC0, by Stefan van der Walt), a face (its astronaut, Eileen Collins, NASA,
+A photograph (scikit-image's chelsea, CC0, Stefan van der Walt), a face (its astronaut, Eileen Collins, NASA,
 public domain) and stained tissue under a microscope (its immunohistochemistry, no known restrictions).
 """
 

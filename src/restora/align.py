@@ -16,9 +16,16 @@ ASTRONAUT = ((203.2, 101.2), (247.0, 103.3), (224.1, 142.5))
 
 
 def align(picture: Tensor, points: Sequence[tuple[float, float]], size: int = 64) -> Tensor:
-    """(C, H, W) in [0, 1] -> the face as (C, size, size).
+    """Crop and scale a face to the layout of the priors of faces.
 
-    `points`: (x, y) in pixels of the eyes and the mouth's middle in the picture, in the order of TEMPLATE.
+    Args:
+        picture: an image, (C, H, W) in [0, 1].
+        points: (x, y) in pixels of the left eye, the right eye and the middle of the mouth, as seen in the
+            image.
+        size: side of the result in pixels.
+
+    Returns:
+        The face, (C, size, size) in [0, 1].
     """
     from skimage.transform import SimilarityTransform, rescale, warp
 
@@ -34,7 +41,7 @@ def align(picture: Tensor, points: Sequence[tuple[float, float]], size: int = 64
 
 
 def astronaut(size: int = 64) -> Tensor:
-    """The face of scikit-image's astronaut, (3, size, size) in [0, 1]."""
+    """The aligned face of scikit-image's astronaut (Eileen Collins, NASA), (3, size, size) in [0, 1]."""
     from skimage import data
 
     picture = torch.from_numpy(data.astronaut()).permute(2, 0, 1) / 255

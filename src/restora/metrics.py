@@ -17,14 +17,32 @@ Image = Tensor | np.ndarray
 
 
 def psnr(x: Image, truth: Image, bits: int = 8) -> Tensor:
-    """Peak signal-to-noise ratio in dB, (B,), of images (B, C, H, W) in [0, 1]; both are clipped and
-    rounded to 8 bits first, or 16, and the peak is 1. Equal images give infinity, NaN gives NaN."""
+    """Peak signal-to-noise ratio in dB, with a peak of 1.
+
+    Args:
+        x: images, (B, C, H, W) in [0, 1].
+        truth: the true images.
+        bits: both are clipped and rounded to so many bits first, 8 or 16.
+
+    Returns:
+        (B,); infinity for equal images, NaN for NaN.
+    """
     return peak_ratio(*rounded(x, truth, bits))
 
 
 def ssim(x: Image, truth: Image, bits: int = 8) -> Tensor:
-    """Structural similarity (Wang et al., 2004), (B,): Gaussian window of 1.5 px cut at 11x11, population
-    covariance, data range 1, mean over channels; on images clipped and rounded to 8 bits, or 16."""
+    """Structural similarity (Wang et al., 2004), the mean over channels.
+
+    Gaussian window of 1.5 pixels cut at 11x11, population covariance, data range 1.
+
+    Args:
+        x: images, (B, C, H, W) in [0, 1].
+        truth: the true images.
+        bits: both are clipped and rounded to so many bits first, 8 or 16.
+
+    Returns:
+        (B,).
+    """
     return similarity(*rounded(x, truth, bits))
 
 

@@ -34,10 +34,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Plan:
-    """`method` is the name of `solver`, and `prior` is on `device`; made by `decide`.
+    """Method, prior and device, decided once for any number of restorations; made by `decide`.
 
-    samples: how many restorations of each observation are returned; plain: the solver of one alone.
-    tile: images with more pixels a side are restored in pieces of so many, with a prior of any size.
+    Attributes:
+        method: the name of `solver`.
+        solver: the solver, with its settings.
+        prior: the prior, on `device`; None if the method uses none.
+        device: where it runs.
+        samples: restorations that are returned of each observation.
+        tile: larger images are restored in pieces of so many pixels per side.
+        plain: the solver for one restoration alone.
     """
 
     method: str
@@ -205,11 +211,15 @@ def decide(
     images: Shape | None = None,
     make: Callable[[str], Solver] = lambda name: solvers.get(name)(),
 ) -> Plan:
-    """The plan for what `restore` would do; its arguments mean the same. A RestoraError where they cannot.
+    """Decide what `restore` would do. Arguments are those of `restore`, and:
 
-    images: the shape (C, H, W) of those to be restored, as far as it is known: where no prior is given, it is
-    the first that ships for them. make: the solver of a method that is given by name. A prior that is on
-    another device is copied, and stays where it is.
+    Args:
+        images: the shape (C, H, W) of the images, as far as it is known; it chooses the prior if none is
+            given.
+        make: makes the solver of a method that is given by name.
+
+    Raises:
+        RestoraError: if the parts do not fit each other.
     """
     samples, tile = observation.whole("samples", samples), observation.whole("tile", tile)
     if samples < 1:

@@ -31,8 +31,14 @@ ROUNDS = 100  # projections on the cells, at most, of a prox that has no formula
 
 
 class Degradation(nn.Module):
-    """operator: u = A x. noise: p(y | u), by default none. Images are (B, C, H, W), nominally in [0, 1];
-    nothing is ever clipped. The methods are final: what is special is in the operator or in the noise.
+    """A degradation: y ~ p(y | A x).
+
+    Images are (B, C, H, W), nominally in [0, 1]; nothing is clipped. The methods are final: anything
+    special is in the operator or in the noise.
+
+    Args:
+        operator: A, in u = A x.
+        noise: p(y | u); by default none.
     """
 
     operator: Operator
@@ -225,6 +231,11 @@ class Degradation(nn.Module):
 
 
 def system_of(model: Degradation, runs: int = 1) -> System:
-    """The system of a `linear` degradation. runs: so many rows of a batch are of one image."""
+    """The linear system of a `linear` degradation.
+
+    Args:
+        model: the degradation.
+        runs: number of consecutive rows of a batch that belong to one image.
+    """
     assert isinstance(model.noise, GaussianNoise)
     return System(model.operator, model.noise.N, runs)

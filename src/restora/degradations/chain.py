@@ -18,11 +18,16 @@ from restora.operators import compose
 
 
 class Chain(Degradation):
-    """One degradation after the other, in the order in which an image goes through them:
-    `Chain(Blur(sigma=0), Downsample(2), AdditiveNoise(0.02), JPEG(40))`. `parts`: those.
+    """Several degradations, in the order in which they happened.
 
-    OptionError for noise before an operator, which would colour it, and for noise that cannot follow other
-    noise.
+    `Chain(Blur(sigma=0), Downsample(2), AdditiveNoise(0.02), JPEG(40))` blurs first.
+
+    Args:
+        parts: the degradations.
+
+    Raises:
+        OptionError: for noise before an operator, which would colour it, and for noise that cannot follow
+            other noise.
     """
 
     def __init__(self, *parts: Degradation):

@@ -14,10 +14,13 @@ from restora.operators.base import Map, Shape
 
 
 class LinearDegradation(Degradation):
-    """y = A x + sigma e, for a user's A: images (B, C, H, W) -> observations (B, ...).
+    """y = A x + sigma e, for a linear A of your own: images (B, C, H, W) to observations (B, ...).
 
-    `adjoint`: back, with <A x, y> = <x, adjoint y>; left out: the vector-Jacobian product of A. `shape`: the
-    (C, H, W) of images, where neither the adjoint nor the prior tells. `sigma` is in the units of y.
+    Args:
+        A: the map, made of differentiable operations unless `adjoint` is given.
+        adjoint: its adjoint, with <A x, y> = <x, adjoint y>. By default the vector-Jacobian product of A.
+        sigma: standard deviation of the noise, in the units of y.
+        shape: the (C, H, W) of images, if neither the adjoint nor the prior implies it.
     """
 
     def __init__(
@@ -32,10 +35,11 @@ class LinearDegradation(Degradation):
 
 
 def from_physics(physics: Any, shape: Shape | None = None) -> Degradation:
-    """The degradation of a physics object as deepinv has it: `A`, `A_adjoint` if it is linear, and
-    `noise_model.sigma`, where there is one.
+    """The degradation of a physics object as deepinv defines it.
 
-    shape: the (C, H, W) of images; it is needed where the object has no adjoint and the prior has any size.
+    Args:
+        physics: an object with `A`, with `A_adjoint` if it is linear, and perhaps with `noise_model.sigma`.
+        shape: the (C, H, W) of images; needed if there is no adjoint and the prior suits any size.
     """
     if not callable(getattr(physics, "A", None)):
         raise OptionError(f"physics: expected an object with a method A, got {type(physics).__name__}")

@@ -24,10 +24,12 @@ def lmmse(
     system: System | None = None,
     rounds: int = NEWTON,
 ) -> Tensor:
-    """The linear estimate of least mean square error: E[x | y] for x ~ N(mean, C), where the Gaussian that
-    stands for the degradation takes its place, and then `project`. Arguments as in `condition`.
+    """The linear estimate of least mean square error: E[x | y] for x ~ N(mean, C), then `project`.
 
-    rounds: where A is not linear, so often is its tangent made anew, about the estimate (Gauss and Newton).
+    A Gaussian stands for noise that is not Gaussian. Arguments are those of `Degradation.condition`.
+
+    Args:
+        rounds: if A is not linear, how often its tangent is taken anew about the estimate (Gauss-Newton).
     """
     x = mean
     for _ in range(1 if degradation.operator.linear else rounds):
@@ -37,8 +39,7 @@ def lmmse(
 
 
 def whitened(model: Degradation, y: Tensor) -> tuple[Degradation, Tensor]:
-    """A `linear` degradation with noise that differs from value to value, and its observation, in units in
-    which all values have the least of it."""
+    """A `linear` degradation whose noise differs from value to value, and its observation, as white noise."""
     assert isinstance(model.noise, GaussianNoise)
     N = model.noise.N
     if not isinstance(N, Diagonal):

@@ -20,10 +20,11 @@ from restora.operators.masking import as_mask
 
 @dataclass(eq=False)
 class Mask(NamedDegradation):
-    """Only the pixels of a mask are observed; the others are 0 in y and carry no noise.
+    """Only the pixels of a mask are observed; all others are 0 in y and have no noise.
 
-    `mask`: 1 where observed, (B, 1, H, W), or (1, 1, H, W) for the whole batch; (B, H, W) and (H, W) do too.
-    `hole`: what a mask that has a name was made of, else None.
+    Args:
+        mask: 1 where observed, (B, 1, H, W), or (1, 1, H, W) for the whole batch; also (B, H, W) or (H, W).
+        hole: the name that the mask was made from, or None.
     """
 
     purpose: ClassVar = "fill what a mask says is missing: holes, scratches, objects to remove"

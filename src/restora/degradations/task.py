@@ -32,11 +32,13 @@ def sigma(default: Any = 0.0, label: str = "") -> Any:
 
 @dataclass(eq=False)
 class NamedDegradation(Degradation):
-    """Base of the degradations that have a name. `sigma`, of Gaussian noise, may be a tensor (B,), one an
-    image; the attribute is then its mean.
+    """Base of the degradations that have a name on the command line.
 
-    purpose: what the task does for a picture. synonyms: other words for the task or for what it repairs, in
-    small letters, with commas between them.
+    `sigma`, of Gaussian noise, may be a tensor (B,), one per image; the attribute is then its mean.
+
+    Attributes:
+        purpose: what the task does for an image, as `restora tasks` prints it.
+        synonyms: other words that people use for it, in lower case, separated by commas.
     """
 
     purpose: ClassVar[str] = ""

@@ -65,9 +65,7 @@ class Downsample(NamedDegradation):
     )
 
     scale: int = option(4, "upscaling factor for each side", 1, 1024, label="How many times larger")
-    kernel: Kernel = option(
-        "box", "how the image was reduced: box average, bicubic (antialiased) or gaussian"
-    )
+    kernel: Kernel = option("box", "how it was reduced: box average, bicubic (antialiased) or gaussian")
     sigma: float = sigma()
 
     def parts(self) -> tuple[Operator, Noise]:
@@ -115,14 +113,14 @@ class Quantize(NamedDegradation):
 
     levels: int = option(
         5,
-        "number of levels per channel, evenly spaced from 0 to 1",
+        "levels per channel, evenly spaced from 0 to 1",
         2,
         65536,
         label="Shades of each colour",
         found=True,
     )
     distance: Distance = option(
-        "cell", "misfit: distance to the cell of the level, or to the level itself (Yeh et al.)"
+        "cell", "misfit: distance to the cell of the level, or to the level (Yeh et al.)"
     )
     sigma: float = sigma()
 

@@ -19,12 +19,18 @@ FRONTAL = 4.5  # misfit, in pixels of the aligned face
 
 
 def find(picture: Tensor | np.ndarray) -> list[Face]:
-    """The faces in one picture, largest first.
+    """Find the faces in one image, largest first.
 
-    picture: a tensor (C, H, W) or (1, C, H, W) in [0, 1], or a NumPy array of such, or one (H, W, 3) of
-    uint8; one channel or three. Faces from about 14 pixels high are found; in pictures of more than a
-    megapixel from as many of a picture that is shrunk to that size. Those in profile are left out.
-    Raises PackageError without the extra `faces`, ShapeError for what is no picture.
+    Faces from about 14 pixels in height are found. Images of more than a megapixel are reduced to that size
+    first. Faces in profile are left out.
+
+    Args:
+        picture: (C, H, W) or (1, C, H, W) in [0, 1], a tensor or a NumPy array, or uint8 (H, W, 3); 1 or 3
+            channels.
+
+    Raises:
+        PackageError: without the extra `faces`.
+        ShapeError: for anything but an image.
     """
     import cv2
 

@@ -29,8 +29,14 @@ FADE = 8.0  # pixels of the aligned face over which it fades out at its border
 
 @dataclass(frozen=True)
 class Face:
-    """box: left, top, right, bottom. score: how sure the detector is, up to 1. points: (x, y) of the left and
-    right eye as seen in the picture, of the nose, and of the corners of the mouth."""
+    """A face that was found.
+
+    Attributes:
+        box: left, top, right and bottom, in pixels.
+        score: confidence of the detector, up to 1.
+        points: (x, y) of the left and the right eye as seen in the image, the nose, and the corners of the
+            mouth.
+    """
 
     box: tuple[float, float, float, float]
     score: float

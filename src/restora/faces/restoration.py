@@ -38,14 +38,18 @@ NONE = "no face was found, so all of it was restored by {}"
 
 @dataclass(frozen=True)
 class FacesRestoration(Restoration):
-    """faces: for each image, the faces that were found, and which prior restored each, smallest first."""
+    """The result for photos with faces.
+
+    Attributes:
+        faces: for each image, the faces that were found and the prior that restored each, smallest first.
+    """
 
     faces: tuple[tuple[Placed, ...], ...] = ()
 
 
 @dataclass(frozen=True)
 class FacesPlan(Plan):
-    """A plan for whole photos, and `faces`, that for aligned faces; made by `decide`."""
+    """A plan for whole photos, and `faces`, the plan for aligned faces; made by `decide`."""
 
     faces: Plan = field(kw_only=True)
 
@@ -141,10 +145,12 @@ def decide(
     tile: int = TILE,
     make: Callable[[str], Solver] = lambda name: solvers.get(name)(),
 ) -> FacesPlan:
-    """The plan for photos with faces; arguments as those of `restora.plan.decide`, `prior` that of the photo.
+    """The plan for photos with faces. Arguments are those of `restora.decide`; `prior` is that of the photo.
 
-    PackageError without the extra `faces`, WeightsError without a prior of faces, PairingError for a method
-    or prior that cannot do without faces.
+    Raises:
+        PackageError: without the extra `faces`.
+        WeightsError: without a prior of faces.
+        PairingError: for a method or prior that cannot do without faces.
     """
     networks()
     shared: dict[str, Any] = {"samples": samples, "uncertainty": uncertainty, "device": device, "make": make}

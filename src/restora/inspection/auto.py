@@ -21,11 +21,20 @@ BLURRED, GAIN, LEAST = 0.4, 2.0, 0.003
 
 
 def fill(task: str, given: Mapping[str, Any], sought: Sequence[str], pixels: Tensor) -> dict[str, Any]:
-    """The options `sought` of a task, as they are found in an observation (C, H, W), and what comes with
-    them.
+    """Measure options of a task in an observation.
 
-    given: those that are known. ObservationError where an option cannot be found, ShapeError for channels
-    that no JPEG has.
+    Args:
+        task: the name of the task.
+        given: the options that are known.
+        sought: the names of the options to measure.
+        pixels: the observation, (C, H, W).
+
+    Returns:
+        The options that were sought, and others that come with them.
+
+    Raises:
+        ObservationError: if an option cannot be measured.
+        ShapeError: for channels that JPEG cannot have.
     """
     parts = tiles(pixels)
     found: dict[str, Any] = {}

@@ -18,10 +18,15 @@ SURE, LIKELY, UNSURE = 0.9, 0.7, 0.3
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was measured.
+    """One measurement.
 
-    name: in a word, such as noise. value: the number or word, None where there is nothing to tell. text: in
-    plain words. confidence: from 0 to 1. task, options: what undoes it; task is None for what is no damage.
+    Attributes:
+        name: what was measured, in a word, such as "noise".
+        value: the number or word; None if there is nothing to report.
+        text: the finding in plain words.
+        confidence: from 0 to 1.
+        task: the task that repairs it; None if it is not damage.
+        options: the options of that task.
     """
 
     name: str
@@ -40,7 +45,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A task, several joined by +, and its options. reasons: the tasks of the findings that it is made of."""
+    """A task, or several joined by +, and its options.
+
+    Attributes:
+        task: the task.
+        options: its options.
+        reasons: the tasks of the findings behind it.
+    """
 
     task: str
     options: Mapping[str, Any]
@@ -65,8 +76,13 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class Inspection:
-    """findings: in the order of the table. suggestion: what to do, None where nothing is wrong. marks: (1,
-    H, W), 1 where a scratch or a dead pixel is likely, of the inspected size; None where none is."""
+    """All findings of an image.
+
+    Attributes:
+        findings: in the order of the table.
+        suggestion: what to do; None if nothing is wrong.
+        marks: 1 where a scratch or a dead pixel is likely, (1, H, W); None if there is none.
+    """
 
     findings: tuple[Finding, ...]
     suggestion: Suggestion | None = None

@@ -38,10 +38,17 @@ def inspect(
     head: Head | None = None,
     faces: bool = False,
 ) -> Inspection:
-    """What is wrong with a picture, or the first one of a file.
+    """Find out what is wrong with an image, or with the first one of a file.
 
-    head: that of the file of a Picture, if there is one. faces: whether faces are looked for, which takes
-    seconds. ImageError where it cannot be read; PackageError without the extra `faces`.
+    Args:
+        source: a Picture, or a file.
+        max_pixels: refuse larger images.
+        head: the header of the file that a Picture comes from.
+        faces: also look for faces; takes seconds.
+
+    Raises:
+        ImageError: if it cannot be read.
+        PackageError: for `faces` without the extra `faces`.
     """
     if isinstance(source, Picture):
         return _inspect(source, head or Head(), faces)

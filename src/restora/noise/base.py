@@ -34,7 +34,7 @@ Whitens = Literal["no", "level", "map"]
 
 
 class StandIn(NamedTuple):
-    """F, Gaussian noise on F u, and the observation z of them: z = F u + e."""
+    """A Gaussian observation that stands for noise: z = F u + e. It has F, the noise e, and z."""
 
     features: Operator
     noise: GaussianNoise
@@ -43,16 +43,18 @@ class StandIn(NamedTuple):
 
 @dataclass(eq=False)
 class Noise(nn.Module):
-    """Base of all noise: a dataclass whose tensors move with it; the defaults suit a squared distance.
+    """Base of all noise: a dataclass whose tensors move with it. The defaults suit a squared distance.
 
-    level: the standard deviation on average, full scale 1; 0 where nothing is known to be lost.
-    linear: whether y is u and Gaussian noise that does not depend on u.
-    blind: whether the observation has to say what the noise is, by `given`.
-    quadratic: whether `fidelity` is the squared distance.
-    separable: whether `posterior` is exact for values of u that are independent of each other.
-    steady: whether the noise of `gaussian` is the same about every point.
-    shared: whether all images of a batch have the same noise.
-    grain: pixels a side of an observation that are rounded together; it can be cut only between them.
+    Attributes:
+        level: the average standard deviation, full scale 1; 0 if nothing is lost as far as is known.
+        linear: whether y is u plus Gaussian noise that does not depend on u.
+        blind: whether parameters are estimated from y by `given`.
+        quadratic: whether `fidelity` is the squared distance.
+        separable: whether `posterior` is exact for independent values of u.
+        steady: whether the noise of `gaussian` is the same about every point.
+        shared: whether all images of a batch have the same noise.
+        grain: side in pixels of the blocks that are rounded together; an observation can only be cut
+            between them.
     """
 
     def __new__(cls, *args: object, **kwargs: object) -> Noise:

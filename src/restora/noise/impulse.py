@@ -23,7 +23,10 @@ from restora.random import Generators, randn
 
 @dataclass(eq=False)
 class ImpulseNoise(Noise):
-    """A `share` of the pixels becomes 0 or 1 in all channels; where the image itself is, it counts as hit."""
+    """Salt and pepper: a fraction `share` of the pixels becomes 0 or 1 in all channels.
+
+    Pixels of the image that are 0 or 1 themselves count as hit.
+    """
 
     share: float = option(0.1, "fraction of the pixels that are hit", 0, 0.99)
     sigma: float = option(

@@ -32,15 +32,16 @@ LEVEL = 128 / 255  # of values before the transform
 
 @dataclass(eq=False)
 class BlockRounding(Noise):
-    """Compressed by JPEG and decoded, as libjpeg does both, but for its rounding and cutting to bytes.
+    """JPEG compression and decoding as libjpeg does both, without its rounding and clipping to bytes.
 
-    RGB (B, 3, H, W) or grey (B, 1, H, W), y like u. `tables`: those of a file, (1 or B, 2, 8, 8) of luma and
-    chroma, whole numbers; none for those of `quality`.
+    y is like u: RGB (B, 3, H, W) or grey (B, 1, H, W). Cells are exact for whole blocks of pixels that
+    decoding did not clip at 0 or 1, and approximate in partial blocks at the border. `posterior` and `draw`
+    take the errors of Y, Cb and Cr for independent, as the errors of a network nearly are. For errors that
+    are white in RGB the mean is still unbiased, but each plane learns from its own cells only.
 
-    The cells are exact for whole blocks of pixels that decoding did not cut at 0 or 1; where a side is no
-    whole number of blocks, those of the last ones are about right. `posterior` and `draw` take the errors of
-    Y, Cb and Cr for independent, as those of a network nearly are; of errors that are white in RGB the mean
-    is unbiased all the same, but each plane learns from its own cells alone.
+    Args:
+        tables: quantisation tables of a file, (1 or B, 2, 8, 8) for luma and chroma, whole numbers; without
+            them, those of `quality`.
     """
 
     quality: int = option(10, "JPEG quality, from 1 (worst) to 100", 1, 100)

@@ -53,12 +53,20 @@ class Estimate(NamedTuple):
 
 
 def estimate_sigma(y: Tensor) -> Tensor:
-    """The standard deviation of the noise in each of the images y (B, C, H, W): (B,), full scale 1.
+    """Estimate the standard deviation of the noise in each image.
 
-    For noise that is not white it is that of the white noise whose removal removes it best. 0 where none was
-    found. Within 10 % on most photos with white noise of 0.02 to 0.2, and within 25 % on most JPEG files of
-    noisy photos; where an image is texture everywhere, part of it counts as noise. ShapeError for images of
-    less than 4 pixels a side.
+    It is within 10 % on most photos with white noise of 0.02 to 0.2, and within 25 % on most JPEG files of
+    noisy photos. If an image is texture everywhere, part of the texture counts as noise. For noise that is
+    not white it is that of the white noise whose removal removes it best.
+
+    Args:
+        y: images, (B, C, H, W) in [0, 1].
+
+    Returns:
+        (B,), full scale 1; 0 if no noise was found.
+
+    Raises:
+        ShapeError: for images with fewer than 4 pixels per side.
     """
     return torch.stack([estimate.sigma for estimate in estimate_noise(y)]).to(y) if len(y) else y.new_zeros(0)
 

@@ -32,11 +32,11 @@ LEAST = 1 / 255 / 12**0.5
 
 @dataclass(eq=False)
 class Rounding(Noise):
-    """To the nearest of `levels` equal steps in [0, 1], per channel."""
+    """Rounding to the nearest of `levels` equal steps in [0, 1], per channel."""
 
-    levels: int = option(5, "number of levels per channel, evenly spaced from 0 to 1", 2, 65536)
+    levels: int = option(5, "levels per channel, evenly spaced from 0 to 1", 2, 65536)
     distance: Distance = option(
-        "cell", "misfit: distance to the cell of the level, or to the level itself (Yeh et al.)"
+        "cell", "misfit: distance to the cell of the level, or to the level (Yeh et al.)"
     )
     sigma: float = option(0.0, "standard deviation of the Gaussian noise before the rounding", 0, 1)
 

@@ -36,15 +36,16 @@ GREY = 0.5
 class Operator(nn.Module):
     """Base of all operators: a dataclass whose tensors are buffers. Any float dtype and device.
 
-    linear: whether A is linear; if it is not, solvers see its tangents.
-    gram: the diagonal of A A^T, broadcastable to u; None where A A^T is not diagonal, or not known.
-    diagonal: d, where A x = d x value by value, broadcastable to x; else None.
-    identity: whether A = I.
-    mask: m of 0 and 1, (B or 1, 1, H, W), where A x = m x; else None.
-    kernel: the kernel of a convolution, (h, w); else None.
-    shared: whether all images of a batch have the same A.
-    picture: whether A x of a picture is one: values from 0 to 1 stay there, and white stays white.
-    grain: pixels a side that are seen together; an image can be cut only between them.
+    Attributes:
+        linear: whether A is linear; if not, solvers see its tangents.
+        gram: the diagonal of A A^T, broadcastable to u; None if A A^T is not diagonal, or not known.
+        diagonal: d, if A x = d x value by value, broadcastable to x; otherwise None.
+        identity: whether A = I.
+        mask: m of 0 and 1, (B or 1, 1, H, W), if A x = m x; otherwise None.
+        kernel: the kernel of a convolution, (h, w); otherwise None.
+        shared: whether all images of a batch have the same A.
+        picture: whether A x of an image is an image: values stay in [0, 1], and white stays white.
+        grain: side in pixels of the blocks that are seen together; an image can only be cut between them.
     """
 
     def __new__(cls, *args: object, **kwargs: object) -> Operator:

@@ -96,10 +96,13 @@ def _to_image(planes: Planes) -> Tensor:
 
 @dataclass(eq=False)
 class Coefficients(Operator):
-    """A x = T x, the coefficients of all planes, each in the place of its block.
+    """The block cosine coefficients of all planes, each at the place of its block: A x = T x.
 
-    A coefficient of chroma that n pixels share is there n times, divided by sqrt(n), which tells as much; so
-    u is (B, C, H, W), H and W whole blocks of every plane. `size`: the images' (H, W).
+    A chroma coefficient that n pixels share appears n times, divided by sqrt(n), which is equivalent. So u is
+    (B, C, H, W), with H and W whole blocks of every plane.
+
+    Args:
+        size: (H, W) of the images.
     """
 
     transform: Transform

@@ -17,7 +17,7 @@ COLOURS = 3
 
 
 def compose(*parts: Operator) -> Operator:
-    """The operators in the order in which an image goes through them; identities are left out."""
+    """Compose operators in the order in which an image goes through them; identities are left out."""
     flat = [p for part in parts for p in (part.parts if isinstance(part, Compose) else [part])]
     real = [part for part in flat if not isinstance(part, Identity)]
     return real[0] if len(real) == 1 else Compose(*real) if real else Identity()

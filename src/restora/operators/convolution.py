@@ -31,8 +31,14 @@ Boundary = Literal["reflect", "circular"]
 
 @dataclass(eq=False)
 class Convolution(Operator):
-    """Convolution of every channel with `taps`, (h, w), of odd sizes. ShapeError for a kernel larger than the
-    image."""
+    """Convolution of every channel with one kernel.
+
+    Args:
+        taps: the kernel, (h, w), with odd sides.
+
+    Raises:
+        ShapeError: for a kernel larger than the image.
+    """
 
     taps: Tensor = field(repr=False)
     boundary: Boundary = option("reflect", "what lies beyond the border: the mirrored or the repeated image")

@@ -16,7 +16,11 @@ LEAST = 1e-6  # of a gain that divides
 
 @dataclass(eq=False)
 class Gain(Operator):
-    """Every value times a gain, such as a flat field or vignetting. `gain`: (B or 1, C or 1, H, W)."""
+    """Multiplication of every value by a gain, such as a flat field or vignetting.
+
+    Args:
+        gain: (B or 1, C or 1, H, W).
+    """
 
     gain: Tensor = field(repr=False)
 

@@ -40,7 +40,7 @@ class Grey(Operator):
 
 @dataclass(eq=False)
 class Luma(Grey):
-    """BT.601 luma."""
+    """BT.601 luma: 0.299 R + 0.587 G + 0.114 B, (B, 3, H, W) to (B, 1, H, W)."""
 
     @property
     def gram(self) -> float:
@@ -60,9 +60,9 @@ class Luma(Grey):
 
 @dataclass(eq=False)
 class Maximum(Grey):
-    """The largest channel.
+    """The largest channel, V of HSV: (B, 3, H, W) to (B, 1, H, W).
 
-    A^T u = u/3 in each channel (the subgradient at a grey image), A^+ repeats u, and `prox` is exact.
+    A^T u is u/3 in each channel (the subgradient at a grey image), A^+ repeats u, and `prox` is exact.
     """
 
     @property

@@ -16,8 +16,12 @@ from restora.random import Window
 class Masking(Operator):
     """Sets the pixels where `mask` is 0 to 0, in all channels.
 
-    `mask`: 1 where observed, (B, 1, H, W), or (1, 1, H, W) for the whole batch; (B, H, W) and (H, W) do too.
-    Raises MaskError for a mask that is not 0/1 or observes nothing, ShapeError where it does not fit.
+    Args:
+        mask: 1 where observed, (B, 1, H, W), or (1, 1, H, W) for the whole batch; also (B, H, W) or (H, W).
+
+    Raises:
+        MaskError: for a mask that is not 0/1 or observes nothing.
+        ShapeError: if it does not fit the image.
     """
 
     def __init__(self, mask: Tensor):

@@ -15,9 +15,13 @@ from restora.random import Window
 
 @dataclass(eq=False, init=False)
 class Matrix(Operator):
-    """`matrix`: (m, C H W). `shape`: the (C, H, W) of images. Observations are (B, m).
+    """A matrix: u = M x, (B, m).
 
-    Rows that are orthogonal are found to be so, which makes the pseudo-inverse and the prox formulas.
+    If its rows are orthogonal, this is detected, and pseudo-inverse and prox are formulas.
+
+    Args:
+        matrix: M, (m, C H W).
+        shape: the (C, H, W) of images.
     """
 
     def __init__(self, matrix: Tensor, shape: Shape):

@@ -23,7 +23,11 @@ from restora.random import Window
 
 @dataclass(eq=False)
 class Reduction(Operator):
-    """Reduced by `scale`: (B, C, H, W) -> (B, C, H/scale, W/scale). ShapeError unless both divide."""
+    """Reduction by `scale`: (B, C, H, W) to (B, C, H/scale, W/scale).
+
+    Raises:
+        ShapeError: unless `scale` divides both sides.
+    """
 
     scale: int = option(4, "reduction factor for each side", 1, 1024)
     weights: Kernel = option(

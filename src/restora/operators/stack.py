@@ -15,9 +15,11 @@ from restora.random import Window
 
 @dataclass(eq=False, init=False)
 class Stack(Operator):
-    """What each of the `parts` sees, one after the other in a row: u is (B, m_1 + m_2 + ...).
+    """The observations of several operators, concatenated: u is (B, m_1 + m_2 + ...).
 
-    `shape`: the (C, H, W) of the images.
+    Args:
+        parts: the operators.
+        shape: the (C, H, W) of images.
     """
 
     def __init__(self, *parts: Operator, shape: Shape):

@@ -20,9 +20,14 @@ from restora.pictures.tiff import Layout
 class Document:
     """A decoded file.
 
-    arrays: each plane or frame (H, W, C), with the values of the file, upright but for `turn`: an EXIF
-    orientation that is still to be undone. has_alpha: whether the last channel is. full: the value that is
-    white, 0 for floats from 0 to 1. kind: of `formats`. layout: of a TIFF. notes: what the user should know.
+    Attributes:
+        arrays: each plane or frame, (H, W, C), with the values of the file; upright except for `turn`.
+        turn: an EXIF orientation that is still to be undone.
+        has_alpha: whether the last channel is transparency.
+        full: the value of white; 0 for floats from 0 to 1.
+        kind: the file format.
+        layout: that of a TIFF.
+        notes: lines that the user should know.
     """
 
     name: str

@@ -38,10 +38,17 @@ def read(
     name: str | None = None,
     max_pixels: float = MAX_PIXELS,
 ) -> Picture:
-    """Decode a file or its bytes. `channels` is the number wanted, as `convert` has it; None keeps them.
+    """Decode the first image of a file, or of its bytes.
 
-    Raises ImageError, in one line, for a file that is missing, not an image, truncated, has more than
-    `max_pixels` pixels, by its head alone, has non-finite values, or other channels than wanted.
+    Args:
+        source: a path, or bytes.
+        channels: the number wanted, as `convert` makes it; None keeps that of the file.
+        name: how messages call it.
+        max_pixels: refuse larger images, by their header.
+
+    Raises:
+        ImageError: for a file that is missing, not an image, truncated, too large, has values that are not
+            finite, or other channels than wanted.
     """
     name = name or name_of(source, "image")
     picture = load(source, name, max_pixels).picture()
@@ -77,11 +84,17 @@ def size(path: Path | str) -> tuple[int, int] | None:
 
 
 def write(path: Path | str, image: Tensor, bits: int = 8) -> None:
-    """Write (C, H, W) in [0, 1], clipped and rounded, as the format that the suffix of `path` names.
+    """Write an image in the format that the suffix of `path` names.
 
-    The file is written beside its place and renamed, so no half-written picture is ever left.
-    16 bits are kept for PNG and TIFF; other formats have 8. 2 and more than 3 channels are for TIFF alone.
-    Raises OutputError, for NaN too.
+    The file is written beside its place and then renamed, so that no half-written image is ever left.
+
+    Args:
+        path: where to; the suffix is one of `WRITTEN`.
+        image: (C, H, W) in [0, 1]; it is clipped and rounded. 2 and more than 3 channels are for TIFF only.
+        bits: 8 or 16; formats other than PNG and TIFF have 8.
+
+    Raises:
+        OutputError: if it cannot be written, and for NaN.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -95,7 +108,7 @@ def write(path: Path | str, image: Tensor, bits: int = 8) -> None:
 
 
 def encode(image: Tensor, suffix: str, bits: int = 8) -> bytes:
-    """(C, H, W) in [0, 1] -> the bytes of a file in the format of `suffix`, one of `WRITTEN`."""
+    """The bytes of a file in the format of `suffix`, one of `WRITTEN`; arguments as for `write`."""
     format = of_suffix(suffix)
     assert format is not None
     deep = 16 if bits == 16 and format.depth > 8 else 8
@@ -111,5 +124,5 @@ def result_suffix(channels: int) -> str:
 
 
 def to_pil(image: Tensor) -> Image.Image:
-    """(C, H, W) in [0, 1] -> an 8-bit PIL picture, clipped and rounded."""
+    """An 8-bit PIL image of (C, H, W) in [0, 1], clipped and rounded."""
     return encoding.to_pil(to_uint8(image.detach()).permute(1, 2, 0).cpu().numpy())

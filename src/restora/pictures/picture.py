@@ -9,8 +9,13 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded picture, plane or frame: `pixels` (C, H, W) in [0, 1], C = 1 grey, 3 RGB, else as many as the
-    file has, and its depth in bits (8 or 16). `alpha` (1, H, W), None where all is opaque."""
+    """A decoded image, plane or frame.
+
+    Attributes:
+        pixels: (C, H, W) in [0, 1]; C is 1 for grey, 3 for RGB, otherwise as many as the file has.
+        bits: the depth, 8 or 16.
+        alpha: transparency, (1, H, W); None if all is opaque.
+    """
 
     pixels: Tensor
     bits: int = 8

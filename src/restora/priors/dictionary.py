@@ -32,8 +32,15 @@ class Code(NamedTuple):
 
 
 class DictionaryPrior(Prior):
-    """atoms: (K, C, p, p), scaled to unit norm here. `size`: side of the images it was trained on; it codes
-    patches of any image. ShapeError where the atoms are not square."""
+    """A dictionary: patches are few of its atoms.
+
+    Args:
+        atoms: (K, C, p, p); they are scaled to unit norm here.
+        size: side of the training images. It codes patches of images of any size.
+
+    Raises:
+        ShapeError: if atoms are not square.
+    """
 
     kind = "dictionary"
     shipped = ("faces64-dictionary",)

@@ -37,8 +37,12 @@ class Units(NamedTuple):
 
 
 class DirectPrior(Prior):
-    """network: (images (B, 2 C, H, W), t (B,)) -> (B, C, H, W). `task` is a registered degradation, `options`
-    its fields; inpainting is of the central hole. The network is put into evaluation mode and frozen.
+    """A network for one task alone. It is put into evaluation mode and frozen.
+
+    Args:
+        network: (images (B, 2 C, H, W), t (B,)) to (B, C, H, W).
+        task: the name of the task; inpainting is of the central hole.
+        options: the options of the task.
     """
 
     kind = "direct"

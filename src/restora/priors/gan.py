@@ -33,12 +33,16 @@ from restora.random import Generators, randn
 class GANPrior(Prior):
     """A generator, and optionally its discriminator and an encoder; any `nn.Module` will do.
 
-    generator: latents (B, *latent_shape) -> images (B, C, H, W) in `value_range`.
-    discriminator: images in `value_range` -> logits, one an image: (B,) or (B, 1, ...).
-    encoder: evidence (B, 2 C + 1, H, W) -> latents (B, *latent_shape).
-    correction: of what the generator makes of the encoder's latents.
-    The networks are put into evaluation mode and frozen: batch norm uses its stored statistics, so
-    no result depends on the batch it was computed in.
+    The networks are put into evaluation mode and frozen: batch norm uses its stored statistics, so that no
+    result depends on its batch.
+
+    Args:
+        generator: latents (B, *latent_shape) to images (B, C, H, W) in `value_range`.
+        discriminator: images in `value_range` to logits, one per image: (B,) or (B, 1, ...).
+        latent_shape: shape of one latent; latents are standard normal.
+        value_range: range of the generator's images.
+        encoder: evidence (B, 2 C + 1, H, W) to latents (B, *latent_shape).
+        correction: what the generator's image of an encoded latent says about the true image.
     """
 
     kind = "gan"

@@ -23,8 +23,17 @@ from restora.random import Generators
 
 
 class GaussianPrior(Prior):
-    """mean: (C, H, W), images in [0, 1]. factors: F, (r, C, H, W), r may be 0. spread: L, (C, C, H, W), for
-    one channel the standard deviations of the cosine coefficients. ShapeError where they do not fit."""
+    """A Gaussian model of images.
+
+    Args:
+        mean: (C, H, W), images in [0, 1].
+        factors: F, (r, C, H, W): principal directions times their standard deviations; r may be 0.
+        spread: L, (C, C, H, W): the stationary rest; for one channel the standard deviations of the cosine
+            coefficients.
+
+    Raises:
+        ShapeError: if they do not fit each other.
+    """
 
     kind = "gaussian"
     shipped = ("faces64-gaussian", "natural-gaussian")

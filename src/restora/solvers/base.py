@@ -22,12 +22,20 @@ DRAWS = 8
 
 @dataclass(frozen=True)
 class Step:
-    """Where a solver stands: step `i` of `total`, the present restoration x (B, C, H, W), its loss (B,).
+    """The state of a solver after a step.
 
-    The last step of a solver that finds several restorations holds them all, best first, in
-    `samples` (B, K, C, H, W); x is then samples[:, 0]. One that draws from the posterior has its mean first,
-    the draws behind it, and gives their standard deviation, `std` (B, C, H, W). One that iterates to a
-    minimum says in its last step whether each image got there, `converged` (B,).
+    The last step has everything that was asked for: all samples, best first; their standard deviation;
+    whether it converged.
+
+    Attributes:
+        i: number of the step, from 1.
+        total: number of steps.
+        x: the present restoration, (B, C, H, W).
+        loss: (B,).
+        samples: (B, K, C, H, W), best first; x is samples[:, 0]. Of a solver that draws from the posterior,
+            the first is the mean and the others are draws.
+        std: standard deviation of the posterior, (B, C, H, W).
+        converged: whether each image reached the minimum, (B,).
     """
 
     i: int
@@ -46,7 +54,7 @@ P = TypeVar("P", bound=Prior | None)
 class Solver(Generic[P]):
     """Settings of one method; frozen, so that one object can serve any number of images.
 
-    A setting is a field made by `restora.options.option`, which is checked when a solver is made.
+    Each setting is a field made by `restora.options.option`, and checked when a solver is made.
     """
 
     needs: ClassVar[type[Prior] | None] = None  # None: any, or none at all
