@@ -65,7 +65,7 @@ class Downsample(NamedDegradation):
     )
 
     scale: int = option(4, "upscaling factor for each side", 1, 1024, label="How many times larger")
-    kernel: Kernel = option("box", "how it was reduced: box average, bicubic (antialiased) or gaussian")
+    kernel: Kernel = option("box", "how it was reduced: box, bicubic (antialiased) or gaussian")
     sigma: float = sigma()
 
     def parts(self) -> tuple[Operator, Noise]:
