@@ -112,16 +112,9 @@ class Quantize(NamedDegradation):
     synonyms: ClassVar = "quantise, quantized, banding, bands, posterised, bit depth, few levels"
 
     levels: int = option(
-        5,
-        "levels per channel, evenly spaced from 0 to 1",
-        2,
-        65536,
-        label="Shades of each colour",
-        found=True,
+        5, "evenly spaced levels per channel, 0 to 1", 2, 65536, label="Shades of each colour", found=True
     )
-    distance: Distance = option(
-        "cell", "misfit: distance to the cell of the level, or to the level (Yeh et al.)"
-    )
+    distance: Distance = option("cell", "misfit: distance to the level's cell, or to the level (Yeh et al.)")
     sigma: float = sigma()
 
     def parts(self) -> tuple[Operator, Noise]:
