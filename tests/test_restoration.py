@@ -130,7 +130,7 @@ def test_method_whose_kind_of_prior_does_not_ship(y: Tensor) -> None:
     class Needy(Mean):
         needs = OtherPrior
 
-    with pytest.raises(PairingError, match="method 'Needy' needs a OtherPrior, and none ships; train one"):
+    with pytest.raises(PairingError, match="method 'Needy' needs a OtherPrior, and none is installed. Train one"):
         restora.restore(y, Downsample(), method=Needy())
 
 
