@@ -130,7 +130,9 @@ def test_method_whose_kind_of_prior_does_not_ship(y: Tensor) -> None:
     class Needy(Mean):
         needs = OtherPrior
 
-    with pytest.raises(PairingError, match="method 'Needy' needs a OtherPrior, and none is installed. Train one"):
+    with pytest.raises(
+        PairingError, match=r"method 'Needy' needs a OtherPrior, and none is installed. Train one"
+    ):
         restora.restore(y, Downsample(), method=Needy())
 
 

@@ -7,7 +7,7 @@ from typing import Any
 TEXT = """# {name}
 
 {summary}
-
+{terms}
 {kind} for {width}x{height} images with {channels} channels.{pictures}
 
 | fact | value |
@@ -16,16 +16,25 @@ TEXT = """# {name}
 
 Use it with `restora restore ... --prior {name}`.
 """
+TERMS = "\n**Terms of use:** {}\n"
+KINDS = {
+    "amortised": "A flow and a network for one evaluation",
+    "dictionary": "A dictionary of patches",
+    "direct": "A network for one task",
+    "flow": "A flow",
+    "gan": "A GAN",
+    "gaussian": "A Gaussian model",
+}
 PICTURED = " {}:\n\n![samples](samples.png)"
 
-NOT_SHOWN = ("summary", "pictures", "calibration")
+NOT_SHOWN = ("summary", "pictures", "terms", "calibration")
 
 
 def text(
     name: str, kind: str, image_shape: tuple[int, int, int], facts: dict[str, Any], pictured: bool = True
 ) -> str:
-    """Markdown of the card. `facts` may have `summary`, `license`, and `pictures`, what samples.png shows;
-    everything else goes into a table. pictured: whether there is a samples.png."""
+    """Markdown of the card. `facts` may have `summary`, `license`, `terms`, and `pictures`, what
+    samples.png shows; everything else goes into a table. pictured: whether there is a samples.png."""
     from huggingface_hub import ModelCardData
 
     head = ModelCardData(
@@ -42,8 +51,9 @@ def text(
     body = TEXT.format(
         name=name,
         summary=facts.get("summary", "A prior trained with restora."),
-        kind=kind,
-        pictures=PICTURED.format(facts.get("pictures", "What it draws by itself")) if pictured else "",
+        terms=TERMS.format(facts["terms"]) if "terms" in facts else "",
+        kind=KINDS.get(kind, f"A prior of kind {kind}"),
+        pictures=PICTURED.format(facts.get("pictures", "Samples drawn from it")) if pictured else "",
         channels=image_shape[0],
         height=image_shape[1],
         width=image_shape[2],
