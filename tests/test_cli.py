@@ -200,7 +200,7 @@ def test_uncertainty_that_there_is_not(
     words = ("restore", clean, "-o", tmp_path / "out", "--uncertainty")
     for method in ("map", "tv"):
         error = restora(*words, "--task", "denoise", "--method", method).error()
-        assert "draws nothing from the posterior, so that its uncertainty is not known" in error
+        assert "does not draw from the posterior, so its uncertainty is unknown" in error
         assert "use one, or leave --uncertainty out" in error
     gaussian = ("--prior", tmp_path / "gaussian")
     assert "not for Quantize" in restora(*words, "--task", "dequantize", *gaussian).error()

@@ -130,7 +130,7 @@ def test_a_batch_without_images(y: Tensor) -> None:
     result = tv(y[:0])
     assert (result.image.shape, result.samples.shape) == ((0, *SHAPE), (0, 1, *SHAPE))
     assert result.residual.shape == (0,)
-    with pytest.raises(ShapeError, match="holds no values"):
+    with pytest.raises(ShapeError, match="has no values"):
         tv(y[..., :0])
 
 
@@ -169,7 +169,7 @@ def test_numbers_of_any_kind(y: Tensor) -> None:
     for seed in (np.int64(3), torch.tensor(3), torch.tensor([3, 4]), np.array([3, 4]), [np.int32(3), 4]):
         result = tv(y, degradation, seed=seed, samples=np.int64(1), tile=torch.tensor(512))
         assert torch.equal(result.image, expected)
-    with pytest.raises(OptionError, match="seed: expected one number, or 2, one an image; got 3"):
+    with pytest.raises(OptionError, match="seed: expected one number, or 2, one per image; got 3"):
         tv(y, seed=torch.arange(3))
     for seed in (1.5, None, [1, 2.5], True):
         with pytest.raises(OptionError, match=r"seed: expected .*whole number"):
@@ -189,7 +189,7 @@ def test_one_sigma_an_image(y: Tensor) -> None:
     for i in range(2):
         alone = tv(y[[i]], AdditiveNoise(levels[i])).image  # type: ignore[arg-type]
         torch.testing.assert_close(together[[i]], alone, atol=1e-6, rtol=0)
-    with pytest.raises(OptionError, match="sigma: expected one number, or 2, one an image; got 3"):
+    with pytest.raises(OptionError, match="sigma: expected one number, or 2, one per image; got 3"):
         tv(y, Degradation(Identity(), GaussianNoise(torch.ones(3))))
 
 

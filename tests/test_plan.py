@@ -90,7 +90,7 @@ def test_a_plan_fits_or_says_why(gaussian: GaussianPrior, flow: FlowPrior) -> No
 
 
 def test_seeds_are_one_an_image(y: Tensor, gaussian: GaussianPrior) -> None:
-    with pytest.raises(OptionError, match="seed: expected one number, or 2, one an image; got 3"):
+    with pytest.raises(OptionError, match="seed: expected one number, or 2, one per image; got 3"):
         restore(y, AdditiveNoise(0.1), prior=gaussian, method="lmmse", seed=[1, 2, 3], device="cpu")
 
 

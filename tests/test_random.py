@@ -91,9 +91,9 @@ def test_standard_normal():
 
 
 def test_a_wrong_number_of_streams_is_refused():
-    with pytest.raises(ValueError, match="expected 3 seeds, one an image, got 2"):
+    with pytest.raises(ValueError, match="expected 3 seeds, one per image, got 2"):
         generators([1, 2], 3)
-    with pytest.raises(ValueError, match="expected 3 generators, one an image, got 2"):
+    with pytest.raises(ValueError, match="expected 3 generators, one per image, got 2"):
         randn((3, 4), generators(0, 2))
 
 

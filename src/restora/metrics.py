@@ -106,7 +106,9 @@ def _image(image: Any) -> Tensor:
     found = torch.as_tensor(image)
     if not found.is_floating_point():
         kind = str(found.dtype).removeprefix("torch.")
-        raise ObservationError(f"expected images of floats from 0 to 1, got {kind}; divide by its white")
+        raise ObservationError(
+            f"expected images of floats from 0 to 1, got {kind}; divide by the value of white"
+        )
     return found.double() if found.dtype == torch.float64 else found.float()
 
 

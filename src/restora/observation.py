@@ -85,7 +85,7 @@ def receive(y: Any, degradation: Degradation, fit: Callable[[Shape], Shape]) -> 
     tensor = _floats(_tensor(y), degradation)
     tensor, shape = _batch(tensor, degradation, fit)
     if not all(tensor.shape[1:]):
-        raise ShapeError(f"y: got shape {tuple(tensor.shape)}, which holds no values; expected (B, ...)")
+        raise ShapeError(f"y: got shape {tuple(tensor.shape)}, which has no values; expected (B, ...)")
     tensor = degradation.operator.restrict(tensor)
     _finite(tensor, degradation)
     return Observation(tensor, shape, array)
@@ -96,7 +96,7 @@ def check(y: Tensor, degradation: Degradation) -> None:
     than of images. `degradation` is not blind, and y is as `receive` gives it."""
     sigma = getattr(degradation.noise, "sigma", None)
     if isinstance(sigma, Tensor) and sigma.ndim and len(sigma) not in (1, len(y)):
-        raise OptionError(f"expected one number, or {len(y)}, one an image; got {len(sigma)}", "sigma")
+        raise OptionError(f"expected one number, or {len(y)}, one per image; got {len(sigma)}", "sigma")
     if degradation.operator.picture:
         _range(y, degradation)
 
@@ -109,18 +109,18 @@ def precision(y: Tensor, prior: Prior | None) -> torch.dtype:
 
 
 def seeds_of(seed: Any, count: int) -> Seeds:
-    """One number, or one an image, as Python numbers. OptionError for another number of them."""
+    """One number, or one per image, as Python numbers. OptionError for another number of them."""
     seed = plain(seed)
     if _integer(seed):
         return int(seed)
     try:
         found = [plain(value) for value in seed]
     except TypeError:
-        raise OptionError(f"expected a whole number, or one an image; got {seed!r}", "seed") from None
+        raise OptionError(f"expected a whole number, or one per image; got {seed!r}", "seed") from None
     if not all(map(_integer, found)):
-        raise OptionError(f"expected whole numbers, one an image; got {found!r}", "seed")
+        raise OptionError(f"expected whole numbers, one per image; got {found!r}", "seed")
     if len(found) != count:
-        raise OptionError(f"expected one number, or {count}, one an image; got {len(found)}", "seed")
+        raise OptionError(f"expected one number, or {count}, one per image; got {len(found)}", "seed")
     return [int(value) for value in found]
 
 

@@ -1,4 +1,4 @@
-"""Random streams, one an image, so that results do not depend on how images are batched."""
+"""Random streams, one per image, so that results do not depend on how images are batched."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def generators(seed: int | Sequence[int], count: int, purpose: str = "") -> list
     """
     seeds = range(seed, seed + count) if isinstance(seed, int) else seed
     if len(seeds) != count:
-        raise ValueError(f"expected {count} seeds, one an image, got {len(seeds)}")
+        raise ValueError(f"expected {count} seeds, one per image, got {len(seeds)}")
     return [Stream((seed_of(purpose, s) if purpose else s) % 2**63) for s in seeds]
 
 
@@ -130,5 +130,5 @@ def _streams(generator: Generators, count: int) -> list[Stream | None]:
         return [None] * count
     sources = list(generator) if isinstance(generator, Sequence) else [generator] * count
     if len(sources) != count:
-        raise ValueError(f"expected {count} generators, one an image, got {len(sources)}")
+        raise ValueError(f"expected {count} generators, one per image, got {len(sources)}")
     return [source if isinstance(source, Stream) else Stream(source) for source in sources]

@@ -54,6 +54,6 @@ class Restoration:
         if not 0 < level < 1:
             raise OptionError(f"expected a number above 0 and below 1, got {level}", "level")
         if self.std is None:
-            raise OptionError("there is no std to make an interval of; restore with uncertainty=True")
+            raise OptionError("an interval needs std; restore with uncertainty=True")
         reach = normal(level) if self.calibration is None else self.calibration.width(level)
         return self.image - reach * self.std, self.image + reach * self.std

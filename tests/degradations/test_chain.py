@@ -87,7 +87,7 @@ def test_words_become_a_chain() -> None:
     [
         ("deblur+superres", {"kernel": "motion"}, "an option of deblur and superres; say whose"),
         ("deblur+superres", {"levels": 3}, "no such option"),
-        ("superres+superres", {}, "superres comes twice"),
+        ("superres+superres", {}, "superres is given twice"),
         ("superres+", {}, "expected tasks joined by"),
         ("inpaint+superres", {}, "superres cannot come after inpaint"),
         ("inpaint+jpeg", {}, "inpaint and jpeg cannot be one task"),

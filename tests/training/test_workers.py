@@ -94,7 +94,7 @@ def test_what_cannot_be_shared() -> None:
     for devices, device, batch, message in (
         (0, "cpu", 8, "at least 1, got 0"),
         (2, "cpu", 9, "batch: expected a multiple of the 2 devices that share it, got 9"),
-        (2, "cuda:0", 8, "device: several devices are the first ones; expected cuda, got cuda:0"),
+        (2, "cuda:0", 8, "device: several devices cannot be chosen by number; expected cuda, got cuda:0"),
         (64, "cuda", 64, "torch sees"),
     ):
         with pytest.raises(OptionError, match=message):

@@ -39,7 +39,7 @@ def members(task: str) -> list[str]:
         degradations.get(name)
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
-        raise OptionError(f"task {task!r}: {twice} comes twice; expected each task once")
+        raise OptionError(f"task {task!r}: {twice} is given twice; expected each task once")
     _check_mask(names)
     return names
 

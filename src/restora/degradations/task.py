@@ -57,7 +57,7 @@ class NamedDegradation(Degradation):
         options.check(self, skip=["sigma"] if levels else [])
         self.operator, self.noise = self.parts()
         if levels and not self.noise.linear:
-            raise OptionError("expected a number, got one an image; restore the images one by one", "sigma")
+            raise OptionError("expected a number, got one per image; restore the images one by one", "sigma")
         if levels:
             setattr(self, "sigma", self.noise.level)  # noqa: B010  # a field here, a property of the base
 

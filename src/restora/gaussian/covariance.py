@@ -1,6 +1,6 @@
 """Covariances of images, and of noise: operators on batches (B, ...).
 
-    Isotropic    v I, one number or one an image
+    Isotropic    v I, one number or one per image
     Diagonal     diag(v), a variance for each value
     Stationary   R = T^T diag_k(L_k L_k^T) T
     LowRank      U^T diag(g) U + R: a few directions, and a stationary rest
@@ -173,7 +173,7 @@ class LowRank(Stationary):
 
 
 def as_covariance(value: Covariance | float | Tensor) -> Covariance:
-    """A number, or a tensor with one an image, as a multiple of I; a covariance as it is."""
+    """A number, or a tensor with one per image, as a multiple of I; a covariance as it is."""
     if isinstance(value, Covariance):
         return value
     return Isotropic(value.flatten() if isinstance(value, Tensor) and value.ndim else value)

@@ -67,7 +67,7 @@ def _levels(parts: Tensor) -> dict[str, Any]:
     levels = find_levels(parts) if len(parts) else None
     if levels is None:
         raise ObservationError(
-            "no equal levels were found, up to 64 a channel; give their number, such as levels=8"
+            "no equal levels were found, up to 64 per channel; give their number, such as levels=8"
         )
     return {"levels": levels[0]}
 

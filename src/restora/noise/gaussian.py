@@ -1,6 +1,6 @@
 """Gaussian noise: y = u + e,  e ~ N(0, N).
 
-N is one variance, one an image, one a value (a map), a covariance of the channels, or a spectrum: the
+N is one variance, one per image, one a value (a map), a covariance of the channels, or a spectrum: the
 covariance of the channels at each frequency of the cosine transform.
 """
 
@@ -33,7 +33,7 @@ class GaussianNoise(Noise):
     """Gaussian noise of standard deviation `sigma`, or of a `covariance`.
 
     Args:
-        sigma: a number; "auto" to find it in each observation; a list or a tensor (B,), one an image; or a
+        sigma: a number; "auto" to find it in each observation; a list or a tensor (B,), one per image; or a
             map, (B or 1, ...) like y, infinite where a value of y tells nothing.
         covariance: (C, C) of the channels, or a spectrum (C, C, H, W): the covariance of the channels at each
             frequency of the cosine transform of y. It takes the place of sigma.

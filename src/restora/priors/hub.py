@@ -118,7 +118,7 @@ def download(name: str, **options: Any) -> Path:
     try:
         folder = Path(snapshot_download(name, allow_patterns=[*FILES], library_name="restora", **options))
         if not (folder / WEIGHTS).is_file():
-            raise WeightsError(f"{name}: it has no {WEIGHTS}, so it is no prior of restora")
+            raise WeightsError(f"{name}: it has no {WEIGHTS}, so it is not a prior of restora")
         if not options.get("local_files_only"):
             _check(name, folder, options.get("token"))
     except WeightsError:

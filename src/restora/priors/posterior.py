@@ -52,8 +52,8 @@ def posterior(
     streams: Generators,
     tolerance: float,
 ) -> Posterior:
-    """Of observations y (B, ...). wiener: the linear denoiser of the Gaussian. streams: one an image, for the
-    draw. tolerance: part of y - A m that the linear solve may leave unexplained."""
+    """Of observations y (B, ...). wiener: the linear denoiser of the Gaussian. streams: one per image, for
+    the draw. tolerance: part of y - A m that the linear solve may leave unexplained."""
     mean, S = gaussian.mean.expand(len(y), -1, -1, -1), gaussian.covariance
     L = lmmse(degradation, mean, S, y, tolerance=tolerance)
     model, z = degradation.gaussian(L, y)

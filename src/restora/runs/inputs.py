@@ -60,7 +60,7 @@ class _Search:
                 return self._folder(given)
             if given.exists() and not given.is_file():
                 raise ImageError(
-                    f"{given}: is no file or folder, but a pipe or a device; save it as a file first"
+                    f"{given}: is a pipe or a device, not a file or folder; save it as a file first"
                 )
             if given.exists():
                 return self._files([given])

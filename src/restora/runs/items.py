@@ -107,7 +107,9 @@ def collect(
             f"{output} is one file, but the inputs are {len(sources)} pictures; expected a folder"
         )
     if suffix and format not in (None, of_suffix(suffix)):
-        raise OptionError(f"{output} is of another format; leave it out, or name another file", "format")
+        raise OptionError(
+            f"{output} has another format; leave the format out, or name another file", "format"
+        )
     files = {source: File(source.path) for source in sources}
 
     def make(source: Source, name: Path) -> Item:
@@ -174,4 +176,4 @@ def make_folder(folder: Path) -> None:
     except FileExistsError:
         raise OutputError(f"{folder} is a file; expected a folder for the results") from None
     except OSError as error:
-        raise OutputError(f"{folder}: this folder cannot be made ({error.strerror})") from error
+        raise OutputError(f"{folder}: cannot create this folder ({error.strerror})") from error

@@ -76,7 +76,7 @@ class Solver(Generic[P]):
         """This solver, set to give `count` restorations an image."""
         if count > 1:
             name = type(self).__name__
-            raise OptionError(f"{name} finds one restoration an image; expected 1, got {count}", "samples")
+            raise OptionError(f"{name} returns one restoration per image; expected 1, got {count}", "samples")
         return self
 
     @property
@@ -90,7 +90,7 @@ class Solver(Generic[P]):
         Raises PairingError if it draws none.
         """
         raise PairingError(
-            f"{type(self).__name__} draws nothing from the posterior, so that its uncertainty is not known; "
+            f"{type(self).__name__} does not draw from the posterior, so its uncertainty is unknown; "
             "expected a method that draws, such as lmmse or flower: use one, or leave it at uncertainty=False"
         )
 

@@ -73,7 +73,7 @@ def _check_steps(steps: list[Step], shape: tuple[int, ...]) -> None:
     require(count[-1] == total, f"the last step: expected i = total = {total}, got {count[-1]}")
     for step in steps:
         require(tuple(step.x.shape) == shape, f"x: expected shape {shape}, got {tuple(step.x.shape)}")
-        require(step.loss.shape == shape[:1], f"loss: expected one an image, got {tuple(step.loss.shape)}")
+        require(step.loss.shape == shape[:1], f"loss: expected one per image, got {tuple(step.loss.shape)}")
         require(
             step.x.isfinite().all() and step.loss.isfinite().all(), f"step {step.i}: NaN or infinite values"
         )

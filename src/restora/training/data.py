@@ -62,7 +62,7 @@ def load_whole(sources: Sequence[Path | str], size: int, channels: int = 3) -> t
     large = [x for x in images if min(x.shape[1:]) >= size]
     if not large:
         raise DataError(
-            f"no image has {size} pixels a side (found {len(images)}) to cut {size}x{size} from; "
+            f"no image has {size} pixels per side (found {len(images)}) to cut {size}x{size} from; "
             "use larger images, or a smaller size"
         )
     if len(large) < len(images):

@@ -148,7 +148,7 @@ class EncoderTrainer(Trainer):
         value = torch.stack(found).mean().item()
         if not math.isfinite(value):
             raise TrainingError(
-                f"training diverged at {self.images_seen} images: the encoder is not finite any more. "
+                f"training diverged at {self.images_seen} images: the encoder has non-finite weights. "
                 "The last good checkpoint is kept; start again with a lower rate"
             )
         return {"validation_psnr": round(value, 3)}

@@ -132,7 +132,7 @@ class DCGANTrainer(Trainer):
             samples = self.average(self.latents(64, 0)).float()
         if not torch.isfinite(samples).all():
             raise TrainingError(
-                f"training diverged at {self.images_seen} images: the generator is not finite any more. "
+                f"training diverged at {self.images_seen} images: the generator has non-finite weights. "
                 "The last good checkpoint is kept; resume it with a lower rate"
             )
         ratio = _spread(samples) / self._real_spread

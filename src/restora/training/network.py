@@ -210,7 +210,7 @@ class NetworkTrainer(Trainer):
         found, loss = torch.cat(values).mean().item(), torch.cat(losses).mean().item()
         if not math.isfinite(loss):
             raise TrainingError(
-                f"training diverged at {self.images_seen} images: the network is not finite any more. "
+                f"training diverged at {self.images_seen} images: the network has non-finite weights. "
                 "The last good checkpoint is kept; start again from it (init) with lower rates"
             )
         return {"validation_psnr": round(found, 3), "validation_loss": round(loss, 5)}

@@ -78,7 +78,7 @@ def _check(devices: int, device: torch.device, batch: int) -> None:
         raise OptionError(f"expected a multiple of the {devices} devices that share it, got {batch}", "batch")
     if device != torch.device(device.type):
         raise OptionError(
-            f"several devices are the first ones; expected {device.type}, got {device}", "device"
+            f"several devices cannot be chosen by number; expected {device.type}, got {device}", "device"
         )
     if device.type == "cuda" and devices > torch.cuda.device_count():
         raise OptionError(f"torch sees {torch.cuda.device_count()} CUDA devices, got {devices}", "devices")

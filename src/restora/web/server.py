@@ -35,8 +35,8 @@ def listen(host: str, port: int) -> tuple[socket.socket, int]:
                     f"no permission to use {candidate}; choose one above 1023", "port"
                 ) from None
             raise OptionError(
-                f"{host!r} is no address of this machine ({error.strerror or error}); leave it out for this "
-                "machine alone, or give 0.0.0.0 for all that can reach it",
+                f"{host!r} is not an address of this machine ({error.strerror or error}); leave it out for "
+                "this machine only, or use 0.0.0.0 for everyone who can reach it",
                 "host",
             ) from None
         return found, found.getsockname()[1]
