@@ -20,7 +20,8 @@ from restora import AdditiveNoise, Degradation, Downsample, Mask, Restoration, r
 from restora.align import astronaut
 from restora.metrics import psnr
 
-TITLES = ("damaged", "restored", "one of the plausible answers", "how far off it may be", "truth")
+TITLES = ("damaged", "restored", "how far off it may be", "truth")
+DRAWS = 16
 
 
 def crop(image: np.ndarray, top: int, left: int, side: int) -> Tensor:
@@ -35,22 +36,22 @@ def cases() -> list[tuple[str, Tensor, Degradation]]:
     return [
         ("photograph: noise", cat, AdditiveNoise(0.15)),
         ("face: 16x16 pixels", astronaut()[None], Downsample(4)),
-        ("microscope: 70 % of the pixels missing", tissue, Mask(seen)),
+        ("microscope: 70 % missing", tissue, Mask(seen)),
     ]
 
 
 def panels(y: Tensor, result: Restoration, truth: Tensor) -> list[tuple[Tensor, str]]:
     """What stands in a row, and the PSNR under it."""
-    sheet = [(y, ""), *((x[None], f"{psnr(x[None], truth).item():.1f} dB") for x in result.samples[0])]
     assert result.std is not None
-    return [*sheet, (result.std.mean(1, keepdim=True), ""), (truth, "")]
+    restored = (result.image, f"{psnr(result.image, truth).item():.1f} dB")
+    return [(y, ""), restored, (result.std.mean(1, keepdim=True), ""), (truth, "")]
 
 
 def main(path: str) -> None:
-    figure, axes = plt.subplots(3, len(TITLES), figsize=(12.5, 8))
+    figure, axes = plt.subplots(3, len(TITLES), figsize=(10.2, 8))
     for row, (name, truth, degradation) in zip(axes, cases(), strict=True):
         y = degradation(truth, torch.Generator().manual_seed(0))
-        result = restore(y, degradation, samples=2, uncertainty=True)
+        result = restore(y, degradation, samples=DRAWS, uncertainty=True)
         for axis, (image, text), title in zip(row, panels(y, result, truth), TITLES, strict=True):
             pixels = image[0].permute(1, 2, 0).clamp(0, 1)
             axis.imshow(pixels, cmap="magma", vmax=0.15) if len(image[0]) == 1 else axis.imshow(pixels)

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from pages import DOCS, ROOT, name, pages
 
 import restora
@@ -68,3 +69,24 @@ def test_no_page_is_loaded_from_elsewhere() -> None:
 def test_the_changelog_names_the_version() -> None:
     assert f"## [{restora.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"version: {restora.__version__}" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+def test_the_files_of_the_repository_are_well_formed() -> None:
+    files = [ROOT / "CITATION.cff", *(ROOT / ".github").rglob("*.yml")]
+    found = {path.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in files}
+    assert found["CITATION.cff"]["cff-version"] == "1.2.0"
+    matrix = found["tests.yml"]["jobs"]["systems"]["strategy"]["matrix"]
+    assert matrix["python"] == ["3.11", "3.12", "3.13", "3.14"]
+    assert all(
+        entry["label"] for form in ("bug.yml", "idea.yml") for entry in map(_facts, found[form]["body"])
+    )
+
+
+def _facts(entry: dict[str, dict[str, str]]) -> dict[str, str]:
+    return entry["attributes"]
+
+
+def test_what_the_docker_image_copies_is_there() -> None:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    for line in re.findall(r"(?m)^COPY (.*) \S+$", text):
+        assert all((ROOT / name).exists() for name in line.split()), line
