@@ -40,7 +40,7 @@ def mask() -> Tensor:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("world")
     for name in FOLDERS:
-        for i in range(2):
+        for i in range(8 if name == "my-images" else 2):
             image.write(folder / name / f"{i}.png", photo(i))
     for i in range(2):
         image.write(folder / "faces" / f"{i}.png", astronaut())
