@@ -16,14 +16,14 @@ Command = Callable[..., Any]
 def test_methods_and_their_settings(restora: Command) -> None:
     every = restora("methods")
     assert (every.code, len(every.out.splitlines())) == (0, len(solvers.names()))
-    assert "flower      Posterior mean, samples and their spread" in every.out
+    assert "flower      Posterior samples with a flow, their mean and spread" in every.out
     for name, cls in solvers:
         page = restora("methods", name).out
         assert max(map(len, page.splitlines())) <= 100
         for entry, hint in options(cls):
             assert f"  {entry.name}={metavar(hint)}" in page
     page = restora("methods", "tv").out
-    assert "  penalty=X|auto        rho, how closely z follows x" in page
+    assert "  penalty=X|auto        rho of ADMM" in page
     assert "auto: the best for the task; above 0 (auto)" in " ".join(page.split())
     facts = json.loads(restora("methods", "map", "--json").out)["map"]
     assert facts["needs"] == "GANPrior"

@@ -10,8 +10,9 @@ from restora.priors import Prior, load_prior, store
 from restora.priors.hub import pull
 
 JSON_HELP = "print as JSON"
-PULL = """Download a prior from the Hugging Face Hub into its cache, and check it. An interrupted download is
-resumed. HF_ENDPOINT, HF_TOKEN and HF_HOME mean what they mean to huggingface_hub."""
+PULL = """Download a prior from the Hugging Face Hub into its cache, and check it. A broken connection is
+resumed, and files that arrived whole are kept. HF_ENDPOINT, HF_TOKEN and HF_HOME mean what they mean to
+huggingface_hub."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

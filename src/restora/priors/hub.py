@@ -4,8 +4,8 @@
     Prior.from_pretrained("OWNER/NAME")          downloads them, or finds them in the cache
     restora priors pull OWNER/NAME               downloads them for --prior OWNER/NAME
 
-Downloads go through huggingface_hub: into its cache, with its token and endpoint, and one that broke off is
-resumed. Each file is then compared with the checksum that the Hub has of it.
+Downloads go through huggingface_hub: into its cache, with its token and endpoint. It resumes where a connection
+broke, and keeps files that arrived whole. Each file is then compared with the checksum that the Hub has of it.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def download(name: str, **options: Any) -> Path:
         raise WeightsError(f"{name}: the Hub has no such repository, or it is private (token)") from error
     except Exception as error:  # the Hub's client raises what its HTTP library does
         raise WeightsError(
-            f"{name}: cannot be downloaded ({_reason(error)}). Run it again to resume what has arrived"
+            f"{name}: cannot be downloaded ({_reason(error)}). Run it again; files that arrived are kept"
         ) from error
     return folder
 
