@@ -12,7 +12,7 @@ import torch
 from restora import AdditiveNoise, Blur, Degradation, Mask, Quantize, load_prior
 from restora.pictures import image
 from restora.plan import decide, finish
-from restora.runs.beforehand import beforehand, cost
+from restora.runs.beforehand import beforehand, cost, licences
 from restora.runs.task import Task
 
 TASKS = {"denoise": AdditiveNoise(0.1), "deblur": Blur(sigma=0.02), "cells": Quantize(5)}
