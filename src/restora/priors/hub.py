@@ -4,8 +4,8 @@
     Prior.from_pretrained("OWNER/NAME")          downloads them, or finds them in the cache
     restora priors pull OWNER/NAME               downloads them for --prior OWNER/NAME
 
-Downloads go through huggingface_hub: into its cache, with its token and endpoint. It resumes where a connection
-broke, and keeps files that arrived whole. Each file is then compared with the checksum that the Hub has of it.
+Downloads go through huggingface_hub: into its cache, with its token and endpoint. It resumes where a
+connection broke, and keeps files that arrived whole. Each file is then compared with the checksum of the Hub.
 """
 
 from __future__ import annotations
