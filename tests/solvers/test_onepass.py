@@ -42,7 +42,7 @@ def amortised(estimator: nn.Module | None = None, rank: int = 0) -> AmortisedPri
 def test_posterior_of_gaussian_images(task: str, rank: int) -> None:
     prior, degradation = amortised(rank=rank), BUILD[task]().double()
     y = observe(prior, degradation)
-    found = next(OnePass(tolerance=1e-6).steps(y, degradation, prior, generators(0, 2)))
+    *_, found = OnePass(tolerance=1e-6).steps(y, degradation, prior, generators(0, 2))
     assert found.std is not None
     for i in range(2):
         mean, covariance = posterior(prior, degradation.take(torch.tensor([i])), y[i, None])

@@ -4,7 +4,8 @@
     x = x_hat, moved to where it explains y, as far as y leaves no doubt
 
 With several evaluations the network sees p in other orientations, and with other draws; their mean is better
-than any. Samples are Flower's.
+than any. Some levels of `mmse` after it bring in what the flow knows, which was trained for longer; where
+A = I and the noise is about white, the flow's own denoiser is the mean. Samples are Flower's.
 """
 
 from __future__ import annotations
@@ -23,9 +24,13 @@ from restora.priors.amortised import AmortisedPrior
 from restora.priors.base import Prior
 from restora.priors.flow import FlowPrior
 from restora.priors.posterior import posterior
-from restora.random import Stream
+from restora.random import Stream, randn
 from restora.solvers.base import Solver, Step
+from restora.solvers.conditioning import Conditioner
+from restora.solvers.denoising import denoise, evaluations, white
 from restora.solvers.flower import Flower
+
+FIRST, LAST = 0.75, 0.9  # levels of refinement
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class OnePass(Solver[AmortisedPrior]):
     predicts: ClassVar[bool] = True
 
     orientations: int = option(1, "evaluations of the network, each sees the picture in another", 1, 8)
+    refinements: int = option(2, "levels of the flow after it, of two evaluations each", 0)
     tolerance: float = option(
         0.02, "relative residual of y - A mean at which the linear solve stops", above=0, below=1
     )
@@ -59,7 +65,9 @@ class OnePass(Solver[AmortisedPrior]):
         return self if count == 1 else Flower().for_uncertainty(count)
 
     def evaluations(self, degradation: Degradation) -> int:
-        return self.orientations
+        if denoised := evaluations(degradation, self.orientations):
+            return denoised + self.orientations
+        return self.orientations + 2 * self.refinements
 
     def steps(
         self,
@@ -72,9 +80,21 @@ class OnePass(Solver[AmortisedPrior]):
         assert prior.wiener is not None
         seen = posterior(y, degradation, prior.gaussian, prior.wiener, generator, self.tolerance)
         found = [prior.estimate(seen, k) for k in range(self.orientations)]
-        means, logs = (torch.stack(part) for part in zip(*found, strict=True))
-        x, std = exactly(means.mean(0), y, degradation), (logs.mean(0) / 2).exp()
-        yield Step(1, 1, x, degradation.fidelity(x, y), None, std)
+        means, logs = (torch.stack(part).mean(0) for part in zip(*found, strict=True))
+        std, noise = (logs / 2).exp(), white(y, degradation)
+        if noise is not None:
+            x = denoise(y, noise, degradation, prior, self.orientations)[1]
+        else:
+            x = exactly(means, y, degradation)
+        total = 1 if noise is not None else 1 + self.refinements
+        yield Step(1, total, x, degradation.fidelity(x, y), None, std)
+        conditioner = Conditioner(prior, degradation, "prior", self.tolerance)
+        for i in range(total - 1):
+            t = LAST - (total - 2 - i) * (LAST - FIRST) / max(total - 2, 1)
+            e = (1 - t) * prior.scale * randn(x.shape, generator, like=x)
+            pair = prior.denoise(t * x + e, t, 2 * i) + prior.denoise(t * x - e, t, 2 * i + 1)
+            x = conditioner.mean(pair / 2, t, y)
+            yield Step(i + 2, total, x, degradation.fidelity(x, y), None, std)
 
 
 def exactly(x: Tensor, y: Tensor, degradation: Degradation) -> Tensor:

@@ -42,7 +42,7 @@ def _errors(prior: AmortisedPrior, images: Tensor, kind: str, seed: int) -> Tens
             first = 0
             for y, degradation in _observe(x, kind, usual, generator):
                 truth, first = x[first : first + len(y)], first + len(y)
-                step = next(OnePass().steps(y, degradation, prior, generators(seed, len(y), kind)))
+                *_, step = OnePass().steps(y, degradation, prior, generators(seed, len(y), kind))
                 assert step.std is not None
                 wrong = step.x.clamp(0, 1) - truth
                 found.append(torch.stack([step.std.flatten(), wrong.flatten()]).cpu())
