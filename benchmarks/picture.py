@@ -21,7 +21,7 @@ from restora.align import astronaut
 from restora.metrics import psnr
 
 TITLES = ("damaged", "restored", "how far off it may be", "truth")
-DRAWS = 16
+DRAWS, SIDE = 12, 128
 
 
 def crop(image: np.ndarray, top: int, left: int, side: int) -> Tensor:
@@ -30,9 +30,9 @@ def crop(image: np.ndarray, top: int, left: int, side: int) -> Tensor:
 
 
 def cases() -> list[tuple[str, Tensor, Degradation]]:
-    cat = crop(data.chelsea(), 20, 80, 192)
-    tissue = crop(data.immunohistochemistry(), 180, 60, 192)
-    seen = (torch.rand(1, 1, 192, 192, generator=torch.Generator().manual_seed(0)) < 0.3).float()
+    cat = crop(data.chelsea(), 50, 120, SIDE)
+    tissue = crop(data.immunohistochemistry(), 180, 60, SIDE)
+    seen = (torch.rand(1, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0)) < 0.3).float()
     return [
         ("photograph: noise", cat, AdditiveNoise(0.15)),
         ("face: 16x16 pixels", astronaut()[None], Downsample(4)),
@@ -59,7 +59,7 @@ def main(path: str) -> None:
             if axis in axes[0]:
                 axis.set_title(title, fontsize=11)
         row[0].set_ylabel(name, fontsize=11)
-    figure.tight_layout(pad=0.4)
+    figure.tight_layout(pad=0.4, h_pad=1.0)
     figure.savefig(path, dpi=90)
 
 
