@@ -5,7 +5,8 @@
 FOLDER/textures   one channel: brick, grass and gravel
 FOLDER/stains     two channels: how much haematoxylin and how much DAB there is in a section of tissue
 
-Each has train/ from the left of the pictures, and test/ from the right. docs/tutorial.md goes on from here.
+Each has train/ from the left side of the images, and test/ from the right side. The tutorial
+docs/tutorials/own-domain.md continues from here.
 """
 
 import sys
