@@ -1,6 +1,6 @@
 """Every example is short, and prints or writes what it promises.
 
-`make docs` runs all that are in the gallery, plot_*.py, and stops at an error; those that print a PSNR run here too.
+`make docs` runs all of the gallery, plot_*.py, and stops at an error; those that print a PSNR run here too.
 """
 
 from __future__ import annotations
