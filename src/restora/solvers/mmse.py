@@ -22,8 +22,8 @@ from typing import ClassVar, NamedTuple
 
 from torch import Tensor
 
-from restora.degradations import Degradation, lmmse
-from restora.errors import OptionError, PairingError
+from restora.degradations import Degradation
+from restora.errors import OptionError
 from restora.options import Auto, option
 from restora.priors.base import Prior
 from restora.priors.flow import FlowPrior
@@ -104,18 +104,13 @@ class MMSE(Solver[FlowPrior]):
         prior: FlowPrior,
         generator: Sequence[Stream],
     ) -> Iterator[Step]:
-        if white(y, degradation) is not None:
+        if white(y, degradation, prior) is not None:
             yield from Flower(orientations=self.orientations).steps(y, degradation, prior, generator)
             return
-        if prior.gaussian is None:
-            raise PairingError(
-                f"prior {prior.name!r} has no Gaussian to start from; "
-                "use method='flower' with covariance=isotropic"
-            )
         first, last, iterations, draws = self.schedule(degradation)
-        mean, S = prior.gaussian.mean.expand(len(y), -1, -1, -1), prior.gaussian.covariance
-        x = lmmse(degradation, mean, S, y, tolerance=self.tolerance)
-        conditioner = Conditioner(prior, degradation, "prior", self.tolerance)
+        first, last = max(first, prior.first), max(last, prior.first)
+        conditioner = Conditioner(prior, degradation, tolerance=self.tolerance)
+        x = conditioner.start(y)
         streams = [g for g in generator for _ in range(draws)]
         for i in range(iterations):
             t = first + (last - first) * i / max(iterations - 1, 1)
