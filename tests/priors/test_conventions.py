@@ -1,7 +1,8 @@
-"""Conventions: an exact denoiser of Gaussian images, told of in the words of each, is the known linear denoiser."""
+"""Conventions: an exact denoiser of Gaussian images, in the words of each, is the known linear denoiser."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -84,7 +85,7 @@ def steps(betas: np.ndarray) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
 
 def cosine() -> np.ndarray:
     bar = [math.cos((i / 1000 + 0.008) / 1.008 * math.pi / 2) ** 2 for i in range(1001)]
-    return np.array([min(1 - after / before, 0.999) for before, after in zip(bar, bar[1:], strict=False)])
+    return np.array([min(1 - after / before, 0.999) for before, after in itertools.pairwise(bar)])
 
 
 LINEAR = np.linspace(1e-4, 0.02, 1000)
@@ -203,11 +204,11 @@ def test_answers_of_the_wrong_size() -> None:
 def test_options_that_do_not_fit() -> None:
     with pytest.raises(UnknownNameError, match="unknown convention 'vee'"):
         named("vee")
-    with pytest.raises(OptionError, match="^schedule: expected an option of this convention: low, high"):
+    with pytest.raises(OptionError, match=r"^schedule: expected an option of this convention: low, high"):
         named("ve", schedule="linear")
-    with pytest.raises(OptionError, match="^high: expected another number than low"):
+    with pytest.raises(OptionError, match=r"^high: expected another number than low"):
         named("ve", (1.0, 1.0))
-    with pytest.raises(OptionError, match="^least: expected less than most=0.1"):
+    with pytest.raises(OptionError, match=r"^least: expected less than most=0.1"):
         named("ve", levels=(0.2, 0.1))
 
 

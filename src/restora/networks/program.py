@@ -68,8 +68,10 @@ class TorchScript(Program):
     language = "TorchScript"
 
     def start(self, data: bytes, device: torch.device, dtype: torch.dtype) -> Any:
-        module = torch.jit.load(io.BytesIO(data), map_location=device)
-        return module.to(dtype).eval().requires_grad_(False)
+        module = torch.jit.load(io.BytesIO(data), map_location=device).to(dtype).eval()
+        for parameter in module.parameters():
+            parameter.requires_grad_(False)
+        return module
 
 
 class Onnx(Program):

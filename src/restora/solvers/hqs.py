@@ -6,8 +6,8 @@ No noise is added, so that what is well determined by y settles at once: for blu
 over draws (`mmse`), for holes it is worse, since nothing ever leaves the first guess. W_t says how far the
 estimate is to be trusted:
 
-    auto      3 C_t, of the covariance C_t of x given w (`restora.solvers.conditioning`); 20 levels from
-              sigma = 1/4 to half of the noise of y
+    auto      8 C_t, of the covariance C_t of x given w (`restora.solvers.conditioning`); 12 levels from
+              sigma = 0.2 to the noise of y
     dpir      sigma_t^2 / 0.23 I; 8 levels from sigma = 49/255 to the noise of y
 
 sigma_t = s (1 - t) / t is the noise of t z. Both begin with the linear estimate for z. Each level sees the
@@ -45,7 +45,7 @@ class Schedule(NamedTuple):
     weight: float
 
 
-SCHEDULES = {"auto": Schedule(0.25, 0.5, 20, 3.0), "dpir": Schedule(49 / 255, 1.0, 8, 1 / 0.23)}
+SCHEDULES = {"auto": Schedule(0.2, 1.0, 12, 8.0), "dpir": Schedule(49 / 255, 1.0, 8, 1 / 0.23)}
 
 
 @dataclass(frozen=True)
