@@ -1,7 +1,7 @@
 """Networks of others, against what the authors' code gave for the same weights.
 
 The numbers were computed once with the code of github.com/cszn/DPIR and KAIR (UNetRes, FFDNet) and of
-github.com/openai/guided-diffusion (UNetModel), filled by `filled`.
+github.com/openai/guided-diffusion (UNetModel) and github.com/NVlabs/edm (SongUNet), filled by `filled`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from restora.networks import DRUNet, FFDNet, GuidedUNet, networks
+from restora.networks import DRUNet, FFDNet, GuidedUNet, SongUNet, networks
 
 Made = tuple[type[nn.Module], dict[str, Any]]
 GUIDED = {"width": 64, "outputs": 6}
@@ -27,6 +27,7 @@ MADE: dict[str, Made] = {
         {**GUIDED, "outputs": 3, "multipliers": [1, 2], "blocks": 2, "attention": [1, 2]}
         | {"modulate": False, "resample": False},
     ),
+    "song": (SongUNet, {"size": 16, "width": 16, "multipliers": [1, 2], "blocks": 1, "attention": [8]}),
 }
 EXPECTED: dict[str, list[float]] = {
     "drunet": [-1.740595, 1.243803, -1.076754, 1.214813, 0.401165, -0.154082, 2.979666],
@@ -35,18 +36,19 @@ EXPECTED: dict[str, list[float]] = {
     "ffdnet-grey": [0.204219, 0.362241, -0.036667, -0.230545, 0.313938, 0.351993, 0.040399],
     "guided": [0.037664, 0.897207, -0.656509, 0.590661, -0.272644, 0.682598, 0.36182],
     "guided-plain": [0.027766, 0.326352, 0.517047, -0.340902, 0.83764, 0.608627, -1.011264],
+    "song": [-0.312036, -0.219874, -0.424503, -0.479743, -0.283511, 0.181267, -0.459988],
 }
 
 
 def filled(network: nn.Module) -> nn.Module:
     """With weights that depend on their names and shapes alone."""
     generator = torch.Generator().manual_seed(1)
-    for name, value in sorted(network.state_dict().items()):
+    for name, value in sorted(network.named_parameters()):
         noise = torch.randn(value.shape, generator=generator)
         if value.ndim > 1:
-            value.copy_(noise / value[0].numel() ** 0.5)
+            value.data.copy_(noise / value[0].numel() ** 0.5)
         else:
-            value.copy_(0.1 * noise + (1.0 if name.endswith("weight") else 0.0))
+            value.data.copy_(0.1 * noise + (1.0 if name.endswith("weight") else 0.0))
     return network.eval()
 
 
@@ -61,8 +63,11 @@ def answer(network: nn.Module, channels: int, level: Tensor, size: tuple[int, in
 @pytest.mark.parametrize("name", MADE)
 def test_answers_are_those_of_the_authors_code(name: str) -> None:
     cls, config = MADE[name]
-    guided = cls is GuidedUNet
-    level, size = (torch.tensor([3.5, 900.0]), (16, 16)) if guided else (torch.tensor([0.1, 0.2]), (16, 24))
+    level, size = (
+        (torch.tensor([3.5, 900.0]), (16, 16))
+        if "multipliers" in config
+        else (torch.tensor([0.1, 0.2]), (16, 24))
+    )
     found = answer(filled(cls(**config)), config.get("channels", 3), level, size)
     assert found == pytest.approx(EXPECTED[name], abs=1e-4)
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 import restora as library
 from restora.degradations import AdditiveNoise, Downsample
-from restora.networks import DRUNet, FFDNet, GuidedUNet, Onnx, TorchScript
+from restora.networks import DRUNet, FFDNet, GuidedUNet, Onnx, SongUNet, TorchScript
 from restora.priors import FlowPrior, GANPrior, importing, load_prior
 from restora.priors.conventions import FlowMatching, Karras, VariancePreserving
 from restora.priors.reading import read
@@ -96,6 +96,20 @@ def test_guided_diffusion(tmp_path: Path) -> None:
     noise = network(2**0.5 * (2 * w - 0.5), step)[:, :3]
     expected = (((2**0.5 * (2 * w - 0.5) - a.sqrt() * noise) / a.sqrt()) / 2 + 0.5).clamp(0, 1)
     torch.testing.assert_close(prior.denoise(w, t), expected, rtol=0, atol=1e-4)
+
+
+def test_edm(tmp_path: Path) -> None:
+    network = SongUNet(size=16, width=16, multipliers=(1, 2), blocks=1, attention=(8,))
+    tensors = {f"model.{name}": value for name, value in network.state_dict().items()}
+    save_file(tensors | {"model.map_augment.weight": torch.zeros(16, 9)}, tmp_path / "edm.safetensors")
+    prior, facts = importing.denoiser(tmp_path / "edm.safetensors", check=False)
+    assert (facts["architecture"], prior.image_shape) == ("SongUNet", (3, 16, 16))
+    x, sigma = torch.rand(1, 3, 16, 16), 0.3  # 0.6 in the network's range
+    noisy = 2 * x - 1
+    c_in, skip, out = 1 / (0.61**0.5), 0.25 / 0.61, 0.3 / 0.61**0.5
+    expected = skip * noisy + out * network(c_in * noisy, torch.tensor([0.6]).log() / 4)
+    t = 1 / (1 + sigma / 0.5)
+    torch.testing.assert_close(prior.denoise(t * x, t), expected / 2 + 0.5, rtol=0, atol=1e-4)
 
 
 def test_torchscript(tmp_path: Path, script: Path, restora: Command) -> None:

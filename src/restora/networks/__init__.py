@@ -6,6 +6,7 @@ from restora.networks.ffdnet import FFDNet
 from restora.networks.guided import GuidedUNet
 from restora.networks.library import DiffusersUNet
 from restora.networks.program import Onnx, TorchScript
+from restora.networks.song import SongUNet
 from restora.networks.stored import build, describe, networks
 from restora.networks.styled import Styled
 from restora.networks.unet import UNet
@@ -15,6 +16,7 @@ networks.register("dcgan", Generator)
 networks.register("drunet", DRUNet)
 networks.register("ffdnet", FFDNet)
 networks.register("guided", GuidedUNet)
+networks.register("song", SongUNet)
 networks.register("diffusers", DiffusersUNet)
 networks.register("styled", Styled)
 networks.register("torchscript", TorchScript)
@@ -27,6 +29,7 @@ __all__ = [
     "Generator",
     "GuidedUNet",
     "Onnx",
+    "SongUNet",
     "Styled",
     "TorchScript",
     "UNet",

@@ -10,6 +10,7 @@ Nothing is unpickled but tensors and plain containers, and no code of a file is 
 
 from __future__ import annotations
 
+import itertools
 import json
 import pickle
 import zipfile
@@ -59,6 +60,7 @@ KNOWN: dict[str, tuple[Convention, Symmetries, int | None]] = {
     "drunet": (VarianceExploding(most=50 / 255), 8, None),
     "ffdnet": (VarianceExploding(most=75 / 255), 8, None),
     "guided": (VariancePreserving(clip=True), 2, 256),
+    "song": (Karras(), 2, None),
 }
 
 
@@ -81,19 +83,21 @@ def read(source: str | Path, any_size: bool = False) -> Foreign:
 
 def recognise(found: Mapping[str, Tensor], name: str) -> Foreign:
     """The network that these tensors belong to. WeightsError where none of them is known."""
-    for kind, cls in networks:
-        config = cls.recognise(found) if hasattr(cls, "recognise") else None
+    inner = {key.removeprefix("model."): value for key, value in found.items()}  # of a preconditioner
+    for own, (kind, cls) in itertools.product((found, inner), networks):
+        config = cls.recognise(own) if hasattr(cls, "recognise") else None
         if config is None:
             continue
-        network = cls(**config)
+        network, unused = cls(**config), getattr(cls, "unused", ())
         try:
-            network.load_state_dict(dict(found))
+            network.load_state_dict({key: value for key, value in own.items() if key not in unused})
         except RuntimeError as error:
             reason = " ".join(str(error).splitlines()[1:2]).strip()
             raise WeightsError(f"{name}: nearly a {cls.__name__}, but {reason}") from error
         convention, symmetries, size = KNOWN[kind]
         facts = {"architecture": cls.__name__}
-        return Foreign(network, convention, config["channels"], size, symmetries, facts)
+        side = config.get("size", size)
+        return Foreign(network, convention, config["channels"], side, symmetries, facts)
     known = ", ".join(cls.__name__ for _, cls in networks if hasattr(cls, "recognise"))
     raise WeightsError(
         f"{name}: {len(found)} tensors of no network that is known ({_some(found)}); known are {known}, and "
