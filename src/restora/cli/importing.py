@@ -53,11 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     prior, facts = _generator(args) if args.latent is not None else _denoiser(args)
-    facts = {"summary": _summary(facts), "pictures": "", **facts}
+    facts = {"summary": _summary(facts), **facts}
     if args.license:
         facts["license"] = args.license
     make_folder(args.output)
-    store.save(args.output, prior, facts)
+    store.save(args.output, prior, facts, pictured=False)
     print(json.dumps(facts) if args.json else f"{args.output}: {_told(prior, facts)}")
     return 0
 
