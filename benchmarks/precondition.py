@@ -22,7 +22,7 @@ import torch
 from restora import load_prior, metrics
 from restora.gaussian.wiener import Wiener
 from restora.priors import FlowPrior
-from restora.priors.flow import SCALE
+from restora.priors.conventions import SCALE
 from restora.priors.gaussian import GaussianPrior
 from restora.random import generators, randn
 from restora.runs.items import make_folder

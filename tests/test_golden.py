@@ -84,7 +84,7 @@ GOLDEN = {
         "denoise": 28.81,
         "dequantize": 26.30,
         "jpeg": 23.96,
-        "deblur": 25.89,
+        "deblur": 26.11,
         "poisson": 27.01,
     },
     ("natural-gaussian", "lmmse"): {

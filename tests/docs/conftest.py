@@ -68,6 +68,27 @@ def _priors(folder: Path) -> None:
     torch.manual_seed(0)
     networks = Generator(8, 4, size=16).eval().fold(), Discriminator(4, size=16).eval().bake()
     store.save(folder / "my-gan", GANPrior(*networks, latent_shape=(8,)), {})
+    _programs(folder)
+
+
+class Average(torch.nn.Module):
+    """A denoiser that takes the level as one more channel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.nn.functional.avg_pool2d(x[:, :3], 5, 1, 2, count_include_pad=False)
+
+
+def _programs(folder: Path) -> None:
+    """Networks as TorchScript."""
+    latents, generator = torch.zeros(1, 512), torch.nn.Sequential(torch.nn.Linear(512, 192), View())
+    torch.jit.trace(Average(), torch.zeros(1, 4, 64, 64)).save(folder / "my-denoiser.pt")
+    torch.jit.trace(generator, latents).save(folder / "generator.pt")
+    torch.jit.trace(torch.nn.Linear(512, 512), latents).save(folder / "mapping.pt")
+
+
+class View(torch.nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.view(-1, 3, 8, 8)
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ from restora.errors import OptionError, ShapeError, WeightsError
 from restora.networks.unet import UNet
 from restora.operators import codec
 from restora.priors import DirectPrior, FlowPrior, GaussianPrior, load_prior, store
+from restora.priors.conventions import SCALE
 from restora.priors.direct import Units
-from restora.priors.flow import SCALE
 from restora.random import generators
 
 SHAPE = (3, 8, 8)

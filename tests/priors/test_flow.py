@@ -120,9 +120,11 @@ def test_parts_that_do_not_fit() -> None:
         FlowPrior(Zero(), form="residual", image_shape=SHAPE)
     with pytest.raises(OptionError, match="needs image_shape"):
         FlowPrior(Zero())
-    with pytest.raises(OptionError, match="form must be one of residual, velocity, denoiser, got 'score'"):
+    with pytest.raises(
+        OptionError, match="form must be one of residual, velocity, denoiser, or a convention, got 'score'"
+    ):
         FlowPrior(Zero(), gaussian(), form="score")
-    with pytest.raises(WeightsError, match="own UNet"):
+    with pytest.raises(WeightsError, match="a Zero cannot be stored"):
         FlowPrior(Zero(), gaussian()).config()
 
 

@@ -164,10 +164,11 @@ def test_any_network_will_do() -> None:
     prior = FlowPrior(Zero(), form="denoiser", image_shape=SHAPE)
     y = torch.rand(1, *SHAPE)
     with pytest.raises(PairingError, match=r"has no Gaussian.*covariance=isotropic"):
-        restora.restore(y, Mask.center((8, 8)), prior=prior)
-    method = Flower(iterations=2, covariance="isotropic")
-    found = restora.restore(y, Mask.center((8, 8)), prior=prior, method=method).image
-    torch.testing.assert_close(found, Mask.center((8, 8)).A(y))
+        restora.restore(y, Mask.center((8, 8)), prior=prior, method=Flower(covariance="prior"))
+    for covariance in ("auto", "isotropic"):
+        method = Flower(iterations=2, covariance=covariance)
+        found = restora.restore(y, Mask.center((8, 8)), prior=prior, method=method).image
+        torch.testing.assert_close(found, Mask.center((8, 8)).A(y))
 
 
 def test_refusals(prior: GANPrior) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from gaussian_flow import BUILD, SHAPE, Zero, flow, observe, posterior
+from gaussian_flow import BUILD, SHAPE, flow, observe, posterior
 from torch import Tensor
 
 import restora
 from restora.degradations import AdditiveNoise, Degradation, Mask, Poisson, Quantize
-from restora.errors import OptionError, PairingError
+from restora.errors import OptionError
 from restora.priors import FlowPrior
 from restora.random import generators
 from restora.solvers import MMSE, Flower
@@ -27,7 +27,7 @@ def solve(prior: FlowPrior, degradation: Degradation, y: Tensor, **settings: Any
 def test_it_is_the_posterior_mean(name: str, rank: int) -> None:
     prior, degradation = flow(rank), BUILD[name]()
     y = observe(prior, degradation)
-    found = solve(prior, degradation, y, tolerance=1e-5)
+    found = solve(prior, degradation, y, tolerance=1e-5, draws=1)
     for i in range(2):
         mean, _ = posterior(prior, degradation.take(torch.tensor([i])), y[i : i + 1])
         assert (found[i].flatten() - mean).abs().max() < 2e-3  # whatever the noise was
@@ -102,9 +102,6 @@ def test_it_is_what_auto_means_and_draws_are_flowers() -> None:
 
 
 def test_refusals() -> None:
-    plain = FlowPrior(Zero(), form="denoiser", image_shape=SHAPE)
-    with pytest.raises(PairingError, match=r"no Gaussian to start from.*covariance=isotropic"):
-        restora.restore(torch.rand(1, *SHAPE), Mask.center((8, 8)), prior=plain)
     wrong: list[dict[str, Any]] = [{"first": 1.0}, {"last": -1}, {"iterations": -1}, {"draws": -1}]
     for settings in [*wrong, {"tolerance": 0.0}]:
         with pytest.raises(OptionError, match=next(iter(settings))):

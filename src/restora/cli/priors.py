@@ -1,4 +1,4 @@
-"""List the installed priors, show the card of one, or download one from the Hugging Face Hub."""
+"""List the installed priors, show a card, download a prior, or import a network of others."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from restora.cli import importing
 from restora.priors import Prior, load_prior, store
 from restora.priors.hub import pull
 
@@ -17,13 +18,18 @@ huggingface_hub."""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help=JSON_HELP)
-    actions = parser.add_subparsers(dest="action", metavar="list|show|pull")
+    actions = parser.add_subparsers(dest="action", metavar="list|show|pull|import|conventions")
     listed = actions.add_parser("list", help="list the installed priors (the default)")
     show = actions.add_parser("show", help="show a prior's card", description="Print the card of a prior.")
     show.add_argument("name", metavar="NAME|DIR", help="an installed prior, or a folder with one")
     download = actions.add_parser("pull", help="download a prior from the Hub", description=PULL)
     download.add_argument("name", metavar="OWNER/NAME", help="a repository on the Hub that has a prior")
-    for action in (listed, show, download):  # SUPPRESS: or its default would undo a --json before the action
+    foreign = actions.add_parser("import", help=importing.SUMMARY, description=importing.__doc__)
+    importing.add_arguments(foreign)
+    known = actions.add_parser("conventions", help="list what networks compute, for import")
+    known.add_argument("name", nargs="?", metavar="NAME", help="a convention, to show its settings")
+    every = (listed, show, download, foreign, known)
+    for action in every:  # SUPPRESS: or its default would undo a --json before the action
         action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=JSON_HELP)
 
 
@@ -32,6 +38,10 @@ def run(args: argparse.Namespace) -> int:
         return _show(args.name, args.json)
     if args.action == "pull":
         return _pull(args.name, args.json)
+    if args.action == "import":
+        return importing.run(args)
+    if args.action == "conventions":
+        return importing.list_conventions(args.name, args.json)
     found = [load_prior(name) for name in store.names()]
     if args.json:
         print(json.dumps({prior.name: _facts(prior) for prior in found}, indent=1))

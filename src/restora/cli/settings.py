@@ -55,9 +55,24 @@ def add_solver(parser: argparse.ArgumentParser) -> None:
 
 def make_solver(name: str, settings: list[str]) -> Solver:
     """The solver called `name` with NAME=VALUE settings. Raises OptionError for one it does not have."""
-    cls = solvers.get(name)
+    return make(solvers.get(name), name, settings)
+
+
+def make(cls: type[T], name: str, settings: list[str]) -> T:
+    """An object of options with NAME=VALUE settings. Raises OptionError for one it does not have."""
+    given = read_settings(cls, name, settings)
+    try:
+        return cls(**given)
+    except OptionError as error:
+        if error.name not in given:
+            raise
+        raise OptionError(error.problem, f"--set {error.name}={given[error.name]}") from None
+
+
+def read_settings(cls: type, name: str, settings: list[str]) -> dict[str, Any]:
+    """NAME=VALUE settings of a class of options."""
     known = {entry.name: (entry, hint) for entry, hint in options(cls)}
-    given: dict[str, str] = {}
+    given: dict[str, Any] = {}
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or key not in known:
@@ -67,10 +82,8 @@ def make_solver(name: str, settings: list[str]) -> Solver:
                 f"--set {setting}: expected NAME=VALUE with a setting of {name!r}: "
                 f"{', '.join(known) or 'it has none'}.{hint}"
             )
-        given[key] = text
-    try:
-        return cls(**{key: parse(text, *known[key]) for key, text in given.items()})
-    except OptionError as error:
-        if error.name not in given:
-            raise
-        raise OptionError(error.problem, f"--set {error.name}={given[error.name]}") from None
+        try:
+            given[key] = parse(text, *known[key])
+        except OptionError as error:
+            raise OptionError(error.problem, f"--set {setting}") from None
+    return given

@@ -46,7 +46,7 @@ class UNet(nn.Module):
         self.config: dict[str, Any] = {"inputs": inputs, "outputs": outputs, "width": width}
         self.config |= {"multipliers": list(multipliers), "blocks": blocks, "attention": attention}
         levels, channels = 4 * width, [width * m for m in multipliers]
-        self.multiple = 2 ** len(channels)
+        self.multiple, self.any_size = 2 ** len(channels), not attention
         hidden = nn.Linear(width, levels), nn.SiLU(), nn.Linear(levels, levels), nn.SiLU()
         self.embed = nn.Sequential(Waves(width), *hidden)
         self.first = nn.Conv2d(4 * inputs, width, 3, padding=1)
@@ -92,15 +92,14 @@ class Stage(nn.ModuleList):
 class Waves(nn.Module):
     """Levels (B,) in [0, 1] -> cosines and sines (B, width) of periods from 0.006 to 60."""
 
-    rates: Tensor
-
     def __init__(self, width: int):
         super().__init__()
-        exponents = torch.arange(width // 2) / (width // 2)
-        self.register_buffer("rates", 1000 * torch.exp(-math.log(1e4) * exponents), persistent=False)
+        self.count = width // 2
 
     def forward(self, level: Tensor) -> Tensor:
-        angles = level.unsqueeze(-1) * self.rates
+        exponents = torch.arange(self.count, device=level.device) / self.count
+        rates = 1000 * torch.exp(-math.log(1e4) * exponents)
+        angles = level.unsqueeze(-1) * rates.to(level)
         return torch.cat([angles.cos(), angles.sin()], -1)
 
 

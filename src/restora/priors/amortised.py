@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from restora.networks.stored import build
 from restora.networks.unet import UNet
 from restora.orientation import lay, upright
 from restora.priors import packing
@@ -95,6 +96,6 @@ class AmortisedPrior(FlowPrior):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> AmortisedPrior:
         flow = FlowPrior.from_config(config)
-        estimator = UNet(**config["estimator"]).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        estimator = build(config["estimator"])
         assert flow.gaussian is not None
         return cls(flow.network, flow.gaussian, estimator, flow.symmetries)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from restora.errors import ShapeError
+from restora.priors import packing
 from restora.priors.calibration import Calibration
 from restora.priors.hub import OnHub
 
@@ -76,11 +76,11 @@ class Prior(nn.Module, OnHub):
 
     def pack(self) -> dict[str, Tensor]:
         """The tensors that a file keeps: those of `state_dict`, in half precision."""
-        return {name: value.to(torch.float16) for name, value in self.state_dict().items()}
+        return packing.halves(self)
 
     def unpack(self, tensors: dict[str, Tensor]) -> None:
         """Take up what `pack` gave. RuntimeError or KeyError where it does not fit this prior."""
-        self.load_state_dict({name: value.float() for name, value in tensors.items()})
+        self.load_state_dict(packing.floats(tensors))
 
     def config(self) -> dict[str, Any]:
         """All that `from_config` needs, beside the weights, to build this prior again; JSON types only."""

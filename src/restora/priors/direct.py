@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from restora.degradations import lmmse, named
 from restora.errors import WeightsError
+from restora.networks.stored import build
 from restora.networks.unet import UNet
 from restora.priors import packing
 from restora.priors.base import Prior
@@ -108,6 +109,6 @@ class DirectPrior(Prior):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> DirectPrior:
-        network = UNet(**config["network"]).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = build(config["network"])
         gaussian, units = GaussianPrior.from_config(config["gaussian"]), Units(**config["units"])
         return cls(network, gaussian, config["task"], config["options"], units)

@@ -5,62 +5,66 @@
 
 This is flow matching with independent coupling (Lipman et al., ICLR 2023), halved: 2 w - t is its path for
 images in [-1, 1] and noise of variance 1. What a network N is asked for is its `form`, D = skip + scale N:
+any of `restora.priors.conventions`, of which two have names here, or what the project's own networks are
+trained for:
 
-    residual   N([2 L - 1, (w - t L) / sqrt(t^2 c^2 + (1 - t)^2 s^2)], t),  skip = L_t(w),  scale = c_t
     velocity   N(2 w - t, t),  skip = w + (1 - t) / 2,  scale = (1 - t) / 2
     denoiser   N(w, t),  skip = 0,  scale = 1
+    residual   N([2 L - 1, (w - t L) / sqrt(t^2 c^2 + (1 - t)^2 s^2)], t),  skip = L_t(w),  scale = c_t
 
 L_t is the linear denoiser of a Gaussian prior and c_t its error (`restora.gaussian.wiener`): a residual
 network starts from the best linear answer at every level, and learns, in units of its error, only what is
-missing.
+missing. Above the levels that a network knows, D_t = L_t too, where there is a Gaussian.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, NamedTuple, get_args
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from restora.device import fast_bfloat16
-from restora.errors import OptionError, WeightsError
+from restora.errors import OptionError
 from restora.gaussian.wiener import Wiener
+from restora.networks.stored import build, describe
 from restora.networks.unet import UNet
 from restora.orientation import lay, upright
-from restora.priors import packing
+from restora.priors import conventions, packing
 from restora.priors.base import Prior
+from restora.priors.conventions import DENOISER, SCALE, VELOCITY, Convention, Preconditioned
 from restora.priors.gaussian import GaussianPrior
 from restora.random import Generators, randn
 
-SCALE = 0.5
 AT_ONCE = 2**20  # pixels that pass the network together, which bounds its memory
 Form = Literal["residual", "velocity", "denoiser"]
+NAMED: dict[str, Convention | None] = {"residual": None, "velocity": VELOCITY, "denoiser": DENOISER}
 
 
-class Preconditioned(NamedTuple):
-    """What the network sees (B, K, H, W), and what its answer N stands for: D = skip + scale N."""
-
-    input: Tensor
-    skip: Tensor
-    scale: Tensor
-
-
-def evaluate(network: nn.Module, x: Tensor, t: Tensor) -> Tensor:
-    """network(x, t), in the dtype of x; inside a U-Net in bf16 where the processor has it."""
+def evaluate(
+    network: nn.Module,
+    x: Tensor,
+    t: Tensor,
+    call: Callable[[nn.Module, Tensor, Tensor], Tensor] | None = None,
+) -> Tensor:
+    """network(x, t), or call(network, x, t), in the dtype of x; inside a U-Net in bf16 where the processor
+    has it."""
     half = isinstance(network, UNet) and x.dtype == torch.float32 and fast_bfloat16(x.device)
     with torch.autocast(x.device.type, torch.bfloat16, enabled=half):
-        return network(x, t).to(x.dtype)
+        return (call(network, x, t) if call else network(x, t)).to(x.dtype)
 
 
 class FlowPrior(Prior):
-    """network: (images (B, K, H, W), t (B,)) -> (B, C, H, W) in the range of its `form`; any `nn.Module`.
+    """network: (images (B, K, H, W), level (B,)) -> (B, C, H, W) as its `form` says; any `nn.Module`.
 
-    A velocity network of the usual convention, trained on images in [-1, 1], is the form "velocity". The form
-    "residual" needs `gaussian`; the others may have it, for solvers that use its covariance. Without it,
-    give `image_shape` (C, H, W). A stationary Gaussian, and a U-Net without attention, suit any size: `sized`
-    gives the prior for it. `symmetries`: in how many of `restora.orientation` images are as likely: 1, 2 if
-    they may be mirrored, or 8. The network is put into evaluation mode and frozen; a U-Net runs in bf16
-    where the processor has it. `scale` is s. Raises OptionError for parts that do not fit.
+    A velocity network of the usual convention, trained on images in [-1, 1], is the form "velocity"; any
+    other that removes noise has a convention, and `from_denoiser` is the short way. The form "residual" needs
+    `gaussian`; the others may have it, for solvers that use its covariance. Without it, give `image_shape`
+    (C, H, W). A stationary Gaussian, and a network of `any_size`, suit any size: `sized` gives the prior for
+    it. `symmetries`: in how many of `restora.orientation` images are as likely: 1, 2 if they may be mirrored,
+    or 8. The network is put into evaluation mode and frozen; a U-Net runs in bf16 where the processor has it.
+    `scale` is s. Raises OptionError for parts that do not fit.
     """
 
     kind = "flow"
@@ -71,25 +75,50 @@ class FlowPrior(Prior):
         self,
         network: nn.Module,
         gaussian: GaussianPrior | None = None,
-        form: Form | None = None,
+        form: Form | Convention | None = None,
         image_shape: tuple[int, int, int] | None = None,
         symmetries: Literal[1, 2, 8] = 1,
+        any_size: bool | None = None,
     ):
         super().__init__()
-        self.form: Form = form or ("residual" if gaussian else "velocity")
-        if self.form not in get_args(Form):
-            raise OptionError(f"form must be one of {', '.join(get_args(Form))}, got {form!r}")
-        if self.form == "residual" and gaussian is None:
+        form = form or ("residual" if gaussian else "velocity")
+        if not isinstance(form, Convention) and form not in NAMED:
+            raise OptionError(
+                f"form must be one of {', '.join(get_args(Form))}, or a convention, got {form!r}"
+            )
+        self.form = form
+        self.convention = form if isinstance(form, Convention) else NAMED[form]
+        if self.convention is None and gaussian is None:
             raise OptionError("a FlowPrior of the form 'residual' needs a GaussianPrior; give gaussian=...")
         shape = image_shape or (gaussian.image_shape if gaussian else None)
         if shape is None:
             raise OptionError("a FlowPrior without a GaussianPrior needs image_shape=(C, H, W)")
         self.image_shape = shape
         self.network, self.gaussian, self.symmetries = network, gaussian, symmetries
+        self._free = getattr(network, "any_size", False) if any_size is None else any_size
         self._wiener: Wiener | None = None
         self._grey: FlowPrior | None = None
         self._sized: dict[Any, FlowPrior] = {}  # the last one: a Wiener takes a while
         self.eval().requires_grad_(False)
+
+    @classmethod
+    def from_denoiser(
+        cls,
+        network: nn.Module,
+        convention: str | Convention = "ve",
+        value_range: tuple[float, float] | None = None,
+        levels: tuple[float, float] | None = None,
+        **options: Any,
+    ) -> FlowPrior:
+        """A prior of a network that removes noise; see `restora.priors.foreign.from_denoiser`."""
+        from restora.priors.foreign import from_denoiser  # made of this class
+
+        return from_denoiser(network, convention, value_range, levels, **options)
+
+    @property
+    def first(self) -> float:
+        """The noisiest level t that the network knows: 0, but where its convention says otherwise."""
+        return 0.0 if self.convention is None else 1 / (1 + self.convention.levels[1] / SCALE)
 
     @property
     def wiener(self) -> Wiener | None:
@@ -105,8 +134,7 @@ class FlowPrior(Prior):
     @property
     def any_size(self) -> bool:
         """Where nothing is tied to a size: no directions of the Gaussian, no attention in the network."""
-        free = isinstance(self.network, UNet) and not self.network.config["attention"]
-        return free and (self.gaussian is None or self.gaussian.any_size)
+        return self._free and (self.gaussian is None or self.gaussian.any_size)
 
     def grey(self) -> FlowPrior:
         """By `restora.priors.grey`, at as many evaluations of the network."""
@@ -134,22 +162,19 @@ class FlowPrior(Prior):
 
     def _of(self, gaussian: GaussianPrior | None, shape: tuple[int, int, int]) -> FlowPrior:
         """The same networks for images of another shape."""
-        return FlowPrior(self.network, gaussian, self.form, shape, self.symmetries)
+        return FlowPrior(self.network, gaussian, self.form, shape, self.symmetries, self._free)
 
     def precondition(self, w: Tensor, t: Tensor) -> Preconditioned:
         """What the network is given at w (B, C, H, W) and t (B,), and what becomes of its answer."""
+        if self.convention is not None:
+            return self.convention.precondition(w, t)
         t_ = t.view(-1, 1, 1, 1)
-        if self.form == "denoiser":
-            return Preconditioned(w, torch.zeros_like(w), torch.ones_like(t_))
-        left = 1 - t_
-        if self.form == "velocity":
-            return Preconditioned(2 * w - t_, w + left / 2, left / 2)
         assert self.wiener is not None
         with torch.autocast(w.device.type, enabled=False):
             L, error = self.wiener(w, t)
         c = error.view(-1, 1, 1, 1)
-        deviation = ((t_ * c).square() + (left * self.scale).square()).sqrt()
-        return Preconditioned(torch.cat([2 * L - 1, (w - t_ * L) / deviation], 1), L, c)
+        deviation = ((t_ * c).square() + ((1 - t_) * self.scale).square()).sqrt()
+        return Preconditioned(torch.cat([2 * L - 1, (w - t_ * L) / deviation], 1), t, L, c)
 
     def denoise(self, w: Tensor, t: Tensor | float, orientation: int = 0) -> Tensor:
         """D_t(w) = E[x | w_t = w], (B, C, H, W), for w (B, C, H, W) and t in [0, 1]: a number or (B,).
@@ -163,8 +188,19 @@ class FlowPrior(Prior):
             pairs = zip(w.split(most), t.split(most), strict=True)
             return torch.cat([self.denoise(*pair, orientation) for pair in pairs])
         parts, k = self.precondition(w, t), orientation % self.symmetries
-        answer = upright(evaluate(self.network, lay(parts.input, k), t), k)
-        return parts.skip + parts.scale * answer
+        call = None if self.convention is None else self.convention.evaluate
+        answer = upright(evaluate(self.network, lay(parts.input, k), parts.level, call), k)
+        x = parts.skip + parts.scale * answer
+        return x if self.convention is None else self._within(x, w, t)
+
+    def _within(self, x: Tensor, w: Tensor, t: Tensor) -> Tensor:
+        """x as its convention has it: cut to black and white, and L_t where it does not know the level."""
+        assert self.convention is not None
+        x = x.clamp(0, 1) if self.convention.clip else x
+        unknown = t < self.first - 1e-6
+        if self.wiener is None or not bool(unknown.any()):
+            return x
+        return torch.where(unknown.view(-1, 1, 1, 1), self.wiener(w, t)[0], x)
 
     def velocity(self, w: Tensor, t: Tensor | float) -> Tensor:
         """v_t(w) = dw/dt of the flow, (B, C, H, W), for t < 1."""
@@ -186,9 +222,10 @@ class FlowPrior(Prior):
         return w.clamp(0, 1)
 
     def pack(self) -> dict[str, Tensor]:
-        """The network in half precision, and the Gaussian as it packs itself."""
-        gaussian = self.gaussian.pack() if self.gaussian else {}
-        return packing.join(network=packing.halves(self.network), gaussian=gaussian)
+        """The network, if it is the project's own in half precision, and the Gaussian as it packs itself."""
+        own = isinstance(self.network, UNet)
+        network = packing.halves(self.network) if own else self.network.state_dict()
+        return packing.join(network=network, gaussian=self.gaussian.pack() if self.gaussian else {})
 
     def unpack(self, tensors: dict[str, Tensor]) -> None:
         self.network.load_state_dict(packing.floats(packing.part(tensors, "network")))
@@ -197,17 +234,15 @@ class FlowPrior(Prior):
             self._wiener, self._sized = None, {}
 
     def config(self) -> dict[str, Any]:
-        if not isinstance(self.network, UNet):
-            raise WeightsError("only a FlowPrior of restora's own UNet can be stored")
         gaussian = self.gaussian.config() if self.gaussian else None
-        shape = list(self.image_shape)
-        own = {"form": self.form, "shape": shape, "symmetries": self.symmetries}
-        return {"network": self.network.config, "gaussian": gaussian, **own}
+        form = conventions.to_config(self.form) if isinstance(self.form, Convention) else self.form
+        own = {"form": form, "shape": list(self.image_shape), "symmetries": self.symmetries}
+        return {"network": describe(self.network), "gaussian": gaussian, **own}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> FlowPrior:
-        network = UNet(**config["network"]).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network, form = build(config["network"]), config["form"]
         gaussian = GaussianPrior.from_config(config["gaussian"]) if config["gaussian"] else None
         channels, height, width = config["shape"]
-        shape = channels, height, width
-        return cls(network, gaussian, config["form"], shape, config.get("symmetries", 1))
+        form = conventions.from_config(form) if isinstance(form, dict) else form
+        return cls(network, gaussian, form, (channels, height, width), config.get("symmetries", 1))

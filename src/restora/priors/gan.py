@@ -20,9 +20,11 @@ from restora.degradations import Degradation
 from restora.device import fast_bfloat16
 from restora.errors import OptionError, WeightsError
 from restora.isolation import naming, untouched
-from restora.networks.dcgan import Discriminator, Generator
+from restora.networks.dcgan import Discriminator
 from restora.networks.encoder import Encoder
 from restora.networks.grey import GreyIn, GreyOut
+from restora.networks.stored import build, describe
+from restora.networks.styled import Styled
 from restora.priors import packing
 from restora.priors.base import Prior
 from restora.priors.correction import Correction
@@ -37,12 +39,16 @@ class GANPrior(Prior):
     result depends on its batch.
 
     Args:
-        generator: latents (B, *latent_shape) to images (B, C, H, W) in `value_range`.
+        generator: latents (B, *latent_shape) to images (B, C, H, W) in `value_range`, or to a tuple that
+            begins with them.
         discriminator: images in `value_range` to logits, one per image: (B,) or (B, 1, ...).
         latent_shape: shape of one latent; latents are standard normal.
         value_range: range of the generator's images.
         encoder: evidence (B, 2 C + 1, H, W) to latents (B, *latent_shape).
         correction: what the generator's image of an encoded latent says about the true image.
+        mapping: latents (B, d) to those that the generator takes, as in StyleGAN; the search is then among
+            these (`restora.networks.styled`).
+        image_shape: (C, H, W), where the generator cannot be asked yet.
     """
 
     kind = "gan"
@@ -56,15 +62,23 @@ class GANPrior(Prior):
         encoder: nn.Module | None = None,
         value_range: tuple[float, float] = (-1.0, 1.0),
         correction: Correction | None = None,
+        mapping: nn.Module | None = None,
+        image_shape: Sequence[int] | None = None,
     ):
         super().__init__()
+        if mapping is not None:
+            with untouched(torch.get_default_dtype()):
+                generator = Styled.measure(generator.eval(), mapping.eval(), latent_shape[-1])
+            latent_shape = tuple(generator.mean.shape)
         self.correction = correction
         self.generator, self.discriminator, self.encoder = generator, discriminator, encoder
         self.latent_shape, self.value_range = tuple(latent_shape), value_range
         self.eval().requires_grad_(False)
-        with untouched(torch.get_default_dtype()), naming(prior=self):
-            shape = self.generate(self.latents(1)).shape
-        self.image_shape = (shape[1], shape[2], shape[3])
+        if image_shape is None:
+            with untouched(torch.get_default_dtype()), naming(prior=self):
+                image_shape = self.generate(self.latents(1)).shape[1:]
+        channels, height, width = image_shape
+        self.image_shape = channels, height, width
 
     def grey(self) -> GANPrior:
         """The generator's images as means of their channels; the other networks see equal channels."""
@@ -89,7 +103,8 @@ class GANPrior(Prior):
 
     def generate(self, z: Tensor) -> Tensor:
         """(B, *latent_shape) -> images (B, C, H, W) in [0, 1]."""
-        return self.to_image(self.generator(z).to(z.dtype))
+        found = self.generator(z)
+        return self.to_image((found[0] if isinstance(found, tuple | list) else found).to(z.dtype))
 
     def to_image(self, generated: Tensor) -> Tensor:
         """What the generator gives, in `value_range` -> in [0, 1]."""
@@ -126,32 +141,37 @@ class GANPrior(Prior):
         return networks | packing.join(correction=self.correction.pack())
 
     def unpack(self, tensors: dict[str, Tensor]) -> None:
-        networks = {k: v.float() for k, v in tensors.items() if not k.startswith("correction.")}
+        networks = packing.floats({k: v for k, v in tensors.items() if not k.startswith("correction.")})
         if self.correction is not None:
             self.correction.unpack(packing.part(tensors, "correction"))
             networks |= {f"correction.{k}": v for k, v in self.correction.state_dict().items()}
         self.load_state_dict(networks)
 
     def config(self) -> dict[str, Any]:
-        if not isinstance(self.generator, Generator) or not isinstance(self.discriminator, Discriminator):
-            raise WeightsError("only priors made of restora's own DCGAN networks can be stored")
+        if not isinstance(self.discriminator, Discriminator | None):
+            raise WeightsError("only restora's own Discriminator can be stored")
         if not isinstance(self.encoder, Encoder | None):
             raise WeightsError("only restora's own Encoder can be stored")
         return {
-            "generator": self.generator.config,
-            "discriminator": self.discriminator.config,
+            "generator": describe(self.generator),
+            "discriminator": self.discriminator.config if self.discriminator else None,
             "latent_shape": list(self.latent_shape),
             "encoder": self.encoder.config if self.encoder else None,
             "correction": self.correction.config() if self.correction else None,
+            "value_range": list(self.value_range),
+            "shape": list(self.image_shape),
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> GANPrior:
         encoder, correction = config.get("encoder"), config.get("correction")
+        low, high = config.get("value_range", (-1.0, 1.0))
         return cls(
-            Generator(**config["generator"]),
-            Discriminator(**config["discriminator"]),
+            build(config["generator"], "dcgan"),
+            Discriminator(**config["discriminator"]) if config["discriminator"] else None,
             config["latent_shape"],
             Encoder(**encoder) if encoder else None,
-            correction=Correction.from_config(correction) if correction else None,
+            (low, high),
+            Correction.from_config(correction) if correction else None,
+            image_shape=config.get("shape"),
         )

@@ -58,11 +58,13 @@ def part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
 
 
 def halves(module: nn.Module) -> dict[str, Tensor]:
-    return {name: value.to(torch.float16) for name, value in module.state_dict().items()}
+    """Its tensors in half precision; whole numbers as they are."""
+    tensors = module.state_dict()
+    return {k: value.half() if value.is_floating_point() else value for k, value in tensors.items()}
 
 
 def floats(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.float() for name, value in tensors.items()}
+    return {k: value.float() if value.is_floating_point() else value for k, value in tensors.items()}
 
 
 def _nibbles(codes: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from restora.solvers.denoisers import NLMeans, Wavelet
 from restora.solvers.direct import Direct
 from restora.solvers.dps import DPS
 from restora.solvers.flower import Flower
+from restora.solvers.hqs import HQS
 from restora.solvers.latent_map import LatentMAP
 from restora.solvers.lmmse import LMMSE
 from restora.solvers.low_rank import LowRank
@@ -27,6 +28,7 @@ solvers.register("lmmse", LMMSE)
 solvers.register("onepass", OnePass)
 solvers.register("mmse", MMSE)
 solvers.register("flower", Flower)
+solvers.register("hqs", HQS)
 solvers.register("pnpflow", PnPFlow)
 solvers.register("dflow", DFlow)
 solvers.register("dps", DPS)
@@ -47,6 +49,7 @@ solvers.register("wiener", WienerDeconvolution)
 __all__ = [
     "BM3D",
     "DPS",
+    "HQS",
     "LMMSE",
     "MMSE",
     "TV",

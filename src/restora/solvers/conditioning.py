@@ -3,8 +3,8 @@
     x_hat = D_t(w),   E[x | w, y] = x_hat + C_t A^T (A C_t A^T + N)^-1 (y - A x_hat)
 
 C_t is the covariance of x given w: that of the prior's Gaussian, n^2 S (t^2 S + n^2 I)^-1 with n = (1 - t) s;
-or nu^2 I with nu = n / sqrt(t^2 + (1 - t)^2). What is not linear or Gaussian is up to
-`Degradation.condition` and `draw`.
+or, of a prior without one, nu^2 I with nu = n / sqrt(t^2 + (1 - t)^2), that of x ~ N(1/2, s^2 I). What is not
+linear or Gaussian is up to `Degradation.condition` and `draw`.
 """
 
 from __future__ import annotations
@@ -13,31 +13,37 @@ from typing import Literal
 
 from torch import Tensor
 
-from restora.degradations import Degradation, system_of
+from restora.degradations import Degradation, lmmse, system_of
 from restora.errors import PairingError
-from restora.gaussian.covariance import Covariance, Isotropic
+from restora.gaussian.covariance import Covariance, Isotropic, LowRank
 from restora.gaussian.system import System
 from restora.priors.flow import FlowPrior
 from restora.random import Generators
 
-Source = Literal["prior", "isotropic"]
+Source = Literal["auto", "prior", "isotropic"]
+
+
+GREY = 0.5  # the mean of images of which nothing is known
 
 
 class Conditioner:
     """How the estimates of `prior` are corrected by observations y (B, ...) of `degradation`.
 
-    runs: so many rows of the batch in a row are of one image. tolerance: part of y - A x_hat that the linear
-    solve may leave unexplained. PairingError if the prior has no Gaussian to take a covariance from.
+    covariance: `auto` is the Gaussian's where there is one. runs: so many rows of the batch in a row are of
+    one image. tolerance: part of y - A x_hat that the linear solve may leave unexplained. PairingError if a
+    Gaussian is asked for, and the prior has none.
     """
 
     def __init__(
         self,
         prior: FlowPrior,
         degradation: Degradation,
-        covariance: Source = "prior",
+        covariance: Source = "auto",
         tolerance: float = 1e-2,
         runs: int = 1,
     ):
+        if covariance == "auto":
+            covariance = "isotropic" if prior.wiener is None else "prior"
         if covariance == "prior" and prior.wiener is None:
             raise PairingError(
                 f"prior {prior.name!r} has no Gaussian to take a covariance from; use covariance=isotropic"
@@ -46,10 +52,19 @@ class Conditioner:
         self.tolerance, self.runs = tolerance, runs
         self._system: System | None = None
 
-    def mean(self, x_hat: Tensor, t: float, y: Tensor) -> Tensor:
-        """E[x | y] for x ~ N(x_hat, C_t), (B, C, H, W)."""
+    def start(self, y: Tensor) -> Tensor:
+        """The linear estimate, (B, C, H, W): E[x | y] for x ~ N(mean, C_0)."""
+        shape = len(y), *self.prior.image_shape
+        mean = y.new_full(shape, GREY)
+        if self.covariance == "prior" and self.prior.gaussian is not None:
+            mean = self.prior.gaussian.mean.to(y).expand(shape)
+        C = self._given(0.0)
+        return lmmse(self.degradation, mean, C, y, tolerance=self.tolerance, system=self._look(mean, y))
+
+    def mean(self, x_hat: Tensor, t: float, y: Tensor, weight: float = 1.0) -> Tensor:
+        """E[x | y] for x ~ N(x_hat, weight C_t), (B, C, H, W)."""
         system = self._look(x_hat, y)
-        C = self._given(t)
+        C = scaled(self._given(t), weight)
         return self.degradation.condition(x_hat, C, y, tolerance=self.tolerance, system=system)
 
     def draw(self, x_hat: Tensor, t: float, y: Tensor, streams: Generators) -> Tensor:
@@ -58,12 +73,13 @@ class Conditioner:
         C = self._given(t)
         return self.degradation.draw(x_hat, C, y, streams, tolerance=self.tolerance, system=system)
 
-    def _given(self, t: float) -> Covariance:
-        """C_t."""
+    def _given(self, t: float) -> LowRank | Isotropic:
+        """C_t, of the prior's Gaussian at t = 0 its own."""
         if self.covariance == "isotropic":
             return Isotropic(_isotropic(t, self.prior.scale))
         assert self.prior.wiener is not None
-        return self.prior.wiener.covariance(t)
+        assert self.prior.gaussian is not None
+        return self.prior.wiener.covariance(t) if t else self.prior.gaussian.covariance
 
     def _look(self, x_hat: Tensor, y: Tensor) -> System | None:
         """What A makes of the directions, where that is the same at every level."""
@@ -71,6 +87,15 @@ class Conditioner:
         if self._system is None and degradation.operator.linear and degradation.noise.steady:
             self._system = system_of(degradation.gaussian(x_hat, y)[0], self.runs)
         return self._system
+
+
+def scaled(C: LowRank | Isotropic, factor: float) -> Covariance:
+    """factor C."""
+    if factor == 1:
+        return C
+    if isinstance(C, Isotropic):
+        return Isotropic(C.value * factor)
+    return LowRank(C.spread * factor**0.5, C.directions, C.weights * factor)
 
 
 def _isotropic(t: float, scale: float) -> float:

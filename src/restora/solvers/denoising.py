@@ -21,9 +21,12 @@ LEVELS, ENDS = 3, (0.05, 0.95)  # of noise that differs from place to place, bet
 LEAST = 1e-4
 
 
-def white(y: Tensor, degradation: Degradation) -> Tensor | None:
-    """Where A = I and the noise is about white: its standard deviation, (B,) or (B, 1 or C, H, W)."""
-    return degradation.noise.white(y) if degradation.operator.identity else None
+def white(y: Tensor, degradation: Degradation, prior: FlowPrior) -> Tensor | None:
+    """Where A = I and the noise is about white, and no stronger than the prior's network knows: its standard
+    deviation, (B,) or (B, 1 or C, H, W)."""
+    noise = degradation.noise.white(y) if degradation.operator.identity else None
+    known = noise is not None and bool((noise * prior.first <= prior.scale * (1 - prior.first)).all())
+    return noise if known else None
 
 
 def evaluations(degradation: Degradation, orientations: int) -> int:

@@ -38,7 +38,7 @@ from restora.priors.base import Prior
 from restora.priors.flow import FlowPrior
 from restora.random import Stream, randn
 from restora.solvers.base import DRAWS, Solver, Step
-from restora.solvers.conditioning import Conditioner, Source
+from restora.solvers.conditioning import Conditioner
 from restora.solvers.ode import slope, times
 from restora.solvers.runs import Runs
 
@@ -81,8 +81,7 @@ class DPS(Solver[FlowPrior]):
         generator: Sequence[Stream],
     ) -> Iterator[Step]:
         runs = Runs(y, degradation, generator, self.runs)
-        covariance: Source = "prior" if prior.wiener else "isotropic"
-        ends = Conditioner(prior, runs.degradation, covariance, self.tolerance, self.runs)
+        ends = Conditioner(prior, runs.degradation, tolerance=self.tolerance, runs=self.runs)
         grid, total = times(self.iterations), self.iterations
 
         def denoiser(w: Tensor, t: float) -> Tensor:

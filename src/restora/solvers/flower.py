@@ -4,7 +4,8 @@
     w = t' x + (1 - t') s e,  t' = t + 1/N;   the last x is the restoration
 
 C is that of the prior's Gaussian, n^2 S (t^2 S + n^2 I)^-1 with n = (1 - t) s, so that the first step is
-LMMSE; or nu^2 I with nu = n / sqrt(t^2 + (1 - t)^2). Denoising needs none of this: t y is w_t at
+LMMSE; or nu^2 I with nu = n / sqrt(t^2 + (1 - t)^2). With a network that does not know all levels, that step
+goes to the noisiest that it knows. Denoising needs none of this: t y is w_t at
 t = 1 / (1 + sigma / s), and its restoration is D_t(t y), once what a file cut off y is put back on average.
 
 Were images Gaussian, a run of `refine=sample` would be an exact draw from the posterior, at any N. A run of
@@ -48,7 +49,7 @@ class Flower(Solver[FlowPrior]):
     iterations: int = option(20, "steps from noise to image", 1)
     runs: int = option(1, "runs per image: their mean is the result, their spread is its std", 1)
     covariance: Source = option(
-        "prior", "covariance of the estimate's error: from the prior's Gaussian, or nu^2 I"
+        "auto", "covariance of the estimate's error: from the prior's Gaussian, or nu^2 I"
     )
     refine: Literal["mean", "sample"] = option(
         "mean", "each step takes the mean of p(x | w, y) (sharper), or a draw (correct spread)"
@@ -85,7 +86,7 @@ class Flower(Solver[FlowPrior]):
         generator: Sequence[Stream],
     ) -> Iterator[Step]:
         denoised, given = None, y
-        if (noise := white(y, degradation)) is not None:
+        if (noise := white(y, degradation, prior)) is not None:
             y, denoised = denoise(y, noise, degradation, prior, self.orientations)
             if self.runs == 1 and self.refine == "mean":
                 yield Step(1, 1, denoised, degradation.fidelity(denoised, given))
@@ -94,7 +95,7 @@ class Flower(Solver[FlowPrior]):
         conditioner = Conditioner(prior, runs.degradation, self.covariance, self.tolerance, self.runs)
         x, total = y.new_zeros(len(runs.y), *prior.image_shape), self.iterations
         for i in range(total):
-            t = i / total
+            t = prior.first + (1 - prior.first) * i / total if i else 0.0
             w = t * x + (1 - t) * prior.scale * randn(x.shape, runs.streams, like=x)
             x_hat = prior.denoise(w, t, i)
             if self.refine == "sample":

@@ -12,6 +12,8 @@ than that are enough. Denoising takes D_t(t y) alone. How sure it is it does not
 their standard deviation this is Flower.
 
 The network sees each estimate in another orientation, if its prior has several; denoising averages them.
+A blur determines most of the image, so that the added noise only costs: there it is `hqs`, unless levels or
+draws are set.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ from typing import ClassVar, NamedTuple
 
 from torch import Tensor
 
-from restora.degradations import Degradation, lmmse
-from restora.errors import OptionError, PairingError
+from restora.degradations import Degradation
+from restora.errors import OptionError
 from restora.options import Auto, option
 from restora.priors.base import Prior
 from restora.priors.flow import FlowPrior
@@ -32,6 +34,7 @@ from restora.solvers.base import Solver, Step
 from restora.solvers.conditioning import Conditioner
 from restora.solvers.denoising import evaluations, white
 from restora.solvers.flower import Flower, orientations_field
+from restora.solvers.hqs import HQS
 
 
 class Schedule(NamedTuple):
@@ -88,6 +91,8 @@ class MMSE(Solver[FlowPrior]):
     def evaluations(self, degradation: Degradation) -> int:
         if denoised := evaluations(degradation, self.orientations):
             return denoised
+        if splitting := self._splitting(degradation):
+            return splitting.evaluations(degradation)
         usual = self.schedule(degradation)
         return 2 * usual.iterations * usual.draws
 
@@ -97,6 +102,12 @@ class MMSE(Solver[FlowPrior]):
         own = {name: getattr(self, name) for name in usual._fields}
         return usual._replace(**{name: value for name, value in own.items() if value != "auto"})
 
+    def _splitting(self, degradation: Degradation) -> HQS | None:
+        """What takes its place where A is a blur."""
+        usual = all(getattr(self, name) == "auto" for name in Schedule._fields)
+        blurred = degradation.linear and degradation.operator.kernel is not None
+        return HQS(tolerance=self.tolerance) if usual and blurred else None
+
     def steps(
         self,
         y: Tensor,
@@ -104,18 +115,16 @@ class MMSE(Solver[FlowPrior]):
         prior: FlowPrior,
         generator: Sequence[Stream],
     ) -> Iterator[Step]:
-        if white(y, degradation) is not None:
+        if white(y, degradation, prior) is not None:
             yield from Flower(orientations=self.orientations).steps(y, degradation, prior, generator)
             return
-        if prior.gaussian is None:
-            raise PairingError(
-                f"prior {prior.name!r} has no Gaussian to start from; "
-                "use method='flower' with covariance=isotropic"
-            )
+        if splitting := self._splitting(degradation):
+            yield from splitting.steps(y, degradation, prior, generator)
+            return
         first, last, iterations, draws = self.schedule(degradation)
-        mean, S = prior.gaussian.mean.expand(len(y), -1, -1, -1), prior.gaussian.covariance
-        x = lmmse(degradation, mean, S, y, tolerance=self.tolerance)
-        conditioner = Conditioner(prior, degradation, "prior", self.tolerance)
+        first, last = max(first, prior.first), max(last, prior.first)
+        conditioner = Conditioner(prior, degradation, tolerance=self.tolerance)
+        x = conditioner.start(y)
         streams = [g for g in generator for _ in range(draws)]
         for i in range(iterations):
             t = first + (last - first) * i / max(iterations - 1, 1)

@@ -81,7 +81,7 @@ class OnePass(Solver[AmortisedPrior]):
         seen = posterior(y, degradation, prior.gaussian, prior.wiener, generator, self.tolerance)
         found = [prior.estimate(seen, k) for k in range(self.orientations)]
         means, logs = (torch.stack(part).mean(0) for part in zip(*found, strict=True))
-        std, noise = (logs / 2).exp(), white(y, degradation)
+        std, noise = (logs / 2).exp(), white(y, degradation, prior)
         if noise is not None:
             x = denoise(y, noise, degradation, prior, self.orientations)[1]
         else:

@@ -22,8 +22,9 @@ from restora.metrics import psnr
 from restora.networks.unet import UNet
 from restora.options import option
 from restora.pictures.colour import rounded, to_unit
+from restora.priors.conventions import SCALE
 from restora.priors.direct import DirectPrior, Units
-from restora.priors.flow import SCALE, FlowPrior
+from restora.priors.flow import FlowPrior
 from restora.priors.gaussian import GaussianPrior
 from restora.random import Generators, generators, seed_of
 from restora.training.data import depth

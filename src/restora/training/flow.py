@@ -18,7 +18,8 @@ from restora.figure import grid
 from restora.metrics import psnr
 from restora.networks.unet import UNet
 from restora.options import option
-from restora.priors.flow import SCALE, FlowPrior, Form
+from restora.priors.conventions import SCALE
+from restora.priors.flow import FlowPrior, Form
 from restora.priors.gaussian import GaussianPrior
 from restora.training.network import NetworkConfig, NetworkTrainer
 

@@ -1,0 +1,141 @@
+"""What a network computes, as the denoiser of the project's path: one change of variables for all
+conventions.
+
+    w_t = t x + n e,  n = (1 - t) s      the project's path, images x in [0, 1]
+    u = a x' + b e                       the network's, images x' = low + (high - low) x
+    b / a = (high - low) n / t           gives a, b and the `level` that the network is told
+    u = c w + a low,  c = b / n          what it sees
+    x' = g u + h N(u, level)             what its answer N stands for
+
+so that D_t(w) = E[x | w_t = w] = (g u + h N - low) / (high - low), exactly. What a convention has to say:
+
+    name   a, b                        answers
+    ve     1, sigma                    image, noise e, residual sigma e, score: DRUNet, FFDNet, deepinv
+    vp     sqrt(A_k), sqrt(1 - A_k)    noise, image, v = a e - b x', score: DDPM, guided diffusion
+    edm    c_in, c_in sigma            F of D = c_skip u / c_in + c_out F: EDM without its preconditioner
+    flow   k, (1 - k) spread           velocity, image, noise: flow matching, SiT, rectified flow
+
+A network that knows only some levels of noise says which, `least` to `most`: beyond them it is asked at the
+nearest that it knows, with w scaled so that its noise has the strength that belongs there.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from restora.errors import OptionError, ShapeError
+from restora.options import check, option
+
+SCALE = 0.5  # s of the project's path
+LEAST = "standard deviation of the least noise that the network knows, white = 1"
+MOST = "standard deviation of the most noise that the network knows, white = 1"
+Told = Literal["vector", "column", "map", "nothing"]
+
+
+class Preconditioned(NamedTuple):
+    """What the network sees (B, K, H, W) and is told (B,); its answer N means D = skip + scale N."""
+
+    input: Tensor
+    level: Tensor
+    skip: Tensor
+    scale: Tensor
+
+
+class Path(NamedTuple):
+    """a and b of u = a x' + b e, and what the network is told of the level; each (B,)."""
+
+    a: Tensor
+    b: Tensor
+    level: Tensor
+
+
+@dataclass(frozen=True)
+class Convention:
+    """Base of the conventions, each a frozen dataclass of options.
+
+    least, most: in units of images in [0, 1], whatever the range of the network.
+    """
+
+    low: float = option(0.0, "black, in the network's range")
+    high: float = option(1.0, "white, in the network's range")
+    least: float = option(0.0, LEAST, 0)
+    most: float = option(100.0, MOST, above=0)
+    told: Told = option(
+        "vector", "how the network takes the level: (B,), (B, 1, 1, 1), one more channel of its input, or not"
+    )
+    unit: float = option(1.0, "factor of the level that the network is told, such as 255", above=0)
+    clip: bool = option(False, "cut the denoised image to black and white, as samplers do near pure noise")
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.low == self.high:
+            raise OptionError(f"expected another number than low, got {self.high:g} for both", "high")
+        if self.least >= self.most:
+            raise OptionError(f"expected less than most={self.most:g}, got {self.least:g}", "least")
+
+    def path(self, sigma: Tensor) -> Path:
+        """Where noise has the strength b / a = sigma (B,), in the network's range."""
+        raise NotImplementedError
+
+    def solve(self, path: Path) -> tuple[Tensor, Tensor]:
+        """g and h of x' = g u + h N, each (B,)."""
+        raise NotImplementedError
+
+    @property
+    def levels(self) -> tuple[float, float]:
+        """The least and the most noise that the network knows, in units of images in [0, 1]."""
+        return self.least, self.most
+
+    def precondition(self, w: Tensor, t: Tensor, scale: float = SCALE) -> Preconditioned:
+        """Of w (B, C, H, W) at t (B,) in [0, 1], whose noise has the deviation (1 - t) `scale`."""
+        least, most = self.levels
+        known = t.clamp(1 / (1 + most / scale), 1 / (1 + least / scale))
+        width, n = self.high - self.low, (1 - known) * scale
+        path = self.path(abs(width) * n / known)
+        own = torch.where(known > t, (1 - known) / (1 - t).clamp(min=1e-12), known / t.clamp(min=1e-12))
+        c = torch.hypot(path.a * width, path.b) / torch.hypot(known, n) * math.copysign(1, width)
+        u = _wide(c * own) * w + _wide(path.a * self.low)
+        g, h = (_wide(value) / width for value in self.solve(path))
+        return Preconditioned(u, path.level * self.unit, g * u - self.low / width, h)
+
+    def evaluate(self, network: nn.Module, u: Tensor, level: Tensor) -> Tensor:
+        """The network's answer N, (B, C, H, W), without the channels of a variance that it learned too.
+
+        ShapeError for an answer of another size.
+        """
+        arguments = {
+            "vector": (u, level),
+            "column": (u, _wide(level)),
+            "map": (torch.cat([u, _wide(level).expand(len(u), 1, *u.shape[2:])], 1),),
+            "nothing": (u,),
+        }
+        answer = network(*arguments[self.told])
+        answer = answer[0] if isinstance(answer, tuple | list) else getattr(answer, "sample", answer)
+        if answer[:, : u.shape[1]].shape != u.shape:
+            raise ShapeError(
+                f"the network answers {tuple(u.shape)} by {tuple(answer.shape)}; expected a denoiser, whose "
+                "answer is as large as what it sees"
+            )
+        return answer[:, : u.shape[1]].to(u.dtype)
+
+
+def solve(answer: str, path: Path) -> tuple[Tensor, Tensor]:
+    """g and h of the usual answers."""
+    a, b, _ = path
+    one, both = torch.ones_like(a), a.square() + b.square()
+    return {
+        "image": lambda: (0 * one, one),
+        "noise": lambda: (1 / a, -b / a),
+        "residual": lambda: (1 / a, -1 / a),
+        "score": lambda: (1 / a, b.square() / a),
+        "v": lambda: (a / both, -b / both),
+    }[answer]()
+
+
+def _wide(value: Tensor) -> Tensor:
+    return value.view(-1, 1, 1, 1)

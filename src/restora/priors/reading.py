@@ -1,0 +1,232 @@
+"""Files of networks that others trained: which network it is, and what is known of its convention.
+
+    *.safetensors, *.pth, *.pt, *.ckpt, ...   tensors, of an architecture that `restora.networks` recognises
+    a TorchScript archive, *.onnx             a program
+    a folder of `diffusers`                   config.json of a UNet2DModel, with its scheduler
+    OWNER/NAME                                such a folder on the Hugging Face hub, which is then downloaded
+
+Nothing is unpickled but tensors and plain containers, and no code of a file is run but a TorchScript's own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from restora.errors import WeightsError
+from restora.networks import DiffusersUNet, Onnx, TorchScript, networks
+from restora.priors.conventions import (
+    Convention,
+    FlowMatching,
+    Karras,
+    VarianceExploding,
+    VariancePreserving,
+)
+
+Symmetries = Literal[1, 2, 8]
+WEIGHTS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".th", ".onnx")
+WRAPPERS = ("params_ema", "params", "state_dict", "model", "ema", "network", "net")
+SCHEDULES = {"linear": "linear", "scaled_linear": "scaled", "squaredcos_cap_v2": "cosine"}
+ANSWERS = {"epsilon": "noise", "sample": "image", "v_prediction": "v"}
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A network, and what is known of it; `convention` is None where the user has to say it.
+
+    channels: of its images. size: their side, None for any.
+    """
+
+    network: nn.Module
+    convention: Convention | None = None
+    channels: int = 3
+    size: int | None = None
+    symmetries: Symmetries = 1
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+KNOWN: dict[str, tuple[Convention, Symmetries, int | None]] = {
+    "drunet": (VarianceExploding(most=50 / 255), 8, None),
+    "ffdnet": (VarianceExploding(most=75 / 255), 8, None),
+    "guided": (VariancePreserving(clip=True), 2, 256),
+    "song": (Karras(), 2, None),
+}
+
+
+def read(source: str | Path, any_size: bool = False) -> Foreign:
+    """The network in a file, a folder, or on the hub. WeightsError for anything else.
+
+    any_size: of a program, which does not say, whether it takes images of any size.
+    """
+    path = Path(source)
+    if path.is_dir():
+        return _folder(path)
+    if not path.is_file():
+        return _hub(str(source))
+    if path.suffix.lower() == ".onnx":
+        return Foreign(Onnx.of(path.read_bytes(), any_size), size=None)
+    if _is_script(path):
+        return Foreign(TorchScript.of(path.read_bytes(), any_size), size=None)
+    return recognise(tensors(path), path.name)
+
+
+def recognise(found: Mapping[str, Tensor], name: str) -> Foreign:
+    """The network that these tensors belong to. WeightsError where none of them is known."""
+    inner = {key.removeprefix("model."): value for key, value in found.items()}  # of a preconditioner
+    for own, (kind, cls) in itertools.product((found, inner), networks):
+        config = cls.recognise(own) if hasattr(cls, "recognise") else None
+        if config is None:
+            continue
+        network, unused = cls(**config), getattr(cls, "unused", ())
+        try:
+            network.load_state_dict({key: value for key, value in own.items() if key not in unused})
+        except RuntimeError as error:
+            reason = " ".join(str(error).splitlines()[1:2]).strip()
+            raise WeightsError(f"{name}: nearly a {cls.__name__}, but {reason}") from error
+        convention, symmetries, size = KNOWN[kind]
+        facts = {"architecture": cls.__name__}
+        side = config.get("size", size)
+        return Foreign(network, convention, config["channels"], side, symmetries, facts)
+    known = ", ".join(cls.__name__ for _, cls in networks if hasattr(cls, "recognise"))
+    raise WeightsError(
+        f"{name}: {len(found)} tensors of no network that is known ({_some(found)}); known are {known}, and "
+        "UNet2DModel in a folder of diffusers. Save another as TorchScript (torch.jit.trace) or ONNX"
+    )
+
+
+def tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file by their name, without what wraps them. WeightsError for one that has others."""
+    try:
+        if path.suffix.lower() == ".safetensors":
+            return _unwrapped(load_file(path))
+        return _unwrapped(torch.load(path, map_location="cpu", weights_only=True))
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{path}: holds more than tensors, and was not run; expected a state dict. Save "
+            "network.state_dict() as safetensors, where you trust the file"
+        ) from error
+    except (OSError, SafetensorError, RuntimeError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise WeightsError(f"{path}: damaged, or no file of tensors ({reason})") from error
+
+
+def _unwrapped(found: Any) -> dict[str, Tensor]:
+    while isinstance(found, Mapping):
+        inner = next((found[name] for name in WRAPPERS if isinstance(found.get(name), Mapping)), None)
+        if inner is None:
+            break
+        found = inner
+    if not isinstance(found, Mapping) or not found:
+        raise ValueError(f"a {type(found).__name__}")
+    own = {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
+    while own and all(name.startswith("module.") for name in own):
+        own = {name.removeprefix("module."): value for name, value in own.items()}
+    if not own:
+        raise ValueError("no tensors in it")
+    return own
+
+
+def _is_script(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any("/code/" in name for name in archive.namelist())
+
+
+def _folder(path: Path) -> Foreign:
+    if (path / "prior.safetensors").is_file():
+        raise WeightsError(f"{path}: a prior of restora already; use it by --prior {path}")
+    place = path / "unet" if (path / "unet" / "config.json").is_file() else path
+    config = _json(place / "config.json")
+    if config.get("_class_name") == "UNet2DModel":
+        return _diffusers(place, config, path)
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in WEIGHTS)
+    if len(files) == 1:
+        return read(files[0])
+    what = config.get("_class_name")
+    raise WeightsError(
+        f"{path}: expected a UNet2DModel of diffusers, or one file of weights, got "
+        f"{f'a {what}' if what else f'{len(files)} such files'}"
+    )
+
+
+def _diffusers(place: Path, config: dict[str, Any], whole: Path) -> Foreign:
+    files = [place / f"diffusion_pytorch_model{end}" for end in (".safetensors", ".bin")]
+    file = next((file for file in files if file.is_file()), None)
+    if file is None:
+        raise WeightsError(f"{place}: no {files[0].name} beside config.json")
+    if config.get("num_class_embeds") or config["in_channels"] != config["out_channels"]:
+        raise WeightsError(f"{place}: a UNet2DModel that is told more than the level; expected one without")
+    network = DiffusersUNet(**config)
+    try:
+        network.unet.load_state_dict(tensors(file))
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise WeightsError(f"{file}: its tensors do not fit config.json ({reason})") from error
+    candidates = (whole / "scheduler", whole, place)
+    scheduler = next((found for c in candidates if (found := _json(c / "scheduler_config.json"))), {})
+    size = config.get("sample_size")
+    side = size[0] if isinstance(size, list) else size
+    facts = {"architecture": "UNet2DModel", "scheduler": scheduler.get("_class_name", "unknown")}
+    return Foreign(network, _of_scheduler(scheduler), config["in_channels"], side, 1, facts)
+
+
+def _of_scheduler(config: dict[str, Any]) -> Convention | None:
+    """The convention of a scheduler of diffusers, None for one that is not known."""
+    kind = config.get("_class_name", "")
+    if kind.startswith("FlowMatch"):
+        return FlowMatching(data_at="0", unit=float(config.get("num_train_timesteps", 1000)))
+    if kind.startswith("EDM"):
+        return Karras(spread=config.get("sigma_data", 0.5))
+    schedule, answer = config.get("beta_schedule"), config.get("prediction_type", "epsilon")
+    if schedule not in SCHEDULES or answer not in ANSWERS or config.get("trained_betas") is not None:
+        return None
+    return VariancePreserving(
+        answer=ANSWERS[answer],  # type: ignore[arg-type]
+        schedule=SCHEDULES[schedule],  # type: ignore[arg-type]
+        steps=config.get("num_train_timesteps", 1000),
+        beta_start=config.get("beta_start", 1e-4),
+        beta_end=config.get("beta_end", 0.02),
+        clip=config.get("clip_sample", True),
+    )
+
+
+def _hub(name: str) -> Foreign:
+    """What the hub has by this name, OWNER/NAME, downloaded to its own cache."""
+    from huggingface_hub import snapshot_download
+
+    patterns = ["*.json", *(f"*{end}" for end in WEIGHTS)]
+    try:
+        if name.count("/") != 1 or name.startswith((".", "/")) or Path(name).suffix in WEIGHTS:
+            raise ValueError("no such file")
+        folder = snapshot_download(name, allow_patterns=patterns)
+    except Exception as error:  # of the hub, of the network, of the disk
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise WeightsError(
+            f"{name}: neither a file or folder, nor an OWNER/NAME that the Hugging Face hub gave ({reason})"
+        ) from error
+    return _folder(Path(folder))
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path}: cannot be read as JSON ({error})") from error
+    return found if isinstance(found, dict) else {}
+
+
+def _some(found: Mapping[str, Tensor]) -> str:
+    names = list(found)
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

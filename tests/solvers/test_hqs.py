@@ -1,0 +1,100 @@
+"""Half-quadratic splitting, on a flow of Gaussian images, where each of its steps is a matrix."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from gaussian_flow import BUILD, SHAPE, SIZE, flow, matrix, observe
+from torch import Tensor
+
+import restora
+from restora.degradations import AdditiveNoise, Blur, Degradation, Mask
+from restora.errors import OptionError
+from restora.priors import FlowPrior
+from restora.random import generators
+from restora.solvers import HQS, MMSE
+
+
+def solve(solver: HQS | MMSE, prior: FlowPrior, degradation: Degradation, y: Tensor) -> Tensor:
+    *_, step = solver.steps(y, degradation, prior, generators(1, len(y)))
+    return step.x
+
+
+@pytest.mark.parametrize("name", ["blur", "grayscale", "downsample", "mask"])
+@pytest.mark.parametrize("schedule", ["auto", "dpir"])
+def test_data_and_prior_in_turns(name: str, schedule: str) -> None:
+    prior, degradation = flow(), BUILD[name]()
+    assert prior.gaussian is not None
+    y = observe(prior, degradation)
+    settings = {"auto": (0.2, 12, 8.0), "dpir": (49 / 255, 8, 1 / 0.23)}
+    first, count, weight = settings[schedule]
+    last, eye = max(degradation.sigma, 1 / 255), torch.eye(SIZE).double()
+    A, S, mean = matrix(degradation.A), matrix(prior.gaussian.covariance), prior.gaussian.mean.flatten()
+    N = degradation.sigma**2 * torch.eye(len(A)).double()
+
+    def gain(W: Tensor) -> Tensor:
+        return W @ A.T @ torch.linalg.pinv(A @ W @ A.T + N, 1e-12)
+
+    x = z = mean + gain(S) @ (y[0].flatten() - A @ mean)
+    for i in range(count):
+        sigma = first * (last / first) ** (i / (count - 1))
+        left = S @ torch.linalg.inv(S + sigma**2 * eye)
+        if i:
+            W = left * sigma**2 if schedule == "auto" else sigma**2 * eye
+            z = x + gain(weight * W) @ (y[0].flatten() - A @ x)
+        x = mean + left @ (z - mean)
+    found = solve(HQS(schedule=schedule, tolerance=1e-6), prior, degradation, y[:1])
+    torch.testing.assert_close(found[0].flatten(), x, rtol=0, atol=2e-3)
+
+
+def test_levels() -> None:
+    prior, blur = flow(), Blur(width=1.0, sigma=0.05)
+    levels = HQS().levels(blur, prior)
+    assert levels[0] == pytest.approx(1 / (1 + 0.2 / 0.5))
+    assert levels[-1] == pytest.approx(1 / (1 + 0.05 / 0.5))
+    assert HQS(first=0.4, last=0.5, iterations=2).levels(blur, prior) == pytest.approx([1 / 1.8, 1 / 1.05])
+    assert HQS(last=0.5, iterations=1).levels(blur, prior) == pytest.approx([1 / 1.4])
+
+
+def test_it_is_what_mmse_means_for_a_blur() -> None:
+    prior, blur = flow(), Blur(width=1.0, sigma=0.02)
+    y = observe(prior, blur)
+    torch.testing.assert_close(
+        solve(MMSE(), prior, blur, y), solve(HQS(tolerance=0.1), prior, blur, y), rtol=0, atol=0
+    )
+    assert MMSE().evaluations(blur) == HQS().evaluations(blur) == 12
+    assert MMSE(draws=2).evaluations(blur) == 40
+    assert (solve(MMSE(draws=1), prior, blur, y) - solve(MMSE(), prior, blur, y)).abs().max() > 1e-4
+
+
+class Denoiser(torch.nn.Module):
+    """That of `flow`, in the words of most denoisers, for noise up to 0.2."""
+
+    def forward(self, z: Tensor, sigma: Tensor) -> Tensor:
+        assert (sigma < 0.201).all()
+        t = 1 / (1 + sigma / 0.5)
+        return flow().denoise((t.view(-1, 1, 1, 1) * z).double(), t.double()).to(z)
+
+
+@pytest.mark.parametrize("gaussian", [True, False])
+@pytest.mark.parametrize("method", ["auto", "mmse", "hqs", "flower", "pnpflow"])
+@pytest.mark.parametrize("degradation", [Mask.center((8, 8)), AdditiveNoise(0.1), AdditiveNoise(0.4)])
+def test_networks_that_know_few_levels(method: str, degradation: Degradation, gaussian: bool) -> None:
+    truth = flow().float()
+    options = {"gaussian": truth.gaussian if gaussian else None, "size": 8, "check": False}
+    prior = FlowPrior.from_denoiser(Denoiser(), levels=(0.0, 0.2), **options)
+    x = truth.sample(1, generators(4, 1))
+    y = degradation(x, generators(5, 1))
+    found = restora.restore(y, degradation, method=method, prior=prior)
+    assert found.method == ("mmse" if method == "auto" else method)
+    error = (found.image - x).square().mean().sqrt()
+    assert error < 0.7 * (x - 0.5 if isinstance(degradation, Mask) else y - x).square().mean().sqrt()
+    drawn = restora.restore(y, degradation, prior=prior, samples=3)
+    assert drawn.method == "flower"
+    assert drawn.samples.shape == (1, 3, *SHAPE)
+
+
+def test_options() -> None:
+    for name in ("first", "last", "iterations", "weight"):
+        with pytest.raises(OptionError, match=name):
+            HQS(**{name: 0})
