@@ -29,6 +29,8 @@ from restora.priors.calibration import Calibration
 from restora.result import Restoration
 from restora.solvers import Solver, Step, solvers
 
+__all__ = ["Plan", "Restoration", "decide", "finish"]
+
 T = TypeVar("T")
 
 
@@ -44,6 +46,7 @@ class Plan:
         samples: restorations that are returned of each observation.
         tile: larger images are restored in pieces of so many pixels per side.
         plain: the solver for one restoration alone.
+        differentiable: whether results keep the graph that leads from y to them.
     """
 
     method: str
@@ -53,6 +56,7 @@ class Plan:
     samples: int = 1
     tile: int = tiles.TILE
     plain: Solver | None = field(default=None, compare=False)
+    differentiable: bool = False
 
     @property
     def settings(self) -> dict[str, object]:
@@ -82,8 +86,9 @@ class Plan:
         seeds[i]. OptionError for another number of them, ResultError for a result that is not finite.
         """
         start = time.monotonic()
-        with isolated(torch.float32, degradation):
-            seen = observation.receive(y, degradation, lambda shape: self.fit(degradation, shape))
+        kept = self.differentiable
+        with isolated(torch.float32, degradation, gradients=kept), naming(degradation=degradation):
+            seen = observation.receive(y, degradation, lambda shape: self.fit(degradation, shape), kept)
             streams = random.generators(observation.seeds_of(seeds, len(seen.y)), len(seen.y), "restore")
             if not len(seen.y):
                 return self._nothing(seen, degradation, time.monotonic() - start)
@@ -97,7 +102,7 @@ class Plan:
         history, last = [], None
         steps = self._steps(there, model, streams, seen.shape)
         while True:
-            with isolated(dtype, model), naming(degradation=model, prior=self.prior):
+            with isolated(dtype, model, gradients=kept), naming(degradation=model, prior=self.prior):
                 step = next(steps, None)
             if step is None:
                 break
@@ -105,7 +110,7 @@ class Plan:
             history.append(last.loss.detach())
             yield last
         assert last is not None
-        with isolated(dtype, model):
+        with isolated(dtype, model, gradients=kept):
             return self._result(seen, degradation, model, last, torch.stack(history), start)
 
     def _result(
@@ -149,10 +154,12 @@ class Plan:
         self, x: Tensor, y: Tensor, degradation: Degradation, last: Step
     ) -> tuple[tuple[str, ...], ...]:
         found = doubts.residual(x, y, degradation) if self.solver.explains else [None] * len(x)
+        kernel = doubts.kernel(degradation)
         ended = [True] * len(x) if last.converged is None else last.converged.tolist()
         text = f"method {self.method!r} stopped before it had converged; raise its setting iterations"
         pairs = zip(found, ended, strict=True)
-        return tuple((*([doubt] if doubt else []), *([] if done else [text])) for doubt, done in pairs)
+        said = ((kernel, doubt, None if done else text) for doubt, done in pairs)
+        return tuple(tuple(one for one in each if one) for each in said)
 
     def _nothing(self, seen: Observation, degradation: Degradation, seconds: float) -> Restoration:
         """Of a batch without images."""
@@ -208,6 +215,7 @@ def decide(
     uncertainty: bool = False,
     device: str = "auto",
     tile: int = tiles.TILE,
+    differentiable: bool = False,
     images: Shape | None = None,
     make: Callable[[str], Solver] = lambda name: solvers.get(name)(),
 ) -> Plan:
@@ -231,8 +239,14 @@ def decide(
     plain, solver = solver, solver.for_samples(samples)
     if uncertainty:
         solver = solver.for_uncertainty(samples)
+    if differentiable and not solver.differentiable:
+        known = ", ".join(name for name, cls in solvers if cls.differentiable)
+        raise PairingError(
+            f"method {name_of(solver)!r} lets no gradients through; expected one of {known}, or "
+            "differentiable=False"
+        )
     model = None if model is None else on(model, place)
-    return Plan(name_of(solver), solver, model, place, samples, tile, plain)
+    return Plan(name_of(solver), solver, model, place, samples, tile, plain, differentiable)
 
 
 def finish(run: Generator[Step, None, T]) -> T:
