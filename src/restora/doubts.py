@@ -47,6 +47,13 @@ def kernel(degradation: Degradation) -> str | None:
     return None
 
 
+def unfinished(method: str, converged: Tensor | None, count: int) -> list[str | None]:
+    """What to say of images whose restoration stopped too early, by what its last step says, (B,)."""
+    text = f"method {method!r} stopped before it had converged; raise its setting iterations"
+    ended = [True] * count if converged is None else converged.tolist()
+    return [None if done else text for done in ended]
+
+
 def residual(x: Tensor, y: Tensor, degradation: Degradation) -> list[str | None]:
     """What is wrong with y - A x for images x (B, C, H, W), one line an image, or None; all None where it is
     not known what to expect: without a kernel, or with noise that is not white."""

@@ -23,7 +23,7 @@ from restora.errors import OptionError, PairingError, ResultError
 from restora.isolation import isolated, naming, untouched
 from restora.observation import Observation, Seeds
 from restora.operators.base import Shape, verify
-from restora.pairing import Named, behind, name_of, pair
+from restora.pairing import Named, behind, check_gradients, name_of, pair
 from restora.priors import Prior
 from restora.priors.calibration import Calibration
 from restora.result import Restoration
@@ -92,8 +92,7 @@ class Plan:
             streams = random.generators(observation.seeds_of(seeds, len(seen.y)), len(seen.y), "restore")
             if not len(seen.y):
                 return self._nothing(seen, degradation, time.monotonic() - start)
-            dtype = observation.precision(seen.y, self.prior)
-            dtype = verify(degradation.operator, seen.shape, dtype)
+            dtype = verify(degradation.operator, seen.shape, observation.precision(seen.y, self.prior))
             if degradation.blind:
                 degradation = exposure.given(degradation, seen.y)
                 self.check(degradation)
@@ -154,12 +153,9 @@ class Plan:
         self, x: Tensor, y: Tensor, degradation: Degradation, last: Step
     ) -> tuple[tuple[str, ...], ...]:
         found = doubts.residual(x, y, degradation) if self.solver.explains else [None] * len(x)
-        kernel = doubts.kernel(degradation)
-        ended = [True] * len(x) if last.converged is None else last.converged.tolist()
-        text = f"method {self.method!r} stopped before it had converged; raise its setting iterations"
-        pairs = zip(found, ended, strict=True)
-        said = ((kernel, doubt, None if done else text) for doubt, done in pairs)
-        return tuple(tuple(one for one in each if one) for each in said)
+        ended = doubts.unfinished(self.method, last.converged, len(x))
+        kernel = [doubts.kernel(degradation)] * len(x)
+        return tuple(tuple(filter(None, each)) for each in zip(kernel, found, ended, strict=True))
 
     def _nothing(self, seen: Observation, degradation: Degradation, seconds: float) -> Restoration:
         """Of a batch without images."""
@@ -239,12 +235,8 @@ def decide(
     plain, solver = solver, solver.for_samples(samples)
     if uncertainty:
         solver = solver.for_uncertainty(samples)
-    if differentiable and not solver.differentiable:
-        known = ", ".join(name for name, cls in solvers if cls.differentiable)
-        raise PairingError(
-            f"method {name_of(solver)!r} lets no gradients through; expected one of {known}, or "
-            "differentiable=False"
-        )
+    if differentiable:
+        check_gradients(solver)
     model = None if model is None else on(model, place)
     return Plan(name_of(solver), solver, model, place, samples, tile, plain, differentiable)
 
