@@ -4,13 +4,18 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 FACES := $(wildcard packages/faces64)
 
-.PHONY: demo test test-web lint docs dist release clean
+INTEROP := .venv-interop
+# deepinv needs torchvision, which only goes with a torch of its own release.
+DEEPINV := deepinv==0.5.0 torch==2.14.1 torchvision==0.29.1
+
+.PHONY: demo test test-web test-interop lint docs dist release clean
 
 demo: $(STAMP)
 	$(BIN)/restora demo -o out/demo
 
 test: $(STAMP)
-	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n auto --ignore tests/browser $(ARGS)
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n auto --ignore tests/browser \
+		--ignore tests/interop $(ARGS)
 
 test-web: $(STAMP)
 	@command -v chromium chromium-browser >/dev/null || [ -n "$$CHROMIUM" ] || \
@@ -18,6 +23,15 @@ test-web: $(STAMP)
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
 		echo "chromium could not be installed here, so the tests of the page are skipped" >&2
 	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest tests/browser -rs $(ARGS)
+
+test-interop: $(INTEROP)/.installed
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(INTEROP)/bin/python -m pytest tests/interop -rs $(ARGS)
+
+$(INTEROP)/.installed: pyproject.toml | $(BIN)/python
+	@echo "Installing deepinv and its own torch into $(INTEROP); this takes minutes, once." >&2
+	@$(BIN)/python -m venv $(INTEROP)
+	@$(INTEROP)/bin/python -m pip install --quiet --disable-pip-version-check $(DEEPINV) -e . pytest
+	@touch $@
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

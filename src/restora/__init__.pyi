@@ -18,6 +18,7 @@ from . import priors as priors
 from . import random as random
 from . import registry as registry
 from . import restoration as restoration
+from . import result as result
 from . import solvers as solvers
 from . import tiles as tiles
 from .degradations import (
@@ -26,6 +27,7 @@ from .degradations import (
     Blur,
     Chain,
     Degradation,
+    Demosaic,
     Downsample,
     Grayscale,
     Impulse,
@@ -33,6 +35,7 @@ from .degradations import (
     Mask,
     Poisson,
     Quantize,
+    Stacked,
     estimate_sigma,
     from_physics,
 )
@@ -55,6 +58,7 @@ __all__ = [
     "Blur",
     "Chain",
     "Degradation",
+    "Demosaic",
     "DictionaryPrior",
     "Downsample",
     "FlowPrior",
@@ -79,6 +83,7 @@ __all__ = [
     "Restoration",
     "Solver",
     "Sparse",
+    "Stacked",
     "Step",
     "decide",
     "estimate_sigma",

@@ -30,6 +30,30 @@ WRONG = (
 )
 
 
+BRIGHTNESS = 0.01  # of a kernel's sum
+SUM = (
+    "the blur kernel sums to {:.4g}, not 1, so that it changes the brightness; divide it by its sum if that "
+    "is not meant"
+)
+
+
+def kernel(degradation: Degradation) -> str | None:
+    """What is strange about the kernel of a blur, in one line; None where nothing is."""
+    for part in getattr(degradation.operator, "parts", [degradation.operator]):
+        if part.kernel is not None:
+            off = (part.kernel.sum((-2, -1)) - 1).flatten()
+            if bool((off.abs() > BRIGHTNESS).any()):
+                return SUM.format(1 + float(off[off.abs().argmax()]))
+    return None
+
+
+def unfinished(method: str, converged: Tensor | None, count: int) -> list[str | None]:
+    """What to say of images whose restoration stopped too early, by what its last step says, (B,)."""
+    text = f"method {method!r} stopped before it had converged; raise its setting iterations"
+    ended = [True] * count if converged is None else converged.tolist()
+    return [None if done else text for done in ended]
+
+
 def residual(x: Tensor, y: Tensor, degradation: Degradation) -> list[str | None]:
     """What is wrong with y - A x for images x (B, C, H, W), one line an image, or None; all None where it is
     not known what to expect: without a kernel, or with noise that is not white."""

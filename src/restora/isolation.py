@@ -45,9 +45,10 @@ def evaluating(*modules: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def isolated(dtype: torch.dtype, *modules: nn.Module) -> Iterator[None]:
-    """`untouched`, `evaluating`, and no gradients."""
-    with untouched(dtype), evaluating(*modules), torch.no_grad():
+def isolated(dtype: torch.dtype, *modules: nn.Module, gradients: bool = False) -> Iterator[None]:
+    """`untouched`, `evaluating`, and no gradients, unless they are asked for and the caller keeps them."""
+    kept = gradients and torch.is_grad_enabled()
+    with untouched(dtype), evaluating(*modules), torch.set_grad_enabled(kept):
         yield
 
 

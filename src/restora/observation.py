@@ -3,6 +3,7 @@
 integers         -> floats by their dtype, 255 or 65535 for white, where the operator gives pictures
 NumPy            -> a tensor; results are arrays
 float16, ...     -> computed in float32; results are of the dtype of y
+complex          -> real and imaginary part of each channel, where that is what the operator gives
 no batch axis    -> a batch of one, where y without it fits the degradation and the prior
 hole             -> 0, whatever y holds there, NaN too
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -37,16 +39,17 @@ MOST_CHANNELS = 4  # of a picture
 
 @dataclass(frozen=True)
 class Observation:
-    """y (B, ...), real floats without gradients; images behind it are of `shape` (C, H, W)."""
+    """y (B, ...), real floats; images behind it are of `shape` (C, H, W). `attached`: with its gradients."""
 
     y: Tensor
     shape: Shape
     array: bool = False
+    attached: bool = False
 
     def back(self, found: Tensor) -> Any:
         """A result where y is: on its device, or a NumPy array."""
-        found = found.detach().to(self.y.device)
-        return found.numpy() if self.array else found
+        found = found if self.attached and not self.array else found.detach()
+        return found.cpu().numpy() if self.array else found.to(self.y.device)
 
     def images(self, found: Tensor, degradation: Degradation) -> Tensor:
         """Images `found` (B, ..., C, H, W) in [0, 1], in the dtype of y, with the pixels that y tells."""
@@ -66,6 +69,9 @@ class Observation:
 
 def shape_of(y: Any, degradation: Degradation) -> Shape | None:
     """The (C, H, W) of images behind y, with or without a batch axis, as far as it is known."""
+    if isinstance(y, Tensor | np.ndarray) and degradation.operator.complex:
+        with suppress(RestoraError):
+            y = _floats(_tensor(y), degradation)
     for observed in (tuple(np.shape(y))[1:], tuple(np.shape(y))):
         try:
             found = degradation.operator.image_shape(observed)
@@ -76,19 +82,21 @@ def shape_of(y: Any, degradation: Degradation) -> Shape | None:
     return None
 
 
-def receive(y: Any, degradation: Degradation, fit: Callable[[Shape], Shape]) -> Observation:
+def receive(
+    y: Any, degradation: Degradation, fit: Callable[[Shape], Shape], attached: bool = False
+) -> Observation:
     """What y is. A RestoraError where it is nothing that `degradation` makes.
 
     fit: from the shape of one observation to that of the image behind it; ShapeError where there is none.
     """
     array = isinstance(y, np.ndarray)
-    tensor = _floats(_tensor(y), degradation)
+    tensor = _floats(_tensor(y) if attached else _tensor(y).detach(), degradation)
     tensor, shape = _batch(tensor, degradation, fit)
     if not all(tensor.shape[1:]):
         raise ShapeError(f"y: got shape {tuple(tensor.shape)}, which has no values; expected (B, ...)")
     tensor = degradation.operator.restrict(tensor)
     _finite(tensor, degradation)
-    return Observation(tensor, shape, array)
+    return Observation(tensor, shape, array, attached)
 
 
 def check(y: Tensor, degradation: Degradation) -> None:
@@ -141,7 +149,7 @@ def _tensor(y: Any) -> Tensor:
         if y.layout != torch.strided or y.is_meta:
             kind = "without values (meta)" if y.is_meta else f"of layout {y.layout}, which y.to_dense() fills"
             raise ObservationError(f"y: expected a tensor with all its values, got one {kind}")
-        return y.detach()
+        return y
     if isinstance(y, np.ndarray) and not y.dtype.isnative:
         y = y.astype(y.dtype.newbyteorder("="))
     try:
@@ -155,6 +163,8 @@ def _floats(y: Tensor, degradation: Degradation) -> Tensor:
     if y.is_floating_point():
         return y
     name = str(y.dtype).removeprefix("torch.")
+    if y.is_complex() and degradation.operator.complex and y.ndim >= 3:
+        return torch.view_as_real(y.resolve_conj()).movedim(-1, -3).flatten(-4, -3)
     if y.is_complex():
         raise ObservationError(
             f"y: expected real numbers, got {name}; observe real and imaginary parts as values of their own, "

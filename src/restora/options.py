@@ -32,15 +32,17 @@ def option(
     below: float = math.inf,
     kw_only: bool = False,
     found: bool = False,
+    file: bool = False,
     label: str = "",
 ) -> Any:
     """A dataclass field that is an option.
 
     help: what it means, with its unit. low, high: the closed range of a number; above, below: an open one.
     label: what the page calls it; without one it is for experts there. found: whether it can be found in a
-    picture, so that runs over files take `auto` for it.
+    picture, so that runs over files take `auto` for it. file: whether it is the path of a file, which nobody
+    may name who should not read the machine's files.
     """
-    metadata = {"help": help, "option": True, "label": label, "found": found}
+    metadata = {"help": help, "option": True, "label": label, "found": found, "file": file}
     bounds = {"low": low, "high": high, "above": above, "below": below}
     return field(default=default, metadata=metadata | bounds, kw_only=kw_only)
 

@@ -73,6 +73,16 @@ def _kept(folder: Path, *state: int) -> Prior:
     return load_prior(folder)
 
 
+def check_gradients(solver: Solver) -> None:
+    """PairingError unless gradients pass through the solver."""
+    if not solver.differentiable:
+        known = ", ".join(name for name, cls in solvers if cls.differentiable)
+        raise PairingError(
+            f"method {name_of(solver)!r} lets no gradients through; expected one of {known}, or "
+            "differentiable=False"
+        )
+
+
 def name_of(solver: Solver) -> str:
     """The name that the solver is registered by, or that of its class."""
     return next((name for name, cls in solvers if cls is type(solver)), type(solver).__name__)

@@ -23,11 +23,13 @@ from restora.errors import OptionError, PairingError, ResultError
 from restora.isolation import isolated, naming, untouched
 from restora.observation import Observation, Seeds
 from restora.operators.base import Shape, verify
-from restora.pairing import Named, behind, name_of, pair
+from restora.pairing import Named, behind, check_gradients, name_of, pair
 from restora.priors import Prior
 from restora.priors.calibration import Calibration
 from restora.result import Restoration
 from restora.solvers import Solver, Step, solvers
+
+__all__ = ["Plan", "Restoration", "decide", "finish"]
 
 T = TypeVar("T")
 
@@ -44,6 +46,7 @@ class Plan:
         samples: restorations that are returned of each observation.
         tile: larger images are restored in pieces of so many pixels per side.
         plain: the solver for one restoration alone.
+        differentiable: whether results keep the graph that leads from y to them.
     """
 
     method: str
@@ -53,6 +56,7 @@ class Plan:
     samples: int = 1
     tile: int = tiles.TILE
     plain: Solver | None = field(default=None, compare=False)
+    differentiable: bool = False
 
     @property
     def settings(self) -> dict[str, object]:
@@ -82,13 +86,13 @@ class Plan:
         seeds[i]. OptionError for another number of them, ResultError for a result that is not finite.
         """
         start = time.monotonic()
-        with isolated(torch.float32, degradation):
-            seen = observation.receive(y, degradation, lambda shape: self.fit(degradation, shape))
+        kept = self.differentiable
+        with isolated(torch.float32, degradation, gradients=kept), naming(degradation=degradation):
+            seen = observation.receive(y, degradation, lambda shape: self.fit(degradation, shape), kept)
             streams = random.generators(observation.seeds_of(seeds, len(seen.y)), len(seen.y), "restore")
             if not len(seen.y):
                 return self._nothing(seen, degradation, time.monotonic() - start)
-            dtype = observation.precision(seen.y, self.prior)
-            dtype = verify(degradation.operator, seen.shape, dtype)
+            dtype = verify(degradation.operator, seen.shape, observation.precision(seen.y, self.prior))
             if degradation.blind:
                 degradation = exposure.given(degradation, seen.y)
                 self.check(degradation)
@@ -97,7 +101,7 @@ class Plan:
         history, last = [], None
         steps = self._steps(there, model, streams, seen.shape)
         while True:
-            with isolated(dtype, model), naming(degradation=model, prior=self.prior):
+            with isolated(dtype, model, gradients=kept), naming(degradation=model, prior=self.prior):
                 step = next(steps, None)
             if step is None:
                 break
@@ -105,7 +109,7 @@ class Plan:
             history.append(last.loss.detach())
             yield last
         assert last is not None
-        with isolated(dtype, model):
+        with isolated(dtype, model, gradients=kept):
             return self._result(seen, degradation, model, last, torch.stack(history), start)
 
     def _result(
@@ -149,10 +153,9 @@ class Plan:
         self, x: Tensor, y: Tensor, degradation: Degradation, last: Step
     ) -> tuple[tuple[str, ...], ...]:
         found = doubts.residual(x, y, degradation) if self.solver.explains else [None] * len(x)
-        ended = [True] * len(x) if last.converged is None else last.converged.tolist()
-        text = f"method {self.method!r} stopped before it had converged; raise its setting iterations"
-        pairs = zip(found, ended, strict=True)
-        return tuple((*([doubt] if doubt else []), *([] if done else [text])) for doubt, done in pairs)
+        ended = doubts.unfinished(self.method, last.converged, len(x))
+        kernel = [doubts.kernel(degradation)] * len(x)
+        return tuple(tuple(filter(None, each)) for each in zip(kernel, found, ended, strict=True))
 
     def _nothing(self, seen: Observation, degradation: Degradation, seconds: float) -> Restoration:
         """Of a batch without images."""
@@ -208,6 +211,7 @@ def decide(
     uncertainty: bool = False,
     device: str = "auto",
     tile: int = tiles.TILE,
+    differentiable: bool = False,
     images: Shape | None = None,
     make: Callable[[str], Solver] = lambda name: solvers.get(name)(),
 ) -> Plan:
@@ -231,8 +235,10 @@ def decide(
     plain, solver = solver, solver.for_samples(samples)
     if uncertainty:
         solver = solver.for_uncertainty(samples)
+    if differentiable:
+        check_gradients(solver)
     model = None if model is None else on(model, place)
-    return Plan(name_of(solver), solver, model, place, samples, tile, plain)
+    return Plan(name_of(solver), solver, model, place, samples, tile, plain, differentiable)
 
 
 def finish(run: Generator[Step, None, T]) -> T:

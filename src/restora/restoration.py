@@ -33,10 +33,11 @@ def restore(
     seed: Seeds = 0,
     device: str = "auto",
     tile: int = TILE,
+    differentiable: bool = False,
 ) -> Restoration:
     """Restore observations y = A(x) + e.
 
-    No gradients are kept. Random streams, the default dtype and the arguments stay as they are. Each call
+    Random streams, the default dtype and the arguments stay as they are. Each call
     chooses and copies anew; a plan of `restora.decide` serves any number of calls.
 
     Args:
@@ -54,6 +55,8 @@ def restore(
         seed: image i of the batch uses seed + i (or seed[i]), so its result does not depend on the batch.
         device: "auto", "cpu" or "cuda". Results are where y is.
         tile: images with a side of more pixels are restored in pieces of this size.
+        differentiable: keep the graph from y to the results, for unrolled training. lmmse, mmse, flower and
+            direct can do it; other methods are refused. Otherwise results carry no gradients.
 
     Returns:
         The images, in [0, 1], and all that is known about them.
@@ -64,7 +67,7 @@ def restore(
     Warns:
         RestorationWarning: for each of the result's `warnings`.
     """
-    plan = _plan(y, degradation, method, prior, samples, uncertainty, device, tile)
+    plan = _plan(y, degradation, method, prior, samples, uncertainty, device, tile, differentiable)
     found = finish(plan.run(y, degradation, seed))
     for text in dict.fromkeys(text for texts in found.warnings for text in texts):
         warnings.warn(text, RestorationWarning, stacklevel=2)
@@ -82,9 +85,10 @@ def stream(
     seed: Seeds = 0,
     device: str = "auto",
     tile: int = TILE,
+    differentiable: bool = False,
 ) -> Generator[Step, None, Restoration]:
     """Restore step by step: yields each `Step`, and returns the Restoration. Arguments as for `restore`."""
-    plan = _plan(y, degradation, method, prior, samples, uncertainty, device, tile)
+    plan = _plan(y, degradation, method, prior, samples, uncertainty, device, tile, differentiable)
     return (yield from plan.run(y, degradation, seed))
 
 
@@ -97,9 +101,17 @@ def _plan(
     uncertainty: bool,
     device: str,
     tile: int,
+    differentiable: bool,
 ) -> Plan:
     with isolated(torch.float32, degradation):
         images = shape_of(y, degradation)
     return decide(
-        method, prior, samples=samples, uncertainty=uncertainty, device=device, tile=tile, images=images
+        method,
+        prior,
+        samples=samples,
+        uncertainty=uncertainty,
+        device=device,
+        tile=tile,
+        differentiable=differentiable,
+        images=images,
     )

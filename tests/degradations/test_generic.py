@@ -32,7 +32,7 @@ from restora.degradations import (
 )
 from restora.errors import OptionError
 from restora.noise import GaussianNoise
-from restora.operators import Identity, Luma, Masking, Stack
+from restora.operators import Convolution, FourierMask, Identity, Luma, Masking, Radon, Stack
 from restora.random import generators, randn
 from restora.testing.operators import matrix
 
@@ -90,6 +90,10 @@ VARIANTS: dict[str, Callable[[], Degradation]] = {
     "stack": lambda: Degradation(
         Stack(Luma(), Masking(uniform(*IMAGE[1:]) < 0.3), shape=IMAGE), GaussianNoise(0.03)
     ),
+    "blur-noise-map": lambda: Blur(width=0.7, sigma=0.02 + 0.1 * uniform(1, *IMAGE)),
+    "kernels": lambda: Degradation(Convolution(uniform(3, 4, 3) / 6), GaussianNoise(0.05)),
+    "frequencies": lambda: Degradation(FourierMask(uniform(*IMAGE[1:]) < 0.4), GaussianNoise(0.05)),
+    "rays": lambda: Degradation(Radon(IMAGE[1], 5), GaussianNoise(0.3)),
     "jpeg-444": lambda: JPEG(30, "4:4:4"),
     "jpeg-dither": lambda: JPEG(20, sigma=0.02),
     "linear": sensing,

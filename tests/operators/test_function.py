@@ -14,6 +14,7 @@ from restora.errors import CallError, OptionError, PairingError, ShapeError
 from restora.noise import GaussianNoise
 from restora.operators import Compose, Function, Gain, Identity, Luma, Masking, Matrix, Reduction, Stack
 from restora.operators.base import verify
+from restora.operators.checking import check
 from restora.random import Window, generators
 
 SHAPE = (3, 8, 8)
@@ -158,7 +159,7 @@ def test_stacked_observations_say_what_all_of_them_say() -> None:
 def test_a_function_may_write_on_what_it_is_given(adjoint: Any) -> None:
     operator, x = Function(lambda v: v.mul_(0.5), adjoint), torch.rand(2, 3, 8, 8)
     before = x.clone()
-    operator.check((3, 8, 8))
+    check(operator, (3, 8, 8))
     torch.testing.assert_close(operator(x), before / 2)
     torch.testing.assert_close(operator.adjoint(x), before / 2)
     assert torch.equal(x, before)
@@ -193,7 +194,7 @@ def test_what_is_no_batch_of_floats(A: Any, message: str) -> None:
 
 def test_an_adjoint_of_another_shape() -> None:
     with pytest.raises(OptionError, match=r"adjoint: expected images of shape \(3, 8, 8\), got \(1, 8, 8\)"):
-        Function(lambda v: v[:, :1], lambda u: u, shape=(3, 8, 8)).check((3, 8, 8))
+        check(Function(lambda v: v[:, :1], lambda u: u, shape=(3, 8, 8)), (3, 8, 8))
 
 
 def test_one_image_at_a_time_is_enough_where_no_more_are_needed() -> None:

@@ -94,7 +94,8 @@ def task_options(task: str) -> list[tuple[str, str]]:
         default = "" if name == "hole" or entry.default is MISSING else f" ({show(entry.default)})"
         text = HOLE_HELP if name == "hole" else meaning(entry, hint)
         only = "; degrade and bench only" if name in HOLE_OPTIONS and name != "hole" else ""
-        found.append((f"{flag(name)} {metavar(hint)}", f"{text}{only}{default}"))
+        value = "FILE" if entry.metadata.get("file") else metavar(hint)
+        found.append((f"{flag(name)} {value}", f"{text}{only}{default}".removesuffix(" ()")))
     return found
 
 

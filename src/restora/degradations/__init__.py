@@ -1,15 +1,17 @@
 """Degradations: an operator and noise. A task with a name: one class in a file here, and one line below."""
 
 from restora.degradations.base import Degradation, system_of
+from restora.degradations.blur import Blur
 from restora.degradations.chain import Chain
 from restora.degradations.general import LinearDegradation, from_physics
 from restora.degradations.linear import lmmse, whitened
 from restora.degradations.mask import Mask
+from restora.degradations.stacked import Stacked
 from restora.degradations.task import NamedDegradation
 from restora.degradations.tasks import (
     JPEG,
     AdditiveNoise,
-    Blur,
+    Demosaic,
     Downsample,
     Grayscale,
     Impulse,
@@ -29,6 +31,7 @@ degradations.register("deblur", Blur)
 degradations.register("poisson", Poisson)
 degradations.register("impulse", Impulse)
 degradations.register("jpeg", JPEG)
+degradations.register("demosaic", Demosaic)
 
 __all__ = [
     "JPEG",
@@ -36,6 +39,7 @@ __all__ = [
     "Blur",
     "Chain",
     "Degradation",
+    "Demosaic",
     "Downsample",
     "Grayscale",
     "Impulse",
@@ -44,6 +48,7 @@ __all__ = [
     "NamedDegradation",
     "Poisson",
     "Quantize",
+    "Stacked",
     "degradations",
     "estimate_sigma",
     "from_physics",

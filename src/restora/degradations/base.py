@@ -12,17 +12,16 @@ there. Method names and signatures are those of deepinv's physics, so that eithe
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from restora.degradations.forward import ForwardModel
 from restora.gaussian.covariance import Covariance, Isotropic, Stationary, as_covariance
 from restora.gaussian.system import System
-from restora.noise.base import Noise
 from restora.noise.gaussian import GaussianNoise
 from restora.operators.arithmetic import as_tensor, divide
-from restora.operators.base import Operator
 from restora.operators.composition import compose
 from restora.operators.masking import Masking
 from restora.random import Generators
@@ -30,7 +29,7 @@ from restora.random import Generators
 ROUNDS = 100  # projections on the cells, at most, of a prox that has no formula
 
 
-class Degradation(nn.Module):
+class Degradation(ForwardModel):
     """A degradation: y ~ p(y | A x).
 
     Images are (B, C, H, W), nominally in [0, 1]; nothing is clipped. The methods are final: anything
@@ -41,52 +40,11 @@ class Degradation(nn.Module):
         noise: p(y | u); by default none.
     """
 
-    operator: Operator
-    noise: Noise
-
-    def __init__(self, operator: Operator, noise: Noise | None = None):
-        super().__init__()
-        self.operator, self.noise = operator, noise or GaussianNoise(0.0)
-
-    @property
-    def sigma(self) -> Any:
-        """The standard deviation of the noise, on average."""
-        return self.noise.level
-
-    @property
-    def linear(self) -> bool:
-        """Whether A is linear and the noise Gaussian, so that posteriors of Gaussian images are exact."""
-        return self.operator.linear and self.noise.linear
-
     @property
     def valuewise(self) -> bool:
         """Whether `condition` takes the noise's own posterior, value by value."""
         special = not self.noise.linear and self.operator.linear
         return special and self.operator.gram is not None and self.noise.separable
-
-    @property
-    def blind(self) -> bool:
-        """Whether the observation has to say what the noise is, by `given`."""
-        return self.noise.blind
-
-    def forward(self, x: Tensor, generator: Generators = None) -> Tensor:
-        """Simulate an observation of x. Generators as in `random.randn`."""
-        return self.operator.restrict(self.noise.simulate(self.operator(x), generator))
-
-    @final
-    def A(self, x: Tensor) -> Tensor:
-        """A x, (B, ...), free of noise."""
-        return self.operator(x)
-
-    @final
-    def A_adjoint(self, y: Tensor) -> Tensor:
-        """A^T y, in image space."""
-        return self.operator.adjoint(y)
-
-    @final
-    def A_dagger(self, y: Tensor) -> Tensor:
-        """The image of least norm among those that minimise |A x - y|."""
-        return self.operator.pseudo_inverse(self.operator.restrict(y))
 
     @final
     def prox_l2(self, z: Tensor, y: Tensor, gamma: float | Tensor) -> Tensor:
@@ -175,11 +133,6 @@ class Degradation(nn.Module):
         if self.operator.identity:
             return moved
         return x + self.operator.pseudo_inverse(moved - u)
-
-    @final
-    def fidelity(self, x: Tensor, y: Tensor, p: float = 2, weight: Tensor | None = None) -> Tensor:
-        """d(y, A x), per image: (B,); for Gaussian noise sum_i weight_i |A x - y|_i^p."""
-        return self.noise.fidelity(self.operator(x), self.operator.restrict(y), p, weight)
 
     @final
     def given(self, y: Tensor) -> Degradation:

@@ -19,7 +19,7 @@ from restora.errors import OptionError
 Options = dict[str, Any]
 AUTO = "auto"
 HOLE_OPTIONS = tuple(entry.name for entry in fields(Hole))
-OPERATORS = ("deblur", "superres", "colorize")
+OPERATORS = ("deblur", "superres", "colorize", "demosaic")
 DAMAGES = {"noise": "denoise", "blur": "deblur"}
 """Other names of tasks, as one names damage."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, fields
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -28,6 +29,7 @@ from restora.degradations.members import (
 )
 from restora.errors import OptionError
 from restora.options import parse as read
+from restora.pictures.file import File
 
 __all__ = ["AUTO", "HOLE_OPTIONS", "members"]
 
@@ -133,6 +135,17 @@ def value_of(text: str, entry: Field[Any], hint: Any, said: str) -> Any:
         return read(text, entry, hint)
     except OptionError as error:
         raise OptionError(error.args[0], said) from None
+
+
+def file_options(task: str) -> list[str]:
+    """The options that are paths of files."""
+    return [name for name, (entry, _) in option_fields(task).items() if entry.metadata.get("file")]
+
+
+def digests(task: str, given: Mapping[str, Any]) -> Options:
+    """Of the files that the options name, so that a run can tell whether they have changed."""
+    paths = {name: given[name] for name in file_options(task) if given.get(name)}
+    return {f"{name} sha256": File(Path(path)).digest for name, path in paths.items()}
 
 
 def same(a: Degradation, b: Degradation) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -12,17 +12,9 @@ from torch import Tensor
 from restora.degradations.task import SIGMA, NamedDegradation, one_of, sigma, uniform
 from restora.noise import BlockRounding, GaussianNoise, ImpulseNoise, Noise, PoissonNoise, Rounding
 from restora.noise.rounding import Distance
-from restora.operators import (
-    Convolution,
-    Identity,
-    Luma,
-    Maximum,
-    Operator,
-    Reduction,
-    codec,
-    convolution,
-)
+from restora.operators import Identity, Luma, Maximum, Mosaic, Operator, Reduction, codec
 from restora.operators.base import Shape
+from restora.operators.mosaic import Pattern
 from restora.operators.resize import Kernel
 from restora.options import option
 from restora.pictures.file import File
@@ -126,45 +118,21 @@ class Quantize(NamedDegradation):
 
 
 @dataclass(eq=False)
-class Blur(NamedDegradation):
-    """Convolution of every channel with a kernel of sum 1. ShapeError for a kernel larger than the image."""
+class Demosaic(NamedDegradation):
+    """RGB (B, 3, H, W) -> the raw values of a Bayer sensor (B, 1, H, W), linear or not as the image is."""
 
-    purpose: ClassVar = "sharpen images that are out of focus or blurred by motion"
-    synonyms: ClassVar = (
-        "blur, blurry, blurred, unblur, sharpen, sharpness, motion, shake, out of focus, deconvolution"
-    )
+    purpose: ClassVar = "turn a camera's raw mosaic into a colour picture"
+    synonyms: ClassVar = "demosaicing, debayer, bayer, raw, colour filter array, cfa, mosaic, sensor"
 
-    kernel: Literal["gaussian", "motion"] = option(
-        "gaussian", "gaussian (see width) or motion (see length and angle)", label="Kind of blur"
-    )
-    width: float = option(
-        1.6, "standard deviation of the gaussian, in pixels", 0.1, 100, label="Width of the blur", found=True
-    )
-    length: float = option(9.0, "length of the motion, in pixels", 1, 1000, label="Length of the motion")
-    angle: float = option(
-        0.0,
-        "direction of the motion, in degrees anticlockwise from horizontal",
-        -360,
-        360,
-        label="Direction of the motion",
-    )
-    boundary: convolution.Boundary = option(
-        "reflect", "what lies beyond the border: the mirrored or the repeated image"
-    )
-    sigma: float = sigma(0.01, "Noise left in it")
+    pattern: Pattern = option("RGGB", "colours of the first two pixels of the first row, then of the second")
+    sigma: float = sigma()
 
     def parts(self) -> tuple[Operator, Noise]:
-        gaussian = self.kernel == "gaussian"
-        taps = convolution.gaussian(self.width) if gaussian else convolution.motion(self.length, self.angle)
-        return Convolution(taps.float(), self.boundary), GaussianNoise(self.sigma)
+        return Mosaic(self.pattern), GaussianNoise(self.sigma)
 
     @classmethod
-    def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> Blur:
-        side, sigma = min(image_shape[1:]), 10 ** uniform(-2.5, -1, generator)
-        if uniform(0, 1, generator) < 0.5:
-            return cls(width=uniform(0.5, min(3.0, side / 12), generator), sigma=sigma)
-        length, angle = uniform(1, min(15.0, side / 3), generator), uniform(-90, 90, generator)
-        return cls("motion", length=length, angle=angle, sigma=sigma)
+    def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> Demosaic:
+        return cls(one_of(get_args(Pattern), generator))
 
 
 @dataclass(eq=False)

@@ -100,7 +100,7 @@ def _cut(
     """The window of a face, as large as what it does to y asks for; the whole, where A cannot be cut."""
     kernel = degradation.operator.kernel
     grain = tiles.grain(degradation)
-    margin = max(MARGIN, grain, 0 if kernel is None else max(kernel.shape))
+    margin = max(MARGIN, grain, 0 if kernel is None else max(kernel.shape[-2:]))
     window = face.window(size, margin, math.lcm(grain, 2))
     with contextlib.suppress(PairingError, MaskError, ShapeError):
         return (window, *tiles.cut(degradation, window, y, size))

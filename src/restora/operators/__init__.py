@@ -4,6 +4,7 @@ from restora.operators.base import Operator
 from restora.operators.coefficients import Coefficients
 from restora.operators.composition import Compose, compose
 from restora.operators.convolution import Convolution
+from restora.operators.fourier import FourierMask
 from restora.operators.function import Function
 from restora.operators.gain import Gain
 from restora.operators.identity import Identity
@@ -11,6 +12,8 @@ from restora.operators.jacobian import Jacobian
 from restora.operators.luma import Luma, Maximum
 from restora.operators.masking import Masking
 from restora.operators.matrix import Matrix
+from restora.operators.mosaic import Mosaic
+from restora.operators.radon import Radon
 from restora.operators.reduction import Reduction
 from restora.operators.stack import Stack
 from restora.registry import Registry
@@ -22,6 +25,9 @@ operators.register("luma", Luma)
 operators.register("maximum", Maximum)
 operators.register("reduction", Reduction)
 operators.register("convolution", Convolution)
+operators.register("mosaic", Mosaic)
+operators.register("fourier-mask", FourierMask)
+operators.register("radon", Radon)
 operators.register("gain", Gain)
 operators.register("coefficients", Coefficients)
 operators.register("matrix", Matrix)
@@ -33,6 +39,7 @@ __all__ = [
     "Coefficients",
     "Compose",
     "Convolution",
+    "FourierMask",
     "Function",
     "Gain",
     "Identity",
@@ -41,7 +48,9 @@ __all__ = [
     "Masking",
     "Matrix",
     "Maximum",
+    "Mosaic",
     "Operator",
+    "Radon",
     "Reduction",
     "Stack",
     "compose",

@@ -42,8 +42,9 @@ class Operator(nn.Module):
         diagonal: d, if A x = d x value by value, broadcastable to x; otherwise None.
         identity: whether A = I.
         mask: m of 0 and 1, (B or 1, 1, H, W), if A x = m x; otherwise None.
-        kernel: the kernel of a convolution, (h, w); otherwise None.
+        kernel: the kernel of a convolution, (h, w) or (B, h, w); otherwise None.
         shared: whether all images of a batch have the same A.
+        complex: whether u holds real and imaginary part of each channel, (B, 2C, ...).
         picture: whether A x of an image is an image: values stay in [0, 1], and white stays white.
         grain: side in pixels of the blocks that are seen together; an image can only be cut between them.
     """
@@ -91,12 +92,26 @@ class Operator(nn.Module):
         return True
 
     @property
+    def complex(self) -> bool:
+        return False
+
+    @property
     def picture(self) -> bool:
         return False
 
     @property
     def grain(self) -> int:
         return 1
+
+    @property
+    def trusted(self) -> bool:
+        """Whether it is one of restora's own, which its tests have checked."""
+        return type(self).__module__.startswith("restora.")
+
+    @property
+    def has_adjoint(self) -> bool:
+        """Whether the adjoint is its own, not the vector-Jacobian product of A."""
+        return type(self).adjoint is not Operator.adjoint
 
     def forward(self, x: Tensor) -> Tensor:
         """A x, (B, ...)."""
@@ -170,8 +185,14 @@ class Operator(nn.Module):
         return None
 
     def _verify(self, image_shape: Shape, dtype: torch.dtype = torch.float32) -> torch.dtype:
-        """OptionError where a user's function is not what it was said to be; each is tried once. Gives the
-        dtype in which to compute, float32 where a function is no more accurate, else `dtype`."""
+        """OptionError where a user's operator is not what it was said to be; each is tried once for a shape.
+        Gives the dtype in which to compute, float32 where it is no more accurate, else `dtype`."""
+        from restora.operators.checking import check
+
+        known: set[Shape] = self.__dict__.setdefault("_verified", set())
+        if tuple(image_shape) not in known and not self.trusted:
+            check(self, image_shape)
+            known.add(tuple(image_shape))
         return dtype
 
     def restrict(self, y: Tensor) -> Tensor:

@@ -54,6 +54,10 @@ class Compose(Operator):
         return all(part.shared for part in self.parts)
 
     @property
+    def complex(self) -> bool:
+        return self.parts[-1].complex
+
+    @property
     def picture(self) -> bool:
         return all(part.picture for part in self.parts)
 

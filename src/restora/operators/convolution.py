@@ -1,6 +1,6 @@
-"""Convolution with a known kernel k of any odd size.
+"""Convolution with a known kernel k of any size, whose centre is its pixel (h // 2, w // 2).
 
-    A x = k * x
+    A x = k * x,   (A x)_i = sum_j k_j x_(i + c - j),   c the centre, as in scipy.ndimage.convolve
 
 circular   A = F^H diag(K) F, K the transform of k: adjoint, pseudo-inverse and prox are products in the
            Fourier domain, prox = z + F^H conj(K) (|K|^2 + 1/gamma)^-1 F (u - A z)
@@ -31,12 +31,14 @@ Boundary = Literal["reflect", "circular"]
 
 @dataclass(eq=False)
 class Convolution(Operator):
-    """Convolution of every channel with one kernel.
+    """Convolution of every channel with a kernel.
 
     Args:
-        taps: the kernel, (h, w), with odd sides.
+        taps: the kernel, (h, w), or one for each image, (B, h, w); a tensor or an array. A sum other than 1
+            changes the brightness.
 
     Raises:
+        OptionError: for taps that are no kernel.
         ShapeError: for a kernel larger than the image.
     """
 
@@ -44,8 +46,7 @@ class Convolution(Operator):
     boundary: Boundary = option("reflect", "what lies beyond the border: the mirrored or the repeated image")
 
     def __post_init__(self) -> None:
-        if self.taps.ndim != 2 or not all(side % 2 for side in self.taps.shape):
-            raise OptionError(f"kernel: expected shape (h, w), both odd, got {tuple(self.taps.shape)}")
+        self.taps = as_kernel(self.taps)
         super().__post_init__()
 
     @property
@@ -53,8 +54,15 @@ class Convolution(Operator):
         return self.taps
 
     @property
+    def shared(self) -> bool:
+        return self.taps.ndim == 2
+
+    @property
     def picture(self) -> bool:
-        return bool((self.taps >= 0).all()) and abs(float(self.taps.sum()) - 1) < 1e-3
+        return bool((self.taps >= 0).all() and ((self.taps.sum((-2, -1)) - 1).abs() < 1e-3).all())
+
+    def take(self, index: Tensor) -> Operator:
+        return self if self.shared else Convolution(self.taps[index.to(self.taps.device)], self.boundary)
 
     def forward(self, x: Tensor) -> Tensor:
         self.observed_shape(x.shape[1:])
@@ -89,11 +97,12 @@ class Convolution(Operator):
         """Each frequency by its gain; exact but at the border, for a kernel that is even in both axes."""
         height, width = spectrum.shape[-2:]
         gain = torch.fft.fft2(self.taps.to(spectrum), s=(2 * height, 2 * width)).abs().square()
-        other = gain.roll(-1, 1).flip(1)  # at the opposite horizontal frequency
-        return spectrum * ((gain + other) / 2)[:height, :width]
+        other = gain.roll(-1, -1).flip(-1)  # at the opposite horizontal frequency
+        gain = ((gain + other) / 2)[..., :height, :width]
+        return spectrum * (gain if gain.ndim == 2 else gain[:, None, None])
 
     def observed_shape(self, image_shape: Shape) -> Shape:
-        if any(tap > side for tap, side in zip(self.taps.shape, image_shape[-2:], strict=True)):
+        if self._is_larger(image_shape[-2:]):
             raise ShapeError(
                 f"the blur kernel is {_size(self.taps)} pixels, larger than the {image_shape[-2]}x"
                 f"{image_shape[-1]} image; use a narrower blur (width or length) or a larger image"
@@ -102,7 +111,7 @@ class Convolution(Operator):
 
     def window(self, window: Window, y: Tensor, size: tuple[int, int]) -> tuple[Operator, Tensor]:
         """ShapeError for a piece that is smaller than the kernel."""
-        if any(tap > side for tap, side in zip(self.taps.shape, (window.height, window.width), strict=True)):
+        if self._is_larger((window.height, window.width)):
             raise ShapeError(
                 f"the blur kernel is {_size(self.taps)} pixels, larger than a {window.height}x"
                 f"{window.width} piece of the image; expected larger pieces (tile)"
@@ -112,23 +121,45 @@ class Convolution(Operator):
     def image_shape(self, observed_shape: Shape, channels: int = 3) -> Shape:
         return self.observed_shape(observed_shape)
 
+    def _is_larger(self, size: tuple[int, ...]) -> bool:
+        return any(tap > side for tap, side in zip(self.taps.shape[-2:], size, strict=True))
+
     @property
     def _margins(self) -> list[int]:
-        height, width = self.taps.shape
+        height, width = self.taps.shape[-2:]
         return [width // 2, width // 2, height // 2, height // 2]
 
     def _transfer(self, like: Tensor) -> Tensor:
         """The transform of the kernel, centred on pixel (0, 0), for images of the size of `like`."""
         self.observed_shape(like.shape[1:])
-        height, width = self.taps.shape
-        kernel = like.new_zeros(like.shape[-2:])
-        kernel[:height, :width] = self.taps.to(like)
-        return torch.fft.rfft2(kernel.roll((-(height // 2), -(width // 2)), (0, 1)))
+        if not self.shared and len(self.taps) != len(like):
+            raise ShapeError(
+                f"kernel: expected 1, or one for each of the {len(like)} images, got {len(self.taps)}; "
+                "select kernels with take(index)"
+            )
+        height, width = self.taps.shape[-2:]
+        below, right = like.shape[-2] - height, like.shape[-1] - width
+        kernel = F.pad(self.taps.to(like), (0, right, 0, below))
+        found = torch.fft.rfft2(kernel.roll((-(height // 2), -(width // 2)), (-2, -1)))
+        return found if found.ndim == 2 else found.unsqueeze(1)
 
     def _filter(self, x: Tensor, transfer: Tensor) -> Tensor:
         if not x.numel():  # MKL's transforms refuse it
             return x
         return torch.fft.irfft2(torch.fft.rfft2(x) * transfer, s=x.shape[-2:])
+
+
+def as_kernel(taps: Tensor) -> Tensor:
+    """(h, w) or (B, h, w) of floats, from these or from (B, 1, h, w) of any numbers; or OptionError."""
+    taps = torch.as_tensor(taps)
+    if taps.ndim == 4 and taps.shape[1] == 1:
+        taps = taps[:, 0]
+    if taps.ndim not in (2, 3) or not taps.numel():
+        raise OptionError(f"kernel: expected shape (h, w) or (B, h, w), got {tuple(taps.shape)}")
+    if taps.is_complex() or not bool(taps.isfinite().all()) or not bool(taps.any()):
+        raise OptionError("kernel: expected real, finite values that are not all 0")
+    taps = taps if taps.is_floating_point() else taps.float()
+    return taps[0] if taps.ndim == 3 and len(taps) == 1 else taps
 
 
 def gaussian(width: float) -> Tensor:
@@ -152,7 +183,7 @@ def motion(length: float, angle: float) -> Tensor:
 
 
 def _size(taps: Tensor) -> str:
-    return "x".join(map(str, taps.shape))
+    return "x".join(map(str, taps.shape[-2:]))
 
 
 def _fold(y: Tensor, radius: int) -> Tensor:

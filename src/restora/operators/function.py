@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,12 +34,19 @@ class Function(Operator):
             if value is not None and not callable(value):
                 raise OptionError(f"{name}: expected a function of a tensor, got {type(value).__name__}")
         self.A, self.transposed, self.linear, self.shape = A, adjoint, linear, shape
-        # What trials found: the dtype that a function takes, shapes, and shapes for which it was checked.
+        # What trials found: the dtype that a function takes, and shapes.
         self._dtypes: dict[str, torch.dtype] = {}
         self._shapes: dict[tuple[str, Shape], Shape] = {}
-        self._verified: set[Shape] = set()
         # Follows .to(), so that shapes can be found by a trial on the right device.
         self.register_buffer("trial", torch.empty(0), persistent=False)
+
+    @property
+    def trusted(self) -> bool:
+        return False
+
+    @property
+    def has_adjoint(self) -> bool:
+        return self.transposed is not None
 
     def forward(self, x: Tensor) -> Tensor:
         return self._call("A", self.A, x)
@@ -78,14 +84,10 @@ class Function(Operator):
         return super().window(window, y, (-1, -1))
 
     def _verify(self, image_shape: Shape, dtype: torch.dtype = torch.float32) -> torch.dtype:
-        """`check`, once for each shape; and whether A takes float64 and gives it, if it has to."""
-        shape = tuple(image_shape)
-        if shape not in self._verified:
-            self._check_batch(shape)
-            self.check(shape)
-            self._verified.add(shape)
+        """As in the base; and whether A takes float64 and gives it, if it has to."""
+        super()._verify(image_shape, dtype)
         if dtype == torch.float64 and "double" not in self._dtypes:
-            self._dtypes["double"] = self._accuracy(shape)
+            self._dtypes["double"] = self._accuracy(tuple(image_shape))
         return self._dtypes["double"] if dtype == torch.float64 else dtype
 
     def _accuracy(self, image_shape: Shape) -> torch.dtype:
@@ -94,67 +96,6 @@ class Function(Operator):
         except Exception:  # A, called as it is here, tells no more than that it takes no float64
             return torch.float32
         return torch.float64 if str(found.dtype).endswith("float64") else torch.float32
-
-    def check(self, image_shape: Shape, tolerance: float = 1e-3) -> None:
-        """OptionError unless <A x, u> = <x, adjoint u>, but for the part `tolerance` of |A x| |u|.
-
-        x is random, and u is A x and as much that is random: what a wrong adjoint does shows best along A x.
-        """
-        generator = torch.Generator().manual_seed(0)
-        x = self._random((1, *image_shape), generator)
-        Ax = self(x).detach()
-        u = self._random(Ax.shape, generator).to(Ax)
-        u = Ax + Ax.norm() / u.norm().clamp(min=torch.finfo(u.dtype).tiny) * u
-        if not self.linear:
-            return
-        if not bool(Ax.any()):
-            raise OptionError(
-                "A: expected observations that tell something of an image, got 0 for one of random values; "
-                "is the map right for images of this size?"
-            )
-        back = self.adjoint(u)
-        if back.shape != x.shape:
-            raise OptionError(
-                f"adjoint: expected images of shape {tuple(image_shape)}, got {tuple(back.shape[1:])}; is it "
-                "the transpose of A?"
-            )
-        left, right = _product(Ax, u), _product(x, back)
-        off = abs(left - right) / float(Ax.double().norm() * u.double().norm())
-        if not off <= tolerance:
-            self._blame(x, Ax, off, tolerance, generator)
-
-    def _check_batch(self, image_shape: Shape, tolerance: float = 1e-3) -> None:
-        """OptionError where A of an image depends on the others of its batch."""
-        x = self._random((2, *image_shape), torch.Generator().manual_seed(1)).mul_(0.1).add_(0.5)
-        x[1] /= 2
-        alone = torch.cat([self(part) for part in x.split(1)])
-        try:
-            beside = self(x)
-        except CallError:  # it takes one image at a time, and says so where more are needed
-            return
-        if beside.shape == alone.shape:
-            off = float((beside - alone).norm() / alone.norm().clamp(min=torch.finfo(alone.dtype).tiny))
-            if off <= tolerance:
-                return
-        raise OptionError(
-            "A: expected each image to be seen by itself, got other values of two together than of each "
-            "alone; keep apart what belongs to different images (axis 0)"
-        )
-
-    def _blame(self, x: Tensor, Ax: Tensor, off: float, tolerance: float, generator: torch.Generator) -> None:
-        z = self._random(x.shape, generator)
-        both = self(x + z)
-        stray = float((both - Ax - self(z)).norm() / both.norm())
-        if not stray <= tolerance or self.transposed is None:
-            stray = max(stray, off) if self.transposed is None else stray
-            raise OptionError(
-                f"A: expected a linear map, got a relative error of {stray:.2g} between A(x + z) and "
-                "A x + A z; subtract what A adds, or say Function(A, linear=False)"
-            )
-        raise OptionError(
-            f"adjoint: expected <A x, u> = <x, adjoint u>, got a relative error of {off:.2g}; is it the "
-            "transpose of A, on the same image size?"
-        )
 
     def _call(self, role: str, function: Map, x: Tensor) -> Tensor:
         """What a user's function gives, as a tensor like x. One that takes no other dtype gets its own."""
@@ -193,11 +134,6 @@ class Function(Operator):
             )
         return found.to(x)
 
-    def _random(self, shape: Sequence[int], generator: torch.Generator) -> Tensor:
-        return torch.randn(tuple(shape), generator=generator, dtype=torch.float32).to(
-            self.get_buffer("trial")
-        )
-
     def _trial(self, shape: Shape) -> Tensor:
         return self.get_buffer("trial").new_zeros(1, *shape)
 
@@ -206,10 +142,6 @@ class Function(Operator):
             return self.observed_shape(image_shape)
         except (RestoraError, RuntimeError, ValueError, IndexError):
             return None
-
-
-def _product(a: Tensor, b: Tensor) -> float:
-    return float((a.double() * b.double()).sum())
 
 
 def _name(function: Map) -> str:

@@ -18,8 +18,8 @@ from restora.pictures.colour import LUMA, luma
 
 
 @dataclass(eq=False)
-class Grey(Operator):
-    """RGB (B, 3, H, W) -> grey (B, 1, H, W). ShapeError for an image without three channels."""
+class OneChannel(Operator):
+    """RGB (B, 3, H, W) -> (B, 1, H, W). ShapeError for an image without three channels."""
 
     @property
     def picture(self) -> bool:
@@ -36,6 +36,11 @@ class Grey(Operator):
                 f"expected a grey image (1, H, W), got {tuple(observed_shape)}; convert it first"
             )
         return (3, *observed_shape[1:])
+
+
+@dataclass(eq=False)
+class Grey(OneChannel):
+    """Grey, which tells nothing of colours."""
 
 
 @dataclass(eq=False)

@@ -192,8 +192,8 @@ class Task:
         """What the manifest says of this task: all its settings, also those left at their default."""
         given = {k: str(v) if isinstance(v, Path) else v for k, v in self.options.items()}
         grow = {"grow": self.reading.grow} if "mask" in self.options else {}
-        hole = self._hole().options if self.hole else {}
-        return {"task": self.name, **self._settings, **given, **grow, **hole}
+        own = {**self._settings, **given, **grow, **(self._hole().options if self.hole else {})}
+        return {"task": self.name, **own, **named.digests(self.name, own)}
 
     @cached_property
     def _settings(self) -> dict[str, Any]:

@@ -58,6 +58,7 @@ class Solver(Generic[P]):
     """
 
     needs: ClassVar[type[Prior] | None] = None  # None: any, or none at all
+    differentiable: ClassVar[bool] = False  # whether gradients of x with respect to y are those of its steps
     explains: ClassVar[bool] = False  # y up to its noise, where A and the noise are what they are said to be
     predicts: ClassVar[bool] = False  # `std` as the prior's network says, which its calibration corrects
     packages: ClassVar[tuple[str, ...]] = ()  # modules that it imports, beside those that are always there

@@ -38,11 +38,12 @@ class Deconvolution(Reference):
     periodic: ClassVar[bool] = False
 
     def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
-        return isinstance(degradation.operator, Convolution)
+        return isinstance(degradation.operator, Convolution) and degradation.operator.shared
 
     def image(self, y: Tensor, degradation: Degradation) -> Tensor:
         assert degradation.operator.kernel is not None
         kernel = degradation.operator.kernel.cpu().double().numpy()
+        kernel = np.pad(kernel, [(0, 1 - side % 2) for side in kernel.shape])  # centre: the middle
         solver, noise = self.settled(kernel), max(degradation.sigma, LEAST)
         circular = getattr(degradation.operator, "boundary", "reflect") == "circular"
         mode: Literal["wrap", "reflect"] = "wrap" if circular else "reflect"

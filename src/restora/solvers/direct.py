@@ -24,6 +24,7 @@ class Direct(Solver[DirectPrior]):
     """A network trained for one task only: one evaluation."""
 
     needs: ClassVar[type[Prior] | None] = DirectPrior
+    differentiable: ClassVar = True
 
     def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
         return isinstance(prior, DirectPrior) and named.same(degradation, prior.degradation)

@@ -44,6 +44,7 @@ class Flower(Solver[FlowPrior]):
     """Posterior samples with a flow, their mean and spread: 20 network evaluations per run."""
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
+    differentiable: ClassVar = True
     explains: ClassVar[bool] = True
 
     iterations: int = option(20, "steps from noise to image", 1)

@@ -29,6 +29,7 @@ class LMMSE(Solver[GaussianPrior]):
     """The best linear estimate, with a Gaussian prior: deterministic, one step."""
 
     needs: ClassVar[type[Prior] | None] = GaussianPrior
+    differentiable: ClassVar = True
     explains: ClassVar[bool] = True
 
     tolerance: float = option(

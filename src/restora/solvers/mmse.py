@@ -56,6 +56,7 @@ class MMSE(Solver[FlowPrior]):
     """The posterior mean with a flow (least mean square error): 20 network evaluations, 4 for noise."""
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
+    differentiable: ClassVar = True
     explains: ClassVar[bool] = True
 
     first: float | Auto = option("auto", "the first level t; auto: by the task", 0, below=1)

@@ -17,7 +17,18 @@ from restora.priors import FlowPrior, store
 from restora.solvers import solvers
 from restora.web.requests import Request, Value
 
-ORDER = ("colorize", "deblur", "superres", "inpaint", "poisson", "denoise", "impulse", "dequantize", "jpeg")
+ORDER = (
+    "colorize",
+    "deblur",
+    "superres",
+    "demosaic",
+    "inpaint",
+    "poisson",
+    "denoise",
+    "impulse",
+    "dequantize",
+    "jpeg",
+)
 """The order in which damages happen: in front of the lens, in it, on the sensor, in the file."""
 NEAR = 1.25  # a residual that is no more than noise, over the deviation of that
 ROUNDING = 1 / 255 / 12**0.5
@@ -29,7 +40,8 @@ def tasks() -> list[dict[str, Any]]:
 
 
 def _task(name: str, cls: type[NamedDegradation]) -> dict[str, Any]:
-    own = [_option(entry, hint, cls.unknown.get(entry.name)) for entry, hint in options(cls)]
+    shown = ((entry, hint) for entry, hint in options(cls) if not entry.metadata["file"])
+    own = [_option(entry, hint, cls.unknown.get(entry.name)) for entry, hint in shown]
     if issubclass(cls, Mask):
         own += [_option(entry, hint) for entry, hint in options(Reading)]
     purpose = cls.purpose or (cls.__doc__ or name).partition("\n")[0]

@@ -36,6 +36,9 @@ LARGEST = 4  # how much larger a result may be than the largest picture
 def task_of(request: Request, mask: Path | None, limits: Limits) -> Task:
     """The task that is asked for. A RestoraError where it makes no sense."""
     name, given = named.words(words.chain(_without_reading(request)))
+    for option in named.file_options(name):
+        if option in given:
+            raise OptionError("names a file, which the page does not read; expected the command line", option)
     for step in reversed(request.steps):
         given = degradations.get(step.task).unknown | given
     if request.mask:
