@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 import torch
@@ -28,6 +28,7 @@ from restora.priors import Prior
 from restora.priors.calibration import Calibration
 from restora.result import Restoration
 from restora.solvers import Solver, Step, solvers
+from restora.then import Then
 
 T = TypeVar("T")
 
@@ -44,6 +45,7 @@ class Plan:
         samples: restorations that are returned of each observation.
         tile: larger images are restored in pieces of so many pixels per side.
         plain: the solver for one restoration alone.
+        then: what comes after that, if anything does.
     """
 
     method: str
@@ -53,6 +55,7 @@ class Plan:
     samples: int = 1
     tile: int = tiles.TILE
     plain: Solver | None = field(default=None, compare=False)
+    then: Then | None = None
 
     @property
     def settings(self) -> dict[str, object]:
@@ -84,11 +87,11 @@ class Plan:
         start = time.monotonic()
         with isolated(torch.float32, degradation):
             seen = observation.receive(y, degradation, lambda shape: self.fit(degradation, shape))
-            streams = random.generators(observation.seeds_of(seeds, len(seen.y)), len(seen.y), "restore")
+            own = observation.seeds_of(seeds, len(seen.y))
+            streams = random.generators(own, len(seen.y), "restore")
             if not len(seen.y):
                 return self._nothing(seen, degradation, time.monotonic() - start)
-            dtype = observation.precision(seen.y, self.prior)
-            dtype = verify(degradation.operator, seen.shape, dtype)
+            dtype = verify(degradation.operator, seen.shape, observation.precision(seen.y, self.prior))
             if degradation.blind:
                 degradation = exposure.given(degradation, seen.y)
                 self.check(degradation)
@@ -106,7 +109,10 @@ class Plan:
             yield last
         assert last is not None
         with isolated(dtype, model):
-            return self._result(seen, degradation, model, last, torch.stack(history), start)
+            found = self._result(seen, degradation, model, last, torch.stack(history), start)
+        if self.then is not None:
+            found = yield from self.then.run(self, found, seen, own)
+        return replace(found, seconds=time.monotonic() - start)
 
     def _result(
         self,

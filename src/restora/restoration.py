@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Generator
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,15 +12,17 @@ from torch import Tensor
 
 from restora.degradations import Degradation
 from restora.errors import RestorationWarning
+from restora.faces import decide as with_faces
 from restora.isolation import isolated
 from restora.observation import Seeds, shape_of
+from restora.operators.base import Shape
 from restora.pairing import Named
 from restora.plan import Plan, decide, finish
 from restora.result import Restoration
 from restora.solvers import Solver, Step
 from restora.tiles import TILE
 
-__all__ = ["Restoration", "restore", "stream"]
+__all__ = ["Restoration", "make_plan", "restore", "stream"]
 
 
 def restore(
@@ -33,6 +36,7 @@ def restore(
     seed: Seeds = 0,
     device: str = "auto",
     tile: int = TILE,
+    faces: bool = False,
 ) -> Restoration:
     """Restore observations y = A(x) + e.
 
@@ -54,17 +58,21 @@ def restore(
         seed: image i of the batch uses seed + i (or seed[i]), so its result does not depend on the batch.
         device: "auto", "cpu" or "cuda". Results are where y is.
         tile: images with a side of more pixels are restored in pieces of this size.
+        faces: restore the faces in photos from the same y by a prior of faces, where that is likely to help.
+            `faces` and `notes` of the result say which. `prior` is that of the photo.
 
     Returns:
         The images, in [0, 1], and all that is known about them.
 
     Raises:
-        RestoraError: if the parts do not fit each other, or the result is not finite.
+        RestoraError: if the parts do not fit each other, or the result is not finite. PackageError if
+            `faces` needs the extra `faces`.
 
     Warns:
         RestorationWarning: for each of the result's `warnings`.
     """
-    plan = _plan(y, degradation, method, prior, samples, uncertainty, device, tile)
+    options: dict[str, Any] = {"samples": samples, "uncertainty": uncertainty, "device": device, "tile": tile}
+    plan = make_plan(method, prior, faces=faces, images=_images(y, degradation), **options)
     found = finish(plan.run(y, degradation, seed))
     for text in dict.fromkeys(text for texts in found.warnings for text in texts):
         warnings.warn(text, RestorationWarning, stacklevel=2)
@@ -82,24 +90,23 @@ def stream(
     seed: Seeds = 0,
     device: str = "auto",
     tile: int = TILE,
+    faces: bool = False,
 ) -> Generator[Step, None, Restoration]:
     """Restore step by step: yields each `Step`, and returns the Restoration. Arguments as for `restore`."""
-    plan = _plan(y, degradation, method, prior, samples, uncertainty, device, tile)
+    options: dict[str, Any] = {"samples": samples, "uncertainty": uncertainty, "device": device, "tile": tile}
+    plan = make_plan(method, prior, faces=faces, images=_images(y, degradation), **options)
     return (yield from plan.run(y, degradation, seed))
 
 
-def _plan(
-    y: Tensor | np.ndarray,
-    degradation: Degradation,
-    method: str | Solver,
-    prior: Named,
-    samples: int,
-    uncertainty: bool,
-    device: str,
-    tile: int,
+def make_plan(
+    method: str | Solver, prior: Named, *, faces: bool, images: Shape | None, **options: Any
 ) -> Plan:
+    """As `restora.plan.decide`; `faces`: with those in photos restored by a prior of their own."""
+    if faces:
+        return with_faces(method, prior, **options)
+    return decide(method, prior, images=images, **options)
+
+
+def _images(y: Tensor | np.ndarray, degradation: Degradation) -> Shape | None:
     with isolated(torch.float32, degradation):
-        images = shape_of(y, degradation)
-    return decide(
-        method, prior, samples=samples, uncertainty=uncertainty, device=device, tile=tile, images=images
-    )
+        return shape_of(y, degradation)

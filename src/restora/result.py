@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from restora.degradations import Degradation
 from restora.errors import OptionError
 from restora.priors.calibration import Calibration, normal
+
+if TYPE_CHECKING:
+    from restora.faces.placing import Placed
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class Restoration:
         settings: settings of the solver: solvers.get(method)(**settings) makes it again.
         warnings: for each image, lines that its user should know; often none.
         notes: for each image, lines on how it was made; often none.
+        faces: for each image, if they were asked for, the faces that were found and the prior that restored
+            each, smallest first.
     """
 
     image: Tensor
@@ -43,6 +49,7 @@ class Restoration:
     settings: dict[str, object] = field(default_factory=dict)
     warnings: tuple[tuple[str, ...], ...] = ()
     notes: tuple[tuple[str, ...], ...] = ()
+    faces: tuple[tuple[Placed, ...], ...] = ()
 
     def interval(self, level: float = 0.9) -> tuple[Tensor, Tensor]:
         """The bounds (B, C, H, W) between which this part of the true values lies, were `std` right.

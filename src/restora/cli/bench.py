@@ -26,7 +26,7 @@ from restora.bench.run import Benchmark, Cell
 from restora.bench.store import Store
 from restora.cli.options import a_path, add_limit, as_options, max_pixels
 from restora.cli.progress import Bar, minutes
-from restora.cli.report import tell
+from restora.cli.telling import tell
 from restora.degradations import degradations, named
 from restora.device import pick
 from restora.errors import OptionError

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from restora.cli.options import a_path, add_limit, max_pixels
-from restora.cli.report import printable, tell
+from restora.cli.telling import printable, tell
 from restora.errors import OptionError, RestoraError
 from restora.inspection import Inspection, inspect
 from restora.pictures import image

@@ -115,6 +115,7 @@ class MMSE(Solver[FlowPrior]):
         first, last, iterations, draws = self.schedule(degradation)
         mean, S = prior.gaussian.mean.expand(len(y), -1, -1, -1), prior.gaussian.covariance
         x = lmmse(degradation, mean, S, y, tolerance=self.tolerance)
+        yield Step(1, iterations + 1, x, degradation.fidelity(x, y))
         conditioner = Conditioner(prior, degradation, "prior", self.tolerance)
         streams = [g for g in generator for _ in range(draws)]
         for i in range(iterations):
@@ -124,4 +125,4 @@ class MMSE(Solver[FlowPrior]):
             pair = prior.denoise(centre + noise, t, 2 * i) + prior.denoise(centre - noise, t, 2 * i + 1)
             x_hat = pair.unflatten(0, (len(y), draws)).mean(1) / 2
             x = conditioner.mean(x_hat, t, y)
-            yield Step(i + 1, iterations, x, degradation.fidelity(x, y))
+            yield Step(i + 2, iterations + 1, x, degradation.fidelity(x, y))
