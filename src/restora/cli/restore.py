@@ -24,7 +24,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from restora import restoration
-from restora.cli.options import add_input, add_task, make_task, max_pixels, needs_no_task
+from restora.cli.arguments import max_pixels
+from restora.cli.options import add_input, add_task, make_task, needs_no_task
 from restora.cli.report import summary
 from restora.cli.settings import add_solver, make_solver
 from restora.cli.telling import tell

@@ -19,7 +19,8 @@ import torch
 from rich.progress import BarColumn, TextColumn
 
 from restora import __version__
-from restora.cli.options import a_path, as_options
+from restora.cli.arguments import a_path
+from restora.cli.options import as_options
 from restora.cli.progress import Bar
 from restora.cli.settings import add_settings, make_settings
 from restora.cli.telling import tell
