@@ -167,12 +167,11 @@ class _Fit:
 
 class _Tables(NamedTuple):
     """Of each ring the mean frequency, the prior's power of luma, and the weights (R, SIDE, SIDE) of a mean
-    over it; the ring of each coefficient."""
+    over it."""
 
     frequency: Tensor
     spectrum: Tensor
     averages: Tensor
-    place: Tensor
 
 
 @cache
@@ -187,4 +186,4 @@ def _tables() -> _Tables:
     place[(place < 0) | (place >= RINGS)] = RINGS
     rings = torch.nn.functional.one_hot(place, RINGS + 1).movedim(-1, 0)[:RINGS].double()
     averages = rings / rings.sum((1, 2), keepdim=True).clamp(min=1)
-    return _Tables(*((averages * values).sum((1, 2)) for values in (f, luma)), averages, place)
+    return _Tables((averages * f).sum((1, 2)), (averages * luma).sum((1, 2)), averages)

@@ -65,9 +65,9 @@ def _inspect(sample: Sample, head: Head, look: bool) -> Inspection:
     impulses = marks.find_impulses(parts)
     levels = None if impulses.found or lattice else tones.find_levels(parts)
     clean = not (impulses.found or levels)
-    blur = find_blur(patches(parts), _held(parts, lattice)) if clean else None
-    noise = _noise(parts) if clean and min(parts.shape[-2:]) >= 32 else None
     mask, dead, scratches = marks.find_marks(sample, impulses.dead > 0) if clean else (None, 0, 0)
+    blur = find_blur(_unmarked(parts, mask), _held(parts, lattice)) if clean else None
+    noise = _noise(parts) if clean and min(parts.shape[-2:]) >= 32 else None
     sigma = deviation(blur, noise, channels) if clean else 0.0
     under = find_noise(parts, lattice) if clean and lattice and lattice.quality < QUALITY else 0.0
     findings = [
@@ -110,6 +110,15 @@ def _held(parts: Tensor, lattice: Lattice | None) -> float:
         if seen < UNSEEN * table[0, k]:
             return (k - 0.5) / (2 * codec.BLOCK)
     return HIGHEST
+
+
+def _unmarked(parts: Tensor, mask: Tensor | None) -> Tensor:
+    """The patches without scratches, whose width is none of a blur; all, where no patch is without."""
+    found = patches(parts)
+    if mask is None or not len(found):
+        return found
+    clear = patches(Sample(Picture(mask)).tiles).amax((1, 2)) == 0
+    return found[clear] if bool(clear.any()) else found
 
 
 def _noise(parts: Tensor) -> Estimate:

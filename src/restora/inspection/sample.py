@@ -66,30 +66,33 @@ class Sample:
     def small(self) -> Tensor:
         """(C, h, w), the means of squares of so many pixels that there are no more than WORKING of them."""
         by = max(1, round(math.sqrt(self.size[0] * self.size[1] / WORKING)))
-        if not self._whole_numbers:
+        if self._file is None:
             return F.avg_pool2d(self.picture.pixels[None], by)[0]
         import cv2
 
         height, width = (side // by for side in self.size)
-        array = np.ascontiguousarray(self.source.arrays[0][: height * by, : width * by])
-        shrunk = cv2.resize(array, (width, height), interpolation=cv2.INTER_AREA)
-        return self._read(shrunk.reshape(height, width, -1))
+        array = np.ascontiguousarray(self._file.arrays[0][: height * by, : width * by])
+        shrunk = np.asarray(cv2.resize(array, (width, height), interpolation=cv2.INTER_AREA))
+        return _pixels(self._file, shrunk.reshape(height, width, -1))
 
     def cut(self, top: int, left: int, height: int, width: int) -> Tensor:
         """(C, height, width), a part of the picture."""
         rows, columns = slice(top, top + height), slice(left, left + width)
-        if not self._whole_numbers:
+        if self._file is None:
             return self.picture.pixels[:, rows, columns]
-        return self._read(self.source.arrays[0][rows, columns])
+        return _pixels(self._file, self._file.arrays[0][rows, columns])
 
     @property
-    def _whole_numbers(self) -> bool:
-        """Whether its values are those of a file, none of which can be wrong."""
-        return isinstance(self.source, Document) and self.source.dtype in (np.uint8, np.uint16)
+    def _file(self) -> Document | None:
+        """The document, if its values are of a type of which none can be wrong."""
+        if isinstance(self.source, Document) and self.source.dtype in (np.uint8, np.uint16):
+            return self.source
+        return None
 
-    def _read(self, array: np.ndarray) -> Tensor:
-        assert isinstance(self.source, Document)
-        return replace(self.source, arrays=(array,)).picture().pixels
+
+def _pixels(document: Document, array: np.ndarray) -> Tensor:
+    """(C, h, w) of a part of the document."""
+    return replace(document, arrays=(array,)).picture().pixels
 
 
 def patches(parts: Tensor) -> Tensor:

@@ -77,7 +77,7 @@ def estimate_noise(y: Tensor) -> list[Estimate]:
             f"expected images (B, C, H, W) of at least {len(TAPS)} pixels a side to find the noise in, "
             f"got {tuple(y.shape)}; give its level as a number"
         )
-    return [_estimate(image.double()) for image in y]
+    return [_estimate(image if image.dtype == torch.float64 else image.float()) for image in y]
 
 
 def _estimate(image: Tensor) -> Estimate:
