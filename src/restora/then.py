@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Protocol
 
 from restora.observation import Observation, Seeds
+from restora.priors import Prior
 from restora.result import Restoration
 from restora.solvers import Step
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 
 class Then(Protocol):
     """What comes after a restoration of whole pictures, from the same observations: `restora.faces`."""
+
+    @property
+    def priors(self) -> tuple[Prior, ...]:
+        """Those that it uses."""
+        ...
 
     def facts(self) -> dict[str, str]:
         """What a manifest says of it."""

@@ -24,7 +24,7 @@ from restora.observation import Observation, Seeds
 from restora.pairing import Named
 from restora.plan import Plan
 from restora.plan import decide as decide_plain
-from restora.priors import places
+from restora.priors import Prior, places
 from restora.random import seed_of
 from restora.result import Restoration
 from restora.solvers import Solver, Step, solvers
@@ -39,6 +39,10 @@ class Faces:
     """What comes after the restoration of photos; `plan` is that for aligned faces."""
 
     plan: Plan
+
+    @property
+    def priors(self) -> tuple[Prior, ...]:
+        return (self.plan.prior,) if self.plan.prior else ()
 
     def facts(self) -> dict[str, str]:
         return {"faces": self.plan.prior.name if self.plan.prior else ""}

@@ -19,7 +19,9 @@ from torch.nn import functional as F
 
 from restora.inspection.sample import Sample, grey
 
-FAR, AGREE = 0.25, 0.03  # from the median: of a pixel, and of the others (on average)
+FAR, DEVIANT = 0.25, 8  # from the median; of the deviations that all pixels have, which may be noise
+AGREE = 1 / 12  # of it, what the others about a dead pixel are away on average
+QUARTILE = 0.6745  # the median of |e|, e ~ N(0, 1)
 IMPULSES, BALANCE = 0.002, 0.2  # share of the pixels that is salt and pepper; the rarer of both, of all
 ALONE, MANY = 0.45, 0.02  # of the black and white pixels; of all
 DEAD = (3, 2e-3)  # at least so many, and no more than this share
@@ -86,10 +88,11 @@ def _dead(tiles: Tensor) -> Tensor:
     """(N, h, w): far from the median, among pixels that agree."""
     median = grey(_median(tiles))
     away = (grey(tiles) - median).abs()
-    own = away > FAR
+    noise = away.flatten()[:: 1 + away.numel() // 100_000].median() / QUARTILE
+    own = (away > FAR) & (away > DEVIANT * noise)
     others = (9 * F.avg_pool2d(away, 3, 1, 1) - away) / 8
     level = F.max_pool2d(median, 3, 1, 1) + F.max_pool2d(-median, 3, 1, 1)
-    return (own & (others < AGREE) & (level < FAR / 2))[:, 0]
+    return (own & (others < AGREE * away) & (level < FAR / 2))[:, 0]
 
 
 def _strokes(small: Tensor, size: tuple[int, int]) -> tuple[Tensor, int]:
@@ -119,7 +122,7 @@ def _thin(level: np.ndarray, spread: np.ndarray, sign: int) -> tuple[np.ndarray,
     image = np.ascontiguousarray(sign * level)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (WIDEST, WIDEST))
     hat = cv2.morphologyEx(image, cv2.MORPH_TOPHAT, kernel)
-    limit = max(CONTRAST, DEVIATIONS * float(np.median(hat)) / 0.6745)
+    limit = max(CONTRAST, DEVIATIONS * float(np.median(hat)) / QUARTILE)
     bright = (hat > limit).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(bright, connectivity=8)
     least = LENGTH * math.hypot(*image.shape)
