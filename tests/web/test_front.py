@@ -56,3 +56,23 @@ def test_what_answers_first_loads_no_torch() -> None:
     code = "import restora.web.server, restora.cli.serve, sys; print('torch' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout == "False\n"
+
+
+def test_whoever_stops_the_server_does_not_wait_for_the_rest(service: Service) -> None:
+    loaded = threading.Event()
+
+    def make() -> Service:
+        loaded.wait(30)
+        return service
+
+    begun = time.monotonic()
+    with TestClient(Front(make), base_url="http://localhost") as client:
+        assert client.get("/").status_code == 200
+    assert time.monotonic() - begun < 20
+    folder = service.folder
+    loaded.set()
+    for _ in range(300):
+        if not folder.exists():
+            break
+        time.sleep(0.1)
+    assert not folder.exists()

@@ -7,8 +7,10 @@ all else     by the application of `app.py`, as soon as it is there
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,12 +69,18 @@ class Front:
             yield
         finally:
             ended.set()
-            await life
+            if not self._ready.done():
+                life.cancel()
+            await asyncio.gather(life, return_exceptions=True)
 
     async def _serve(self, ended: asyncio.Event) -> None:
         """Make the service, and keep it running until the end."""
+        loop = asyncio.get_running_loop()
+        made: asyncio.Future[ASGIApp] = loop.create_future()
+        # A daemon: who stops the server does not wait for torch.
+        threading.Thread(target=self._make, args=(loop, made), daemon=True).start()
         try:
-            app = await asyncio.to_thread(self._made)
+            app = await made
         except Exception as error:
             self.error = error
             self._ready.cancel()
@@ -82,6 +90,17 @@ class Front:
         async with self.service.running():
             self._ready.set_result(app)
             await ended.wait()
+
+    def _make(self, loop: asyncio.AbstractEventLoop, made: asyncio.Future[ASGIApp]) -> None:
+        try:
+            settle = partial(made.set_result, self._made())
+        except Exception as error:
+            settle = partial(made.set_exception, error)
+        try:
+            loop.call_soon_threadsafe(lambda: None if made.done() else settle())
+        except RuntimeError:  # the server has ended
+            if self.service is not None:
+                self.service.close()
 
     def _made(self) -> ASGIApp:
         from restora.web.app import make_app
