@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import argparse
 import io
+import math
+import random
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from restora import metrics, restore
@@ -35,11 +38,13 @@ def main() -> None:
     parser.add_argument("--part", choices=("numbers", "blind", "rates"), default="numbers")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--crop", type=int, default=10**6, help="pixels a side, of the middle")
+    parser.add_argument("--only", default="", help="of the rates, rows whose names have this word")
     args = parser.parse_args()
     files = sorted(path for path in args.folder.iterdir() if path.suffix in (".png", ".jpg"))
     files = files[:: max(1, len(files) // args.limit)] if args.limit else files
     pictures = [middle(image.read(path, 3).pixels, args.crop) for path in files]
-    {"numbers": numbers, "blind": blind, "rates": rates}[args.part](pictures)
+    parts = {"numbers": numbers, "blind": blind, "rates": partial(rates, only=args.only)}
+    parts[args.part](pictures)
 
 
 def middle(x: Tensor, side: int) -> Tensor:
@@ -132,10 +137,32 @@ def _blind(x: Tensor, width: float, sigma: float, seed: int) -> tuple[float, flo
     return score(y), score(told), score(found)
 
 
-def rates(pictures: list[Tensor]) -> None:
+def scratched(x: Tensor, seed: int) -> Tensor:
+    """One to four thin lines across, a little bent, nearly white or black."""
+    draw = random.Random(seed)
+    height, width = x.shape[1:]
+    sheet = Image.new("L", (4 * width, 4 * height))
+    pen = ImageDraw.Draw(sheet)
+    for _ in range(draw.randint(1, 4)):
+        angle, length = draw.uniform(0, math.pi), draw.uniform(0.3, 1) * math.hypot(height, width)
+        left, top, bend = draw.uniform(0, width), draw.uniform(0, height), draw.uniform(-0.05, 0.05) * length
+        line = [
+            (
+                4 * (left + k / 32 * length * math.cos(angle) + bend * math.sin(math.pi * k / 32)),
+                4 * (top + k / 32 * length * math.sin(angle)),
+            )
+            for k in range(33)
+        ]
+        pen.line(line, fill=255, width=4 * draw.choice((1, 2, 2, 3)), joint="curve")
+    alpha = torch.from_numpy(np.array(sheet.resize((width, height), Image.Resampling.BOX))).float() / 255
+    return rounded(x + alpha * draw.uniform(0.8, 1) * (draw.choice((0.95, 0.85, 0.08)) - x), 8)
+
+
+def rates(pictures: list[Tensor], only: str = "") -> None:
     print("| what was done | pictures | what was suggested |\n|---|---|---|")
     damages = {
         "nothing": lambda x, i: x,
+        "scratches": scratched,
         "JPEG 90": lambda x, i: compressed(x, 90, 2),
         "JPEG 30": lambda x, i: compressed(x, 30, 2),
         "noise 0.03": lambda x, i: observed(x, 0, 0.03, i),
@@ -147,7 +174,7 @@ def rates(pictures: list[Tensor]) -> None:
         "8 levels": lambda x, i: Quantize(8)(x[None])[0],
         "salt and pepper 5 %": lambda x, i: Impulse(0.05)(x[None], generators(i, 1))[0],
     }
-    for name, damage in damages.items():
+    for name, damage in ((name, damage) for name, damage in damages.items() if only in name):
         seen = [inspect(Picture(rounded(damage(x, i), 8))) for i, x in enumerate(pictures)]
         tasks = Counter(s.suggestion.task if s.suggestion else "nothing" for s in seen)
         marks = sum(s.marks is not None for s in seen)

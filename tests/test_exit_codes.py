@@ -18,7 +18,7 @@ from restora.pictures import image
 from restora.plan import Plan
 
 Command = Callable[..., Any]
-NAMES = [module.__name__.rpartition(".")[2] for module in commands.COMMANDS]
+NAMES = commands.COMMANDS
 
 
 @pytest.fixture

@@ -44,7 +44,8 @@ from .noise import GaussianNoise, Noise
 from .operators import Function, Operator
 from .plan import Plan, decide
 from .priors import DictionaryPrior, FlowPrior, GANPrior, GaussianPrior, Prior, load_prior
-from .restoration import Restoration, restore, stream
+from .restoration import restore, stream
+from .result import Restoration
 from .solvers import LMMSE, MMSE, TV, Flower, LatentMAP, LowRank, Solver, Sparse, Step
 
 __version__: str

@@ -26,7 +26,7 @@ from restora.noise import GaussianNoise, Noise, PoissonNoise
 from restora.operators.base import Shape
 from restora.pairing import Named
 from restora.priors import FlowPrior, GaussianPrior
-from restora.priors.flow import SCALE
+from restora.priors.conventions import SCALE
 from restora.random import Stream
 from restora.restoration import restore
 from restora.solvers import Solver, Step

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,12 +26,11 @@ from restora.operators.base import Shape, verify
 from restora.pairing import Named, behind, check_gradients, name_of, pair
 from restora.priors import Prior
 from restora.priors.calibration import Calibration
-from restora.result import Restoration
+from restora.result import Restoration, finish
 from restora.solvers import Solver, Step, solvers
+from restora.then import Then
 
 __all__ = ["Plan", "Restoration", "decide", "finish"]
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,7 @@ class Plan:
         tile: larger images are restored in pieces of so many pixels per side.
         plain: the solver for one restoration alone.
         differentiable: whether results keep the graph that leads from y to them.
+        then: what comes after that, if anything does.
     """
 
     method: str
@@ -57,6 +57,7 @@ class Plan:
     tile: int = tiles.TILE
     plain: Solver | None = field(default=None, compare=False)
     differentiable: bool = False
+    then: Then | None = None
 
     @property
     def settings(self) -> dict[str, object]:
@@ -89,7 +90,8 @@ class Plan:
         kept = self.differentiable
         with isolated(torch.float32, degradation, gradients=kept), naming(degradation=degradation):
             seen = observation.receive(y, degradation, lambda shape: self.fit(degradation, shape), kept)
-            streams = random.generators(observation.seeds_of(seeds, len(seen.y)), len(seen.y), "restore")
+            own = observation.seeds_of(seeds, len(seen.y))
+            streams = random.generators(own, len(seen.y), "restore")
             if not len(seen.y):
                 return self._nothing(seen, degradation, time.monotonic() - start)
             dtype = verify(degradation.operator, seen.shape, observation.precision(seen.y, self.prior))
@@ -110,7 +112,10 @@ class Plan:
             yield last
         assert last is not None
         with isolated(dtype, model, gradients=kept):
-            return self._result(seen, degradation, model, last, torch.stack(history), start)
+            found = self._result(seen, degradation, model, last, torch.stack(history), start)
+        if self.then is not None:
+            found = yield from self.then.run(self, found, seen, own)
+        return replace(found, seconds=time.monotonic() - start)
 
     def _result(
         self,
@@ -239,12 +244,3 @@ def decide(
         check_gradients(solver)
     model = None if model is None else on(model, place)
     return Plan(name_of(solver), solver, model, place, samples, tile, plain, differentiable)
-
-
-def finish(run: Generator[Step, None, T]) -> T:
-    """What a run returns, when all its steps are done."""
-    while True:
-        try:
-            next(run)
-        except StopIteration as done:
-            return done.value

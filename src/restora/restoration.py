@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Generator
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
-from restora.errors import RestorationWarning
+from restora.errors import OptionError, RestorationWarning
+from restora.faces import decide as with_faces
 from restora.isolation import isolated
 from restora.observation import Seeds, shape_of
+from restora.operators.base import Shape
 from restora.pairing import Named
 from restora.plan import Plan, decide, finish
 from restora.result import Restoration
 from restora.solvers import Solver, Step
 from restora.tiles import TILE
 
-__all__ = ["Restoration", "restore", "stream"]
+__all__ = ["Restoration", "make_plan", "restore", "stream"]
 
 
 def restore(
@@ -34,6 +37,7 @@ def restore(
     device: str = "auto",
     tile: int = TILE,
     differentiable: bool = False,
+    faces: bool = False,
 ) -> Restoration:
     """Restore observations y = A(x) + e.
 
@@ -57,17 +61,22 @@ def restore(
         tile: images with a side of more pixels are restored in pieces of this size.
         differentiable: keep the graph from y to the results, for unrolled training. lmmse, mmse, flower and
             direct can do it; other methods are refused. Otherwise results carry no gradients.
+        faces: restore the faces in photos from the same y by a prior of faces, where that is likely to help.
+            `faces` and `notes` of the result say which. `prior` is that of the photo.
 
     Returns:
         The images, in [0, 1], and all that is known about them.
 
     Raises:
-        RestoraError: if the parts do not fit each other, or the result is not finite.
+        RestoraError: if the parts do not fit each other, or the result is not finite. PackageError if
+            `faces` needs the extra `faces`.
 
     Warns:
         RestorationWarning: for each of the result's `warnings`.
     """
-    plan = _plan(y, degradation, method, prior, samples, uncertainty, device, tile, differentiable)
+    options: dict[str, Any] = {"samples": samples, "uncertainty": uncertainty, "device": device, "tile": tile}
+    options["differentiable"] = differentiable
+    plan = make_plan(method, prior, faces=faces, images=_images(y, degradation), **options)
     found = finish(plan.run(y, degradation, seed))
     for text in dict.fromkeys(text for texts in found.warnings for text in texts):
         warnings.warn(text, RestorationWarning, stacklevel=2)
@@ -86,32 +95,26 @@ def stream(
     device: str = "auto",
     tile: int = TILE,
     differentiable: bool = False,
+    faces: bool = False,
 ) -> Generator[Step, None, Restoration]:
     """Restore step by step: yields each `Step`, and returns the Restoration. Arguments as for `restore`."""
-    plan = _plan(y, degradation, method, prior, samples, uncertainty, device, tile, differentiable)
+    options: dict[str, Any] = {"samples": samples, "uncertainty": uncertainty, "device": device, "tile": tile}
+    options["differentiable"] = differentiable
+    plan = make_plan(method, prior, faces=faces, images=_images(y, degradation), **options)
     return (yield from plan.run(y, degradation, seed))
 
 
-def _plan(
-    y: Tensor | np.ndarray,
-    degradation: Degradation,
-    method: str | Solver,
-    prior: Named,
-    samples: int,
-    uncertainty: bool,
-    device: str,
-    tile: int,
-    differentiable: bool,
+def make_plan(
+    method: str | Solver, prior: Named, *, faces: bool, images: Shape | None, **options: Any
 ) -> Plan:
+    """As `restora.plan.decide`; `faces`: with those in photos restored by a prior of their own."""
+    if faces and options.pop("differentiable", False):
+        raise OptionError("expected False with faces=True, which lets no gradients through", "differentiable")
+    if faces:
+        return with_faces(method, prior, **options)
+    return decide(method, prior, images=images, **options)
+
+
+def _images(y: Tensor | np.ndarray, degradation: Degradation) -> Shape | None:
     with isolated(torch.float32, degradation):
-        images = shape_of(y, degradation)
-    return decide(
-        method,
-        prior,
-        samples=samples,
-        uncertainty=uncertainty,
-        device=device,
-        tile=tile,
-        differentiable=differentiable,
-        images=images,
-    )
+        return shape_of(y, degradation)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
 
 from torch import Tensor
 
 from restora.degradations import Degradation
 from restora.errors import OptionError
 from restora.priors.calibration import Calibration, normal
+
+T = TypeVar("T")
+Y = TypeVar("Y")
+
+if TYPE_CHECKING:
+    from restora.faces.placing import Placed
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,8 @@ class Restoration:
         settings: settings of the solver: solvers.get(method)(**settings) makes it again.
         warnings: for each image, lines that its user should know; often none.
         notes: for each image, lines on how it was made; often none.
+        faces: for each image, if they were asked for, the faces that were found and the prior that restored
+            each, smallest first.
     """
 
     image: Tensor
@@ -43,6 +53,7 @@ class Restoration:
     settings: dict[str, object] = field(default_factory=dict)
     warnings: tuple[tuple[str, ...], ...] = ()
     notes: tuple[tuple[str, ...], ...] = ()
+    faces: tuple[tuple[Placed, ...], ...] = ()
 
     def interval(self, level: float = 0.9) -> tuple[Tensor, Tensor]:
         """The bounds (B, C, H, W) between which this part of the true values lies, were `std` right.
@@ -57,3 +68,12 @@ class Restoration:
             raise OptionError("an interval needs std; restore with uncertainty=True")
         reach = normal(level) if self.calibration is None else self.calibration.width(level)
         return self.image - reach * self.std, self.image + reach * self.std
+
+
+def finish(run: Generator[Y, None, T]) -> T:
+    """What a run returns, when all its steps are done."""
+    while True:
+        try:
+            next(run)
+        except StopIteration as done:
+            return done.value

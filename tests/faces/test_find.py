@@ -71,3 +71,21 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(PackageError, match=r"pip install 'restora\[faces\]'"):
         find(astronaut(64))
     cascade.networks.cache_clear()
+
+
+def test_small_faces_of_a_large_photo_are_found_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restora.faces.detection.LARGEST", 64**2)
+    monkeypatch.setattr("restora.faces.detection.SIDE", 160)
+    x = torch.full((1, 3, 330, 330), 0.4)
+    corners = (
+        (10, 20),
+        (100, 118),
+        (240, 190),
+    )  # in the first piece, across the borders of several, in the last
+    for top, left in corners:
+        face = astronaut(30)
+        x[..., top : top + face.shape[-2], left : left + face.shape[-1]] = face
+    (alone,) = find(astronaut(30))
+    found = sorted(face.points[0] for face in find(x))
+    wanted = sorted((left + alone.points[0][0], top + alone.points[0][1]) for top, left in corners)
+    assert np.allclose(found, wanted, atol=2.5)

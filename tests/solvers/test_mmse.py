@@ -10,7 +10,7 @@ from gaussian_flow import BUILD, SHAPE, flow, observe, posterior
 from torch import Tensor
 
 import restora
-from restora.degradations import AdditiveNoise, Degradation, Mask, Poisson, Quantize
+from restora.degradations import AdditiveNoise, Degradation, Mask, Poisson, Quantize, lmmse
 from restora.errors import OptionError
 from restora.priors import FlowPrior
 from restora.random import generators
@@ -74,6 +74,17 @@ def test_twenty_evaluations(degradation: Degradation, monkeypatch: pytest.Monkey
     assert count[0] == 60
     restora.restore(torch.rand(3, *SHAPE), AdditiveNoise(0.1), prior=prior.float())
     assert count[0] == 63
+
+
+def test_the_linear_estimate_is_the_first_step() -> None:
+    prior, degradation = flow(5), BUILD["mask"]()
+    y = observe(prior, degradation)
+    assert prior.gaussian is not None
+    mean = prior.gaussian.mean.expand(len(y), -1, -1, -1)
+    linear = lmmse(degradation, mean, prior.gaussian.covariance, y, tolerance=0.1)
+    steps = list(MMSE().steps(y, degradation, prior, generators(1, len(y))))
+    assert torch.equal(steps[0].x, linear)
+    assert [(step.i, step.total) for step in steps] == [(i + 1, len(steps)) for i in range(11)]
 
 
 def test_photon_noise_is_taken_for_white_at_the_level_of_each_image() -> None:

@@ -11,7 +11,7 @@ pytest.importorskip("fastapi", reason="the page needs restora[web]")
 from starlette.testclient import TestClient
 from visitor import Visitor
 
-from restora.web.app import make_app
+from restora.web.front import Front
 from restora.web.limits import Limits
 from restora.web.service import Service
 
@@ -25,7 +25,7 @@ def service() -> Iterator[Service]:
 
 @pytest.fixture
 def client(service: Service) -> Iterator[TestClient]:
-    with TestClient(make_app(service), base_url="http://127.0.0.1:7860") as found:
+    with TestClient(Front(lambda: service), base_url="http://127.0.0.1:7860") as found:
         yield found
 
 

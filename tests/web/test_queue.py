@@ -12,6 +12,7 @@ import torch
 from starlette.testclient import TestClient
 from visitor import Visitor, photo, png
 
+from restora.web.front import Front
 from restora.web.limits import Limits
 from restora.web.service import Service
 from restora.web.stopping import Stopped, stoppable
@@ -126,11 +127,9 @@ def test_a_queue_has_an_end(client: TestClient) -> None:
     service = Service(Limits(waiting=1), ["cpu"])
     try:
         service.queue.close()
-        from restora.web.app import make_app
-
-        client = TestClient(make_app(service), base_url="http://localhost")
-        visitors = [Visitor(client) for _ in range(2)]
-        answers = [v.submit(v.picture(), **SLOW) for v in visitors]
+        with TestClient(Front(lambda: service), base_url="http://localhost") as client:
+            visitors = [Visitor(client) for _ in range(2)]
+            answers = [v.submit(v.picture(), **SLOW) for v in visitors]
         assert [answer.status_code for answer in answers] == [202, 503]
         assert "try again" in answers[1].json()["error"]
     finally:
@@ -138,9 +137,7 @@ def test_a_queue_has_an_end(client: TestClient) -> None:
 
 
 def test_nothing_is_left_at_the_end(service: Service) -> None:
-    from restora.web.app import make_app
-
-    with TestClient(make_app(service), base_url="http://localhost") as client:
+    with TestClient(Front(lambda: service), base_url="http://localhost") as client:
         visitor = Visitor(client)
         visitor.picture()
         assert service.folder.exists()

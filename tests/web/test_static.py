@@ -7,7 +7,7 @@ import re
 import pytest
 
 from restora.degradations import degradations
-from restora.web.app import STATIC
+from restora.web.front import STATIC
 
 FILES = sorted(path for path in STATIC.iterdir() if path.suffix in (".js", ".css", ".html"))
 

@@ -24,9 +24,10 @@ from restora.bench.environment import environment
 from restora.bench.protocol import TASKS, check_tasks, protocols
 from restora.bench.run import Benchmark, Cell
 from restora.bench.store import Store
-from restora.cli.options import a_path, add_limit, as_options, max_pixels
+from restora.cli.arguments import a_path, add_limit, max_pixels
+from restora.cli.options import as_options
 from restora.cli.progress import Bar, minutes
-from restora.cli.report import tell
+from restora.cli.telling import tell
 from restora.degradations import degradations, named
 from restora.device import pick
 from restora.errors import OptionError

@@ -1,4 +1,7 @@
-"""The commands, and what became of one: its exit code."""
+"""The commands, and what became of one: its exit code.
+
+A command's module is imported when it is run, since several take a second or more.
+"""
 
 from __future__ import annotations
 
@@ -6,41 +9,56 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import TextIO
 
-import torch
-
 from restora import __version__
-from restora.cli import bench, degrade, demo, inspect, methods, priors, restore, serve, tasks, train
-from restora.cli.options import spoken
 from restora.cli.parser import Parser
-from restora.degradations import degradations
 from restora.errors import OptionError, RestoraError
 
-COMMANDS = (demo, inspect, degrade, restore, serve, bench, train, methods, tasks, priors)
+COMMANDS = (
+    "demo",
+    "inspect",
+    "degrade",
+    "restore",
+    "serve",
+    "bench",
+    "train",
+    "methods",
+    "tasks",
+    "priors",
+)
 EXIT_CODES = """
 exit codes: 0 success, perhaps with warnings; 1 some files failed; 2 wrong usage, or nothing could be started;
 130 stopped by Ctrl-C; 141 the reader of the output closed it. Errors are one line on stderr.
 """
 
 
-def build_parser() -> Parser:
+def build_parser(names: Sequence[str] = COMMANDS) -> Parser:
+    """names: of the commands that it knows."""
     parser = Parser(
         prog="restora",
         description="Repair images: noise, blur, holes, JPEG blocks and more, with one generative prior.",
     )
     parser.add_argument("--version", action="version", version=f"restora {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in COMMANDS:
-        name = module.__name__.rpartition(".")[2]
+    for name in names:
+        module = import_module(f"restora.cli.{name}")
         summary = (module.__doc__ or "").partition("\n")[0]
         command = commands.add_parser(name, help=summary.rstrip("."), description=module.__doc__)
         module.add_arguments(command)
         command.epilog = f"{command.epilog or ''}{EXIT_CODES}"
         command.set_defaults(run=module.run)
-    tasks = {task: [task, *cls.synonyms.split(", ")] for task, cls in degradations}
-    commands.synonyms = {f"restore --task {t}": own for t, own in tasks.items()}  # type: ignore[attr-defined]
+    if len(names) > 1:
+        commands.synonyms = _synonyms()  # type: ignore[attr-defined]
     return parser
+
+
+def _synonyms() -> dict[str, list[str]]:
+    """What people may have meant by a command that there is not."""
+    from restora.degradations import degradations
+
+    return {f"restore --task {task}": [task, *cls.synonyms.split(", ")] for task, cls in degradations}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,16 +92,22 @@ def _hush(stream: TextIO) -> None:
 def _run(argv: Sequence[str] | None) -> int:
     args = argparse.Namespace()
     try:
-        args, extra = build_parser().parse_known_args(argv)
+        words = sys.argv[1:] if argv is None else argv
+        known = words[:1] if words and words[0] in COMMANDS else COMMANDS
+        args, extra = build_parser(known).parse_known_args(words)
         if extra:
             raise OptionError(f"unexpected argument {extra[0]!r}; give all inputs one after the other")
         return args.run(args)
     except SystemExit as stop:  # --help and --version
         return int(stop.code or 0)
     except RestoraError as error:
+        from restora.cli.options import spoken
+
         print(f"restora: error: {spoken(error, args)}", file=sys.stderr)
         return 2
-    except (torch.OutOfMemoryError, MemoryError) as error:
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, RuntimeError) and type(error).__name__ != "OutOfMemoryError":  # that of torch
+            raise
         reason = str(error).partition(". ")[0]
         print(f"restora: error: out of memory ({reason}); try a smaller batch", file=sys.stderr)
         return 2

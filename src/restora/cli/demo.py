@@ -13,7 +13,7 @@ from torch import Tensor
 
 from restora import metrics, random
 from restora.align import astronaut
-from restora.cli.options import a_path
+from restora.cli.arguments import a_path
 from restora.cli.progress import progress
 from restora.degradations import named
 from restora.errors import PairingError

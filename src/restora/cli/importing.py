@@ -12,7 +12,8 @@ import argparse
 import json
 from typing import Any
 
-from restora.cli.options import a_path, meaning, metavar
+from restora.cli.arguments import a_path
+from restora.cli.options import meaning, metavar
 from restora.cli.pages import entry, summary
 from restora.cli.settings import read_settings
 from restora.errors import OptionError

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from restora.cli.options import a_path, add_limit, max_pixels
-from restora.cli.report import printable, tell
+from restora.cli.arguments import a_path, add_limit, max_pixels
+from restora.cli.telling import printable, tell
 from restora.errors import OptionError, RestoraError
 from restora.inspection import Inspection, inspect
 from restora.pictures import image

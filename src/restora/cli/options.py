@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import math
 import re
 from dataclasses import MISSING, Field
 from pathlib import Path
 from typing import Any
 
+from restora.cli.arguments import a_path, add_limit, max_pixels
 from restora.cli.pages import INDENT
 from restora.degradations import degradations, named
 from restora.degradations.named import HOLE_OPTIONS
 from restora.errors import OptionError, RestoraError
 from restora.options import number, options, show, span, words
-from restora.pictures.decoding import MAX_PIXELS
 from restora.pictures.encoding import QUALITY
 from restora.pictures.masks import ALPHA, Reading
 from restora.runs.task import Task
@@ -31,13 +30,6 @@ READING = tuple(entry.name for entry, _ in options(Reading))
 Owners = dict[str, tuple[Field[Any], Any]]
 
 
-def a_path(text: str) -> Path:
-    """An argument that is a path. An empty one is a shell's variable that is not set, and no folder."""
-    if not text.strip():
-        raise OptionError("expected the path of a file or folder, got an empty one")
-    return Path(text)
-
-
 def add_input(parser: argparse.ArgumentParser, text: str, needs_task: bool = True) -> None:
     parser.add_argument("inputs", nargs="+", type=a_path, metavar="INPUT", help=text)
     output = "output folder; or, for a single input, the output file, such as result.png"
@@ -51,18 +43,6 @@ def add_input(parser: argparse.ArgumentParser, text: str, needs_task: bool = Tru
     other = "" if needs_task else ". Default: whatever 'restora inspect' suggests for each image"
     parser.add_argument("--task", required=needs_task, metavar="TASK", help=known + other)
     add_limit(parser)
-
-
-def add_limit(parser: argparse.ArgumentParser) -> None:
-    text = f"refuse larger images ({MAX_PIXELS / 1e6:g})"
-    parser.add_argument("--max-megapixels", type=float, default=MAX_PIXELS / 1e6, metavar="X", help=text)
-
-
-def max_pixels(args: argparse.Namespace) -> int:
-    """The limit of `add_limit`, in pixels."""
-    if not 0 < args.max_megapixels < math.inf:
-        raise OptionError(f"--max-megapixels: expected a positive number, got {args.max_megapixels:g}")
-    return round(args.max_megapixels * 1e6)
 
 
 def add_task(parser: argparse.ArgumentParser, experiments: bool = True) -> None:

@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from restora.cli.report import tell
+from restora.cli.telling import tell
 
 EVERY = 10.0  # seconds
 

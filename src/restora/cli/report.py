@@ -1,14 +1,14 @@
-"""What the commands tell: notes and failures on stderr, results on stdout, the exit code."""
+"""What a run tells at its end: notes and failures on stderr, results on stdout, the exit code."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections import Counter
 from collections.abc import Sequence
 
 from restora.cli.options import as_options
+from restora.cli.telling import printable, tell
 from restora.runs.items import Item
 from restora.runs.manifest import Manifest
 
@@ -32,14 +32,3 @@ def summary(items: Sequence[Item], manifest: Manifest, notes: Sequence[str], arg
         parts += [f"{counts['failed']} failed"] * bool(failed)
         print(printable(", ".join(parts)))
     return 1 if failed or manifest.error else 0
-
-
-def tell(message: str) -> None:
-    """One line on stderr, whatever is in the names of files."""
-    print(f"restora: {printable(message)}", file=sys.stderr, flush=True)
-
-
-def printable(text: str) -> str:
-    """The text in one line: line ends and other control characters as escapes."""
-    shown = (c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
-    return "".join(shown)

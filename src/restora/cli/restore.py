@@ -23,16 +23,18 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from restora import faces
-from restora.cli.options import add_input, add_task, make_task, max_pixels, needs_no_task
-from restora.cli.report import summary, tell
+from restora import restoration
+from restora.cli.arguments import max_pixels
+from restora.cli.options import add_input, add_task, make_task, needs_no_task
+from restora.cli.report import summary
 from restora.cli.settings import add_solver, make_solver
+from restora.cli.telling import tell
 from restora.cli.watch import Watch
 from restora.cli.writing import add_writing, make_writing, written
 from restora.errors import OptionError
 from restora.operators.base import Shape
 from restora.pictures.formats import Format
-from restora.plan import Plan, decide
+from restora.plan import Plan
 from restora.priors import FlowPrior, store
 from restora.runs import batch
 from restora.runs import items as files
@@ -145,7 +147,7 @@ def _settings(
         "method": plan.method,
         "method settings": plan.settings,
         **store.facts(plan.prior, args.prior),
-        **({"faces": plan.prior_of_faces} if isinstance(plan, faces.FacesPlan) else {}),
+        **(plan.then.facts() if plan.then else {}),
         "samples": args.samples,
         "seed": args.seed,
         "device": str(plan.device),
@@ -165,19 +167,20 @@ def _restore(
     options = {"batch_size": args.batch_size, "writing": writing}
     with Watch(f"{plan.method}: {task.name}", todo, args.trace) as watch:
         for chunk in batch.restore_items(todo, task, plan, **options, watch=watch.step):
-            watch.finished(chunk)
+            watch.finished()
             manifest.record(chunk)
 
 
 def make_plan(args: argparse.Namespace, images: Shape | None) -> Plan:
     """With what pictures of the shape `images` are restored, and the faces in them, if they are to be."""
-    options: dict[str, Any] = {
-        "samples": args.samples,
-        "uncertainty": args.uncertainty,
-        "device": args.device,
-        "tile": args.tile,
-        "make": lambda name: make_solver(name, args.settings),
-    }
-    if args.faces:
-        return faces.decide(args.method, args.prior, **options)
-    return decide(args.method, args.prior, images=images, **options)
+    return restoration.make_plan(
+        args.method,
+        args.prior,
+        faces=args.faces,
+        images=images,
+        samples=args.samples,
+        uncertainty=args.uncertainty,
+        device=args.device,
+        tile=args.tile,
+        make=lambda name: make_solver(name, args.settings),
+    )

@@ -6,14 +6,20 @@ Images never leave this machine. Uploads are kept in a temporary folder until th
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
-import torch
-
-from restora.cli.report import tell
+from restora.cli.telling import tell
 from restora.errors import OptionError, PackageError
 
+if TYPE_CHECKING:
+    from restora.web.limits import Limits
+    from restora.web.service import Service
+
 PORT = 7860
+SURE = ("auto", "cpu")  # devices that are there, which can be known without torch
 NEEDED = ("fastapi", "uvicorn")
 
 
@@ -46,7 +52,6 @@ def run(args: argparse.Namespace) -> int:
         raise PackageError(f"the page needs {' and '.join(missing)}; pip install 'restora[web]'")
     from restora.web import server
     from restora.web.limits import Limits
-    from restora.web.service import Service
 
     if not 0 <= args.port <= 65535:
         raise OptionError(f"expected a number from 0 to 65535, got {args.port}", "port")
@@ -56,19 +61,31 @@ def run(args: argparse.Namespace) -> int:
     listener, port = server.listen(args.host, args.port)
     with listener:
         limits = Limits(megapixels=args.max_megapixels, megabytes=args.max_megabytes)
-        service = Service(limits, _devices(args.device))
+        make: Callable[[], Service] = partial(_service, limits, args.device)
+        if args.device not in SURE:
+            service = make()
+            make = lambda: service  # noqa: E731
         if args.port not in (0, port):
             tell(f"port {args.port} is in use, so this is {port}")
         if not server.is_loopback(args.host):
             tell(f"note: {server.OPEN.format(host=args.host)}")
         url = server.address(args.host, port)
         ready = lambda: print(f"restora is at {url} (Ctrl-C to stop)", flush=True)  # noqa: E731
-        server.serve(service, listener, [args.host, *args.allow_host], ready)
+        server.serve(make, listener, [args.host, *args.allow_host], ready)
     return 0
+
+
+def _service(limits: Limits, devices: str) -> Service:
+    """OptionError for a device that is not there."""
+    from restora.web.service import Service
+
+    return Service(limits, _devices(devices))
 
 
 def _devices(text: str) -> list[str]:
     """auto is all GPUs, or the processor."""
+    import torch
+
     if text != "auto":
         return list(dict.fromkeys(word.strip() for word in text.split(",")))
     return [f"cuda:{i}" for i in range(torch.cuda.device_count())] or ["cpu"]

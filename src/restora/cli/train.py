@@ -19,10 +19,11 @@ import torch
 from rich.progress import BarColumn, TextColumn
 
 from restora import __version__
-from restora.cli.options import a_path, as_options
+from restora.cli.arguments import a_path
+from restora.cli.options import as_options
 from restora.cli.progress import Bar
-from restora.cli.report import tell
 from restora.cli.settings import add_settings, make_settings
+from restora.cli.telling import tell
 from restora.device import pick
 from restora.runs.items import make_folder
 from restora.training import loop, trainings

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from restora.cli.progress import progress
+from restora.runs import items as files
 from restora.runs.items import Item
 from restora.runs.loading import Loaded
 from restora.runs.trace import Trace
@@ -32,11 +33,11 @@ class Watch:
         if self.trace:
             self.trace.watch(loaded, y, step)
 
-    def finished(self, items: Sequence[Item]) -> None:
+    def finished(self) -> None:
         self._update()
         if self.trace:
             self.trace.write()
 
     def _update(self, more: float = 0) -> None:
-        ready = sum(x.ready if x.status == "waiting" else x.planes for x in self.items)
-        self.bar.update(self.line, completed=ready + more, total=sum(x.planes for x in self.items))
+        completed, total = files.progress(self.items, more)
+        self.bar.update(self.line, completed=completed, total=total)

@@ -19,7 +19,20 @@ from restora.errors import OptionError
 Options = dict[str, Any]
 AUTO = "auto"
 HOLE_OPTIONS = tuple(entry.name for entry in fields(Hole))
-OPERATORS = ("deblur", "superres", "colorize", "demosaic")
+ORDER = (
+    "colorize",
+    "deblur",
+    "superres",
+    "demosaic",
+    "inpaint",
+    "poisson",
+    "denoise",
+    "impulse",
+    "dequantize",
+    "jpeg",
+)
+"""The order in which damages happen: in front of the lens, in it, on the sensor, in the file."""
+OPERATORS = ORDER[: ORDER.index("inpaint")]
 DAMAGES = {"noise": "denoise", "blur": "deblur"}
 """Other names of tasks, as one names damage."""
 

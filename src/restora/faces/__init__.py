@@ -3,6 +3,6 @@
 from restora.faces.detection import find
 from restora.faces.face import Face
 from restora.faces.placing import Placed
-from restora.faces.restoration import FacesPlan, FacesRestoration, decide, restore
+from restora.faces.restoration import Faces, decide
 
-__all__ = ["Face", "FacesPlan", "FacesRestoration", "Placed", "decide", "find", "restore"]
+__all__ = ["Face", "Faces", "Placed", "decide", "find"]

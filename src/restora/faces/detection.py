@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from torch import Tensor
@@ -13,7 +13,8 @@ from restora.faces.face import Face
 
 SMALLEST = 14.0  # pixels of a box
 TURNS = (0.0, -45.0, 45.0)  # degrees in which the picture is searched
-LARGEST = 2**20  # pixels that are searched; a larger picture is shrunk to as many first
+LARGEST = 2**20  # pixels that are searched at once; a larger picture is shrunk to as many
+SIDE, OVERLAP = 1024, 128  # pixels of the pieces in which such a picture is searched for small faces
 CERTAIN = 0.9  # score
 FRONTAL = 4.5  # misfit, in pixels of the aligned face
 
@@ -21,8 +22,8 @@ FRONTAL = 4.5  # misfit, in pixels of the aligned face
 def find(picture: Tensor | np.ndarray) -> list[Face]:
     """Find the faces in one image, largest first.
 
-    Faces from about 14 pixels in height are found. Images of more than a megapixel are reduced to that size
-    first. Faces in profile are left out.
+    Faces from about 14 pixels in height are found; in images of more than a megapixel the large ones in a
+    reduced copy, and the small ones piece by piece. Faces in profile are left out.
 
     Args:
         picture: (C, H, W) or (1, C, H, W) in [0, 1], a tensor or a NumPy array, or uint8 (H, W, 3); 1 or 3
@@ -32,15 +33,55 @@ def find(picture: Tensor | np.ndarray) -> list[Face]:
         PackageError: without the extra `faces`.
         ShapeError: for anything but an image.
     """
-    import cv2
-
     pixels = _bytes(picture)
-    shrink = min(1.0, (LARGEST / (pixels.shape[0] * pixels.shape[1])) ** 0.5)
-    if shrink < 1:
-        pixels = cv2.resize(pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    found = [(face, angle) for angle in TURNS for face in _turned(pixels, shrink, angle)]
+    whole = _shrunk(pixels)
+    found = [(face, angle) for angle in TURNS for face in _turned(*whole, angle)]
+    found += [
+        (face, angle)
+        for corner in _pieces(pixels.shape[:2])
+        for angle in TURNS
+        for face in _small(pixels, corner, angle)
+    ]
     likely = [(face, angle) for face, angle in found if face.score >= CERTAIN and face.misfit <= FRONTAL]
     return sorted(_once(likely), key=lambda face: -face.size)
+
+
+def _shrunk(pixels: np.ndarray) -> tuple[np.ndarray, float]:
+    """The whole picture in so many pixels as are searched at once, and how many times as large it is."""
+    import cv2
+
+    shrink = min(1.0, (LARGEST / (pixels.shape[0] * pixels.shape[1])) ** 0.5)
+    if shrink == 1:
+        return pixels, shrink
+    return cv2.resize(pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), shrink
+
+
+def _pieces(size: tuple[int, ...]) -> list[tuple[int, int]]:
+    """The upper left corners of the pieces of a picture of (height, width) `size`; none of one that is
+    searched as a whole."""
+    if size[0] * size[1] <= LARGEST:
+        return []
+    step = SIDE - OVERLAP
+    rows, columns = (range(0, max(side - OVERLAP, 1), step) for side in size)
+    return [(row, column) for row in rows for column in columns]
+
+
+def _small(pixels: np.ndarray, corner: tuple[int, int], angle: float) -> Iterator[Face]:
+    """The small faces about the middle of a piece; those near its borders are nearer to that of another."""
+    top, left = corner
+    piece = pixels[top : top + SIDE, left : left + SIDE]
+    for face in _turned(piece, 1.0, angle):
+        column, row = np.mean(face.points, 0)
+        across = _is_inside(column, left, pixels.shape[1])
+        if face.size <= OVERLAP / 2 and across and _is_inside(row, top, pixels.shape[0]):
+            yield face.moved(left, top)
+
+
+def _is_inside(place: float, start: int, side: int) -> bool:
+    """Whether it is away from the ends of a piece that are none of the picture."""
+    low = OVERLAP / 2 if start > 0 else -np.inf
+    high = SIDE - OVERLAP / 2 if start + SIDE < side else np.inf
+    return bool(low <= place <= high)
 
 
 def _turned(pixels: np.ndarray, shrink: float, angle: float) -> list[Face]:
@@ -76,8 +117,10 @@ def _once(found: list[tuple[Face, float]]) -> list[Face]:
 
 
 def again(picture: Tensor, face: Face) -> Face | None:
-    """The face in this picture that is about where that one is, or None."""
-    near = [other for other in find(picture) if _apart(face, other) < face.size / 3]
+    """The face in this picture (C, H, W) that is about where that one is, or None."""
+    window = face.window((picture.shape[-2], picture.shape[-1]), round(face.size / 2))
+    seen = [other.moved(window.left, window.top) for other in find(window.of(picture))]
+    near = [other for other in seen if _apart(face, other) < face.size / 3]
     return min(near, key=lambda other: _apart(face, other), default=None)
 
 

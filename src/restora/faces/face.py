@@ -75,6 +75,12 @@ class Face:
         q = (np.array([complex(*point) for point in self.points]) - shift) / turn
         return float(np.sqrt((abs(q - np.array([complex(*mark) for mark in MARKS])) ** 2).mean()))
 
+    def moved(self, right: float, down: float) -> Face:
+        """The face so many pixels further."""
+        left, top, *corner = self.box
+        box = (left + right, top + down, corner[0] + right, corner[1] + down)
+        return Face(box, self.score, tuple((x + right, y + down) for x, y in self.points))
+
     def window(self, size: tuple[int, int], margin: int = 0, grain: int = 1) -> Window:
         """The part of a picture of (height, width) `size` that holds the face, and `margin` pixels more; it
         begins and ends at multiples of `grain`, or at the border."""

@@ -50,11 +50,12 @@ class Local:
 
     def put(self, x: Tensor, face: Tensor, share: float = 1.0) -> Tensor:
         """Pictures x (N, C, H, W) with this share of the aligned faces (N, C, 64, 64) in their place, in
-        [0, 1]; y is explained where the noise leaves no doubt."""
+        [0, 1] but for what x has beyond; y is explained where the noise leaves no doubt."""
         there = self.window.of(x)
-        mixed = (there + share * self.spread(face - self.gather(there))).clamp(0, 1)
+        low, high = there.clamp(max=0), there.clamp(min=1)
+        mixed = (there + share * self.spread(face - self.gather(there))).clamp(low, high)
         found = x.clone()
-        self.window.of(found).copy_(self._explained(mixed, there).clamp(0, 1))
+        self.window.of(found).copy_(self._explained(mixed, there).clamp(low, high))
         return found
 
     def misfit(self, x: Tensor) -> float:

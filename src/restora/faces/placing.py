@@ -68,6 +68,11 @@ class Picture:
     def best(self) -> Tensor:
         return self.samples[:1]
 
+    def times(self, factor: float, y: Tensor, degradation: Degradation) -> Picture:
+        """The picture `factor` times as bright, of such observations."""
+        std = None if self.std is None else factor * self.std
+        return Picture(y, degradation, factor * self.samples, std)
+
 
 def place(
     picture: Picture, face: Face, whole: Plan, faces: Plan, seed: int

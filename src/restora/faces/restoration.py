@@ -7,26 +7,24 @@ for each face, the smallest first:   x <- x + S (g - P x),  g from the same y  (
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from restora import observation
-from restora.degradations import Degradation
+from restora import exposure, observation
 from restora.errors import PairingError
 from restora.faces.cascade import networks
 from restora.faces.detection import find
 from restora.faces.face import SIDE
 from restora.faces.placing import Picture, Placed, place
 from restora.isolation import isolated
-from restora.observation import Seeds
+from restora.observation import Observation, Seeds
 from restora.pairing import Named
-from restora.plan import Plan, finish
+from restora.plan import Plan
 from restora.plan import decide as decide_plain
-from restora.priors import places
+from restora.priors import Prior, places
 from restora.random import seed_of
 from restora.result import Restoration
 from restora.solvers import Solver, Step, solvers
@@ -37,31 +35,24 @@ NONE = "no face was found, so all of it was restored by {}"
 
 
 @dataclass(frozen=True)
-class FacesRestoration(Restoration):
-    """The result for photos with faces.
+class Faces:
+    """What comes after the restoration of photos; `plan` is that for aligned faces."""
 
-    Attributes:
-        faces: for each image, the faces that were found and the prior that restored each, smallest first.
-    """
-
-    faces: tuple[tuple[Placed, ...], ...] = ()
-
-
-@dataclass(frozen=True)
-class FacesPlan(Plan):
-    """A plan for whole photos, and `faces`, the plan for aligned faces; made by `decide`."""
-
-    faces: Plan = field(kw_only=True)
+    plan: Plan
 
     @property
-    def prior_of_faces(self) -> str:
-        return self.faces.prior.name if self.faces.prior else ""
+    def priors(self) -> tuple[Prior, ...]:
+        return (self.plan.prior,) if self.plan.prior else ()
 
-    def run(self, y: Any, degradation: Degradation, seeds: Seeds = 0) -> Generator[Step, None, Restoration]:
-        found = yield from super().run(y, degradation, seeds)
-        seen = observation.receive(y, degradation, lambda shape: self.fit(degradation, shape))
-        own = observation.seeds_of(seeds, len(seen.y))
-        dtype = observation.precision(seen.y, self.prior)
+    def facts(self) -> dict[str, str]:
+        return {"faces": self.plan.prior.name if self.plan.prior else ""}
+
+    def run(
+        self, whole: Plan, found: Restoration, seen: Observation, seeds: Seeds
+    ) -> Generator[Step, None, Restoration]:
+        """The photos of `found`, restored by the plan `whole`, with their faces."""
+        assert whole.prior is not None
+        dtype = observation.precision(seen.y, whole.prior)
         samples = torch.as_tensor(found.samples)
         std = None if found.std is None else torch.as_tensor(found.std)
         images = samples[:, 0].to(dtype, copy=True)
@@ -72,20 +63,32 @@ class FacesPlan(Plan):
             picture = Picture(
                 seen.y[i : i + 1].to(dtype), found.degradation.take(rows), samples[i].to(dtype), spread
             )
-            seed = own + i if isinstance(own, int) else own[i]
-            after, faces = yield from self._faces(picture, seed, images)
+            seed = seeds + i if isinstance(seeds, int) else seeds[i]
+            after, faces = yield from self._bright(picture, whole, seed, images)
             images[i] = after.best[0]
             pictures.append(after)
             placed.append(faces)
-        return self._merged(found, seen, pictures, placed)
+        return _merged(found, seen, pictures, placed, whole.prior.name)
+
+    def _bright(
+        self, picture: Picture, whole: Plan, seed: int, images: Tensor
+    ) -> Generator[Step, None, tuple[Picture, tuple[Placed, ...]]]:
+        """A dark picture as bright as faces are known (`restora.exposure`), and as dark again."""
+        light = exposure.brightened(picture.y, picture.degradation, self.plan.prior)
+        if light is None:
+            return (yield from self._faces(picture, whole, seed, images))
+        y, degradation, (factor,) = light
+        bright = picture.times(factor.item(), y, degradation)
+        found, placed = yield from self._faces(bright, whole, seed, images)
+        return found.times(1 / factor.item(), picture.y, picture.degradation), placed
 
     def _faces(
-        self, picture: Picture, seed: int, images: Tensor
+        self, picture: Picture, whole: Plan, seed: int, images: Tensor
     ) -> Generator[Step, None, tuple[Picture, tuple[Placed, ...]]]:
         """The picture with its faces. images: the batch so far, which each step shows."""
         placed = []
         for number, face in enumerate(reversed(find(picture.best))):
-            work = place(picture, face, self, self.faces, seed_of(f"face {number}", seed))
+            work = place(picture, face, whole, self.plan, seed_of(f"face {number}", seed))
             while True:
                 try:
                     next(work)
@@ -96,37 +99,33 @@ class FacesPlan(Plan):
             placed.append(one)
         return picture, tuple(placed)
 
-    def _merged(
-        self,
-        found: Restoration,
-        seen: observation.Observation,
-        pictures: list[Picture],
-        placed: list[tuple[Placed, ...]],
-    ) -> FacesRestoration:
-        values = {name: getattr(found, name) for name in found.__dataclass_fields__}
-        if not any(one.share for faces in placed for one in faces):
-            return FacesRestoration(**values | {"notes": self._notes(placed), "faces": tuple(placed)})
-        samples = _changed(torch.as_tensor(found.samples), [p.samples for p in pictures])
-        with isolated(samples.dtype, found.degradation):
-            squared = found.degradation.fidelity(samples[:, 0].to(seen.y), seen.y) / seen.y[0].numel()
-        values |= {
-            "samples": seen.back(samples),
-            "image": seen.back(samples[:, 0]),
-            "residual": seen.back(squared.sqrt()),
-            "notes": self._notes(placed),
-            "faces": tuple(placed),
-        }
-        if found.std is not None:
-            spreads = [p.std for p in pictures if p.std is not None]
-            values["std"] = seen.back(_changed(torch.as_tensor(found.std), spreads))
-        return FacesRestoration(**values)
 
-    def _notes(self, placed: list[tuple[Placed, ...]]) -> tuple[tuple[str, ...], ...]:
-        name = self.prior.name if self.prior is not None else ""
-        rest = f"; all else: {name}"
-        return tuple(
-            ("; ".join(map(str, faces)) + rest,) if faces else (NONE.format(name),) for faces in placed
-        )
+def _merged(
+    found: Restoration,
+    seen: Observation,
+    pictures: list[Picture],
+    placed: list[tuple[Placed, ...]],
+    name: str,
+) -> Restoration:
+    """name: of the prior of the whole photos."""
+    found = replace(found, faces=tuple(placed), notes=tuple((_note(faces, name),) for faces in placed))
+    if not any(one.share for faces in placed for one in faces):
+        return found
+    samples = _changed(torch.as_tensor(found.samples), [p.samples for p in pictures])
+    with isolated(samples.dtype, found.degradation):
+        squared = found.degradation.fidelity(samples[:, 0].to(seen.y), seen.y) / seen.y[0].numel()
+    spreads = [p.std for p in pictures if p.std is not None]
+    return replace(
+        found,
+        samples=seen.back(samples),
+        image=seen.back(samples[:, 0]),
+        residual=seen.back(squared.sqrt()),
+        std=seen.back(_changed(torch.as_tensor(found.std), spreads)) if spreads else None,
+    )
+
+
+def _note(faces: tuple[Placed, ...], name: str) -> str:
+    return f"{'; '.join(map(str, faces))}; all else: {name}" if faces else NONE.format(name)
 
 
 def _changed(before: Tensor, after: list[Tensor]) -> Tensor:
@@ -144,7 +143,7 @@ def decide(
     device: str = "auto",
     tile: int = TILE,
     make: Callable[[str], Solver] = lambda name: solvers.get(name)(),
-) -> FacesPlan:
+) -> Plan:
     """The plan for photos with faces. Arguments are those of `restora.decide`; `prior` is that of the photo.
 
     Raises:
@@ -164,28 +163,4 @@ def decide(
     face = decide_plain(method, None, images=(3, SIDE, SIDE), **shared)
     if face.prior is None or face.prior.any_size:
         raise places.missing(OF_FACES)
-    values = {name: getattr(whole, name) for name in whole.__dataclass_fields__}
-    return FacesPlan(**values, faces=face)
-
-
-def restore(
-    y: Tensor | np.ndarray,
-    degradation: Degradation,
-    *,
-    method: str | Solver = "auto",
-    prior: Named = None,
-    samples: int = 1,
-    uncertainty: bool = False,
-    seed: Seeds = 0,
-    device: str = "auto",
-    tile: int = TILE,
-) -> FacesRestoration:
-    """As `restora.restore`, for photos with faces: each face that is found is restored by a prior of faces
-    from the same y, where that is likely to help, and all else by a prior of photos.
-
-    `faces` of the result says which prior was used for each, `notes` says it in words.
-    """
-    plan = decide(method, prior, samples=samples, uncertainty=uncertainty, device=device, tile=tile)
-    found = finish(plan.run(y, degradation, seed))
-    assert isinstance(found, FacesRestoration)
-    return found
+    return replace(whole, then=Faces(face))

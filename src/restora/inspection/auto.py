@@ -12,10 +12,11 @@ from restora.errors import ObservationError
 from restora.inspection.blur import find_blur, is_blur
 from restora.inspection.inspector import LUMA_NOISE
 from restora.inspection.lattice import find_lattice
-from restora.inspection.sample import mosaic, patches, tiles
+from restora.inspection.sample import Sample, mosaic, patches
 from restora.inspection.tones import find_levels
 from restora.noise.level import estimate_sigma
 from restora.operators import codec
+from restora.pictures.picture import Picture
 
 BLURRED, GAIN, LEAST = 0.4, 2.0, 0.003
 
@@ -36,7 +37,7 @@ def fill(task: str, given: Mapping[str, Any], sought: Sequence[str], pixels: Ten
         ObservationError: if an option cannot be measured.
         ShapeError: for channels that JPEG cannot have.
     """
-    parts = tiles(pixels)
+    parts = Sample(Picture(pixels)).tiles
     found: dict[str, Any] = {}
     known = {name: value for name, value in given.items() if name not in sought}
     if "quality" in sought:

@@ -1,13 +1,14 @@
 """The width of a Gaussian blur and the noise together, by the evidence of the Gaussian prior.
 
-    p(y | w, s) = prod_k N(c_k; 0, v_k),   v_k = a S_k f^-b exp(-(2 pi w f)^2) + s^2
+    p(y | w, s) = prod_k N(c_k; 0, v_k),   v_k = a S_k f^-b |H_w(f)|^2 + s^2
 
 c_k are the coefficients of patches of the luma under a window, S is the spectrum of `natural-gaussian`, f the
-frequency in cycles a pixel. Pictures differ in contrast, a, and in how fast their spectrum falls, b, which is
-near 0: -log p(b) = b^2 / 2 t^2. A slope is straight in log f, a blur bends: so the two can be told apart,
-where there is something to see above the noise. How sure a blur is, is what w = 0 costs in log p.
+frequency in cycles a pixel, H the transfer function of a Gaussian that is sampled at pixels. Pictures differ
+in contrast, a, and in how fast their spectrum falls, b, which is near 0: -log p(b) = b^2 / 2 t^2. A slope is
+straight in log f, a blur bends: so the two can be told apart, where there is something to see above the
+noise. How sure a blur is, is what w = 0 costs in log p.
 
-A grid over all four, then a simplex search from its best point. Patches are averaged in rings of
+A grid over all four, then Fisher scoring from its best point. Patches are averaged in rings of
 frequency, which hold all that an isotropic v_k depends on; the sharpest patches carry the mean, so that a
 picture with a blurred background is not called blurred.
 """
@@ -18,9 +19,7 @@ import math
 from functools import cache
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from scipy.optimize import minimize
 from torch import Tensor
 
 from restora.gaussian.cosine import dct
@@ -32,8 +31,10 @@ LEAST, HIGHEST = 0.02, 0.5  # cycles a pixel
 SLOPE = 0.35  # t
 WIDEST, FAINTEST = 5.0, 0.03  # a wider blur is hard to tell from fog, and one of a fainter picture from sky
 EFFECTIVE = 0.02  # of the coefficients in a ring: how many tell something of their own
+MOST, ENOUGH = 60, 1e-5  # steps of a search; of log p, what the last one gains
+NARROWEST, REACH = 0.1, 15  # pixels: of widths, and from the middle of a kernel
 ROUNDING = 1 / 255 / math.sqrt(12)
-WIDTHS = (0.0, *(0.4 * 1.15**k for k in range(20)))
+WIDTHS = tuple(0.4 * 1.15**k for k in range(20))
 SLOPES = (-0.6, -0.3, 0.0, 0.3, 0.6, 1.0)
 CLIPPED = 0.02  # share of a patch's values at 0 or 1
 
@@ -64,25 +65,21 @@ def find_blur(
     if not len(usable):
         return None
     power, counts = rings(usable)
-    frequency, spectrum, _ = _tables()
-    keep = frequency <= highest
-    fit = _Fit(frequency[keep], spectrum[keep], power[keep], counts[keep] * min(len(usable), 400) * EFFECTIVE)
-    best = fit.best(WIDTHS[1:] if width is None else (width,), sigma, width is None)
-    sharp = fit.best((0.0,), sigma, False)
+    keep, counts = _tables().frequency <= highest, counts * min(len(usable), 400) * EFFECTIVE
+    best = _Fit(keep, power, counts, width, sigma).best()
+    sharp = _Fit(keep, power, counts, 0.0, sigma).best()
     return Blur(best.width, best.sigma, sharp.cost - best.cost, best.contrast)
 
 
-def rings(patches: Tensor) -> tuple[np.ndarray, np.ndarray]:
+def rings(patches: Tensor) -> tuple[Tensor, Tensor]:
     """The mean power in each ring of frequency, and how many coefficients of a patch it has."""
     window = torch.hann_window(SIDE, periodic=False)
     window = window.outer(window)
     window = (window / window.square().mean().sqrt()).to(patches)
     flat = patches - (patches * window).mean((-1, -2), keepdim=True) / window.mean()
-    power = dct(flat * window).square().mean(0)
-    _, _, place = _tables()
-    sums = np.bincount(place.ravel(), power.double().numpy().ravel(), RINGS + 1)[:RINGS]
-    counts = np.bincount(place.ravel(), minlength=RINGS + 1)[:RINGS]
-    return sums / counts, counts
+    power = dct(flat * window).square().mean(0).double()
+    averages = _tables().averages
+    return (averages * power).sum((1, 2)), (averages > 0).sum((1, 2)).double()
 
 
 class _Point(NamedTuple):
@@ -93,73 +90,100 @@ class _Point(NamedTuple):
 
 
 class _Fit:
-    """-log p of ring powers, as a function of log a, b, w and log s."""
+    """-log p of ring powers, as a function of z = (log a, b, log w, log s), (..., 4). width, sigma: what is
+    known, and not searched."""
 
-    def __init__(self, frequency: np.ndarray, spectrum: np.ndarray, power: np.ndarray, counts: np.ndarray):
-        self.f, self.S, self.P, self.n = frequency, spectrum, power, counts
+    def __init__(self, keep: Tensor, power: Tensor, counts: Tensor, width: float | None, sigma: float | None):
+        tables = _tables()
+        self.log_f, self.log_S = (tables.frequency[keep] / 0.1).log(), tables.spectrum[keep].log()
+        self.averages, self.P, self.n = tables.averages[keep], power[keep], counts[keep]
+        self.width, self.sigma = width, sigma
+        self.searched = torch.tensor([True, True, width is None, sigma is None])
 
-    def cost(self, log_a: float, slope: float, width: float, sigma: float) -> float:
-        model = math.exp(min(log_a, 50)) * self.S * (self.f / 0.1) ** -slope
-        v = model * np.exp(-((2 * math.pi * width * self.f) ** 2)) + sigma**2 + ROUNDING**2
-        return float((self.n * (np.log(v) + self.P / v)).sum() / 2 + slope**2 / (2 * SLOPE**2))
+    def log_v(self, z: Tensor) -> Tensor:
+        """(..., R)."""
+        log_a, slope, log_w, log_s = z.unsqueeze(-1).unbind(-2)
+        w = log_w.exp() if self.width is None else torch.full_like(log_w, self.width)
+        s = log_s.exp() if self.sigma is None else torch.full_like(log_s, self.sigma)
+        signal = (log_a.clamp(max=50) + self.log_S - slope * self.log_f).exp() * self.transfer(w)
+        return (signal + s.square() + ROUNDING**2).log()
 
-    def best(self, widths: tuple[float, ...], sigma: float | None, free: bool) -> _Point:
-        """The best point of a grid, and what a simplex finds from there; `free`: the width is searched
-        too."""
-        levels = self._levels() if sigma is None else (sigma,)
-        grid = [
-            (self.cost(log_a, b, w, s), log_a, b, w, s)
-            for w in widths
-            for b in SLOPES
-            for s in levels
-            for log_a in (self._contrast(b, w),)
-        ]
-        _, log_a, b, w, s = min(grid)
-        start = [
-            log_a,
-            b,
-            *([math.log(w)] if free else []),
-            *([math.log(max(s, 1e-4))] if sigma is None else []),
-        ]
+    def cost(self, z: Tensor) -> Tensor:
+        log_v = self.log_v(z)
+        return (self.n * (log_v + self.P / log_v.exp())).sum(-1) / 2 + z[..., 1].square() / (2 * SLOPE**2)
 
-        def unpack(z: np.ndarray) -> tuple[float, float, float, float]:
-            rest = list(z[2:])
-            width = math.exp(min(rest.pop(0), 4)) if free else w
-            return z[0], z[1], width, math.exp(min(rest.pop(0), 0)) if sigma is None else s
+    def best(self) -> _Point:
+        """The best point of a grid, and what Fisher scoring finds from there."""
+        z = self._grid()
+        cost, damping = self.cost(z), 1e-3
+        for _ in range(MOST):
+            gradient, fisher = self._slopes(z)
+            scale = torch.where(self.searched, fisher.diagonal(), 1)
+            step = torch.linalg.solve(fisher + damping * scale.diag(), gradient).clamp(-1, 1)
+            lower = self.cost(z - step)
+            if lower < cost:
+                z, gained, cost, damping = z - step, float(cost - lower), lower, damping / 4
+                if gained < ENOUGH:
+                    break
+            elif (damping := 4 * damping) > 1e6:
+                break
+        log_a, _, log_w, log_s = z.tolist()
+        width = math.exp(log_w) if self.width is None else self.width
+        sigma = math.exp(log_s) if self.sigma is None else self.sigma
+        return _Point(float(cost), width, sigma, math.exp(min(log_a, 50)))
 
-        found = minimize(
-            lambda z: self.cost(*unpack(z)),
-            start,
-            method="Nelder-Mead",
-            options={"maxiter": 600, "xatol": 1e-3, "fatol": 1e-3},
+    def _slopes(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """The gradient of the cost, and the information of z; those of what is known are 0 and 1."""
+        small = 1e-4
+        here, *moved = self.log_v(z + small * torch.cat([torch.zeros(1, 4), torch.eye(4)]).double())
+        J = (torch.stack(moved) - here) / small * self.searched[:, None]
+        gradient, fisher = J @ (self.n * (1 - self.P / here.exp())) / 2, (J * self.n) @ J.T / 2
+        gradient[1] += z[1] / SLOPE**2
+        return gradient, fisher + torch.tensor([1e-9, 1 / SLOPE**2, 1e-9, 1e-9]).double().diag()
+
+    def _grid(self) -> Tensor:
+        w = torch.tensor(WIDTHS if self.width is None else (max(self.width, NARROWEST),)).double()
+        most = math.sqrt(max(float(self.P.min()) * 1.1 - ROUNDING**2, 1e-8))  # all that the quietest ring has
+        levels = (1e-4, 0.5 * most, 0.8 * most, most) if self.sigma is None else (max(self.sigma, 1e-4),)
+        axes = torch.meshgrid(
+            torch.tensor(SLOPES).double(), w.log(), torch.tensor(levels).double().log(), indexing="ij"
         )
-        log_a, _, width, level = unpack(found.x)
-        return _Point(float(found.fun), width, level, math.exp(min(log_a, 50)))
+        b, log_w, log_s = (axis.flatten() for axis in axes)
+        transfer = self.transfer((log_w.exp() if self.width is None else 0 * log_w + self.width)[:, None])
+        low = slice(0, max(3, len(self.P) // 6))  # frequencies that tell the contrast
+        log_a = (self.P.log() - self.log_S + b[:, None] * self.log_f - transfer.log())[:, low].mean(1)
+        z = torch.stack([log_a, b, log_w, log_s], 1)
+        return z[self.cost(z).argmin()]
 
-    def _levels(self) -> tuple[float, ...]:
-        """Noise from none to all that the quietest ring has."""
-        most = math.sqrt(max(float(self.P.min()) * 1.1 - ROUNDING**2, 1e-8))
-        return (1e-4, 0.5 * most, 0.8 * most, most)
+    def transfer(self, width: Tensor) -> Tensor:
+        """What a Gaussian of the width (..., 1), sampled at pixels, leaves of the power in each ring."""
+        place = torch.arange(-REACH, REACH + 1).double()
+        taps = torch.exp(-place.square() / (2 * width.clamp(min=NARROWEST).square()))
+        taps = torch.where(width > 0, taps, (place == 0).double())
+        waves = torch.cos(math.pi / SIDE * torch.outer(place, torch.arange(SIDE).double()))
+        line = (taps @ waves / taps.sum(-1, keepdim=True)).square()
+        return torch.einsum("rij,...i,...j->...r", self.averages, line, line)
 
-    def _contrast(self, slope: float, width: float) -> float:
-        """log a, by the low frequencies."""
-        model = self.S * (self.f / 0.1) ** -slope * np.exp(-((2 * math.pi * width * self.f) ** 2))
-        low = slice(0, max(3, len(self.f) // 6))
-        return float(np.log(self.P[low] / model[low]).mean())
+
+class _Tables(NamedTuple):
+    """Of each ring the mean frequency, the prior's power of luma, and the weights (R, SIDE, SIDE) of a mean
+    over it."""
+
+    frequency: Tensor
+    spectrum: Tensor
+    averages: Tensor
 
 
 @cache
-def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each ring the mean frequency and the prior's power of luma; the ring of each coefficient."""
+def _tables() -> _Tables:
     prior = load_prior("natural-gaussian")
     assert isinstance(prior, GaussianPrior)
     row = torch.tensor(LUMA)
-    luma = torch.einsum("i,ijhw->jhw", row, prior.sized(SIDE, SIDE).spread).square().sum(0).double().numpy()
-    k = np.arange(SIDE) / (2 * SIDE)
-    f = np.hypot(k[:, None], k)
-    edges = np.linspace(LEAST, HIGHEST, RINGS + 1)
-    place = np.digitize(f, edges) - 1
-    place[(f < LEAST) | (place < 0) | (place >= RINGS)] = RINGS
-    counts = np.bincount(place.ravel(), minlength=RINGS + 1)[:RINGS].clip(1)
-    mean = lambda values: np.bincount(place.ravel(), values.ravel(), RINGS + 1)[:RINGS] / counts  # noqa: E731
-    return mean(f), mean(luma), place
+    luma = torch.einsum("i,ijhw->jhw", row, prior.sized(SIDE, SIDE).spread).square().sum(0).double()
+    k = torch.arange(SIDE).double() / (2 * SIDE)
+    f = torch.hypot(k[:, None], k)
+    place = torch.bucketize(f, torch.linspace(LEAST, HIGHEST, RINGS + 1).double(), right=True) - 1
+    place[(place < 0) | (place >= RINGS)] = RINGS
+    rings = torch.nn.functional.one_hot(place, RINGS + 1).movedim(-1, 0)[:RINGS].double()
+    averages = rings / rings.sum((1, 2), keepdim=True).clamp(min=1)
+    return _Tables((averages * f).sum((1, 2)), (averages * luma).sum((1, 2)), averages)

@@ -11,8 +11,9 @@ from torch import Tensor
 from restora.inspection import marks, tones
 from restora.inspection.blur import HIGHEST, Blur, find_blur, is_blur
 from restora.inspection.finding import Finding, Inspection
+from restora.inspection.grain import find_noise
 from restora.inspection.lattice import Lattice, find_lattice, quality_of
-from restora.inspection.sample import grey, mosaic, patches, tiles
+from restora.inspection.sample import GRAIN, Sample, grey, mosaic, patches
 from restora.inspection.suggest import suggest
 from restora.noise.level import Estimate, estimate_noise
 from restora.operators import codec
@@ -51,42 +52,42 @@ def inspect(
         PackageError: for `faces` without the extra `faces`.
     """
     if isinstance(source, Picture):
-        return _inspect(source, head or Head(), faces)
+        return _inspect(Sample(source), head or Head(), faces)
     file = source if isinstance(source, File) else File(Path(source))
-    return _inspect(load(file, max_pixels=max_pixels, partial=True).picture(), file.head, faces)
+    return _inspect(Sample(load(file, max_pixels=max_pixels, partial=True)), file.head, faces)
 
 
-def _inspect(picture: Picture, head: Head, look: bool) -> Inspection:
-    pixels = picture.pixels
-    parts = tiles(pixels)
-    if not len(parts) or len(pixels) not in (1, 3):
-        return Inspection((_size(picture), Finding("damage", None, _unusual(pixels), 0.0)))
+def _inspect(sample: Sample, head: Head, look: bool) -> Inspection:
+    if sample.channels not in (1, 3) or min(sample.size) < GRAIN:
+        return Inspection((_size(sample), Finding("damage", None, _unusual(sample.channels), 0.0)))
+    parts, channels = sample.tiles, sample.channels
     lattice = _lattice(parts, head)
     impulses = marks.find_impulses(parts)
     levels = None if impulses.found or lattice else tones.find_levels(parts)
     clean = not (impulses.found or levels)
-    blur = find_blur(patches(parts), _held(parts, lattice)) if clean else None
+    mask, dead, scratches = marks.find_marks(sample, impulses.dead > 0) if clean else (None, 0, 0)
+    blur = find_blur(_unmarked(parts, mask), _held(parts, lattice)) if clean else None
     noise = _noise(parts) if clean and min(parts.shape[-2:]) >= 32 else None
-    mask, dead, scratches = marks.find_marks(pixels, impulses.dead > 0) if clean else (None, 0, 0)
-    sigma = deviation(blur, noise, len(pixels)) if clean else 0.0
+    sigma = deviation(blur, noise, channels) if clean else 0.0
+    under = find_noise(parts, lattice) if clean and lattice and lattice.quality < QUALITY else 0.0
     findings = [
-        _size(picture),
+        _size(sample),
         _colour(parts),
         _jpeg(lattice, head),
         _blurred(blur, sigma),
-        _noisy(noise, sigma, blur, len(pixels)),
-        _levels(levels, picture.bits),
+        _under(under, channels) if under else _noisy(noise, sigma, blur, channels),
+        _levels(levels),
         _cut(parts),
         _impulses(impulses),
         _marked(dead, scratches),
     ]
-    seen = [_faces(picture)] if look else []
+    seen = [_faces(sample.picture)] if look else []
     return Inspection((*findings, *seen), suggest(findings), mask)
 
 
-def _unusual(pixels: Tensor) -> str:
-    if len(pixels) not in (1, 3):
-        return f"{len(pixels)} channels; grey pictures and RGB are inspected"
+def _unusual(channels: int) -> str:
+    if channels not in (1, 3):
+        return f"{channels} channels; grey pictures and RGB are inspected"
     return "too small to be inspected; at least 16 pixels a side are"
 
 
@@ -111,6 +112,15 @@ def _held(parts: Tensor, lattice: Lattice | None) -> float:
     return HIGHEST
 
 
+def _unmarked(parts: Tensor, mask: Tensor | None) -> Tensor:
+    """The patches without scratches, whose width is none of a blur; all, where no patch is without."""
+    found = patches(parts)
+    if mask is None or not len(found):
+        return found
+    clear = patches(Sample(Picture(mask)).tiles).amax((1, 2)) == 0
+    return found[clear] if bool(clear.any()) else found
+
+
 def _noise(parts: Tensor) -> Estimate:
     return estimate_noise(mosaic(parts)[None])[0]
 
@@ -125,11 +135,11 @@ def deviation(blur: Blur | None, noise: Estimate | None, channels: int) -> float
     return seen if own == 0 else min(own, seen / BORNE_OUT)
 
 
-def _size(picture: Picture) -> Finding:
-    height, width = picture.size
-    kind = {1: "grey", 3: "colour"}.get(len(picture.pixels), f"{len(picture.pixels)} channels")
-    text = f"{width}x{height} pixels, {kind}, {picture.bits} bits a channel"
-    return Finding("size", [width, height, picture.bits], text)
+def _size(sample: Sample) -> Finding:
+    height, width = sample.size
+    kind = {1: "grey", 3: "colour"}.get(sample.channels, f"{sample.channels} channels")
+    text = f"{width}x{height} pixels, {kind}, {sample.bits} bits a channel"
+    return Finding("size", [width, height, sample.bits], text)
 
 
 def _colour(parts: Tensor) -> Finding:
@@ -180,6 +190,13 @@ def _noisy(noise: Estimate | None, sigma: float, blur: Blur | None, channels: in
     )
 
 
+def _under(luma: float, channels: int) -> Finding:
+    """Noise from before the compression, `luma` that of the luma."""
+    sigma = round(luma / (LUMA_NOISE if channels == 3 else 1.0), 4)
+    text = f"noise of {sigma:.3f} of full scale, from before it was compressed"
+    return Finding("noise", sigma, text, 0.7, "denoise", {"sigma": sigma})
+
+
 def _borne_out(noise: Estimate, blur: Blur | None, sigma: float, channels: int) -> bool:
     """Whether the highest frequencies hold as much, or the noise follows brightness, as texture does not."""
     if noise.map is not None or blur is None:
@@ -187,7 +204,7 @@ def _borne_out(noise: Estimate, blur: Blur | None, sigma: float, channels: int) 
     return blur.sigma / (LUMA_NOISE if channels == 3 else 1.0) >= BORNE_OUT * sigma
 
 
-def _levels(levels: tuple[int, float] | None, bits: int) -> Finding:
+def _levels(levels: tuple[int, float] | None) -> Finding:
     if levels is None:
         return Finding("levels", None, "no bands", 0.9)
     count, sure = levels

@@ -49,12 +49,17 @@ def find_lattice(tiles: Tensor) -> Lattice | None:
     none."""
     if min(tiles.shape[-2:]) < 2 * codec.BLOCK or tiles.shape[1] not in (1, 3):
         return None
-    luma = _blocks(Transform("4:4:4").read(tiles - 128 / 255)[0])
+    luma = luma_blocks(tiles)
     scores = {quality: _match(luma, codec.tables(quality)[0]) for quality in range(LOWEST, HIGHEST + 1)}
     best = max(scores, key=lambda quality: (round(scores[quality], 2), -quality))
     if scores[best] < SEEN:
         return None
     return Lattice(best, scores[best], _subsampling(tiles, best))
+
+
+def luma_blocks(tiles: Tensor) -> Tensor:
+    """The coefficients of the luma of parts (N, C, H, W): (N, rows, columns, 8, 8), in bytes."""
+    return _blocks(Transform("4:4:4").read(tiles - 128 / 255)[0])
 
 
 def _subsampling(tiles: Tensor, quality: int) -> codec.Subsampling:

@@ -3,7 +3,8 @@ look at.
 
 impulse   a pixel that is black or white in all channels, far from the median of the nine about it
 dead      a pixel far from that median, where the others agree
-scratch   a thin stroke that is brighter or darker than what is on both sides of it, long and without branches
+scratch   a thin stroke, nearly white or black, away from what is on both sides of it, long and without
+          branches
 """
 
 from __future__ import annotations
@@ -16,15 +17,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from restora.inspection.sample import grey
+from restora.inspection.sample import Sample, grey
 
-FAR, AGREE = 0.25, 0.03  # from the median: of a pixel, and of the others (on average)
+FAR, DEVIANT = 0.25, 8  # from the median; of the deviations that all pixels have, which may be noise
+AGREE = 1 / 12  # of it, what the others about a dead pixel are away on average
+QUARTILE = 0.6745  # the median of |e|, e ~ N(0, 1)
 IMPULSES, BALANCE = 0.002, 0.2  # share of the pixels that is salt and pepper; the rarer of both, of all
 ALONE, MANY = 0.45, 0.02  # of the black and white pixels; of all
 DEAD = (3, 2e-3)  # at least so many, and no more than this share
-WORKING = 1_500_000  # pixels on which strokes are looked for
 WIDEST = 7  # pixels across a stroke, at most
 CONTRAST, DEVIATIONS, TONE = 0.12, 6.0, 0.02
+NEUTRAL = 0.18  # largest less smallest channel of a stroke, which has no colour of its own
+LIGHT, DARK = (0.7, 0.18), (0.2, 0.25)  # how light or dark it is, and how far from what it lies on
 LENGTH, SLIM = 0.12, 8.0  # of the diagonal; length over thickness
 STROKES = (0.0002, 0.08)  # share of the picture that scratches take
 
@@ -57,15 +61,15 @@ def find_impulses(tiles: Tensor) -> Impulses:
     )
 
 
-def find_marks(pixels: Tensor, look: bool = True) -> tuple[Tensor | None, int, int]:
-    """The proposal (1, H, W) for a picture (C, H, W), 1 where it is likely damaged, None where nothing is;
-    how many dead pixels there are, and how many scratches. look: whether dead pixels are looked
+def find_marks(sample: Sample, look: bool = True) -> tuple[Tensor | None, int, int]:
+    """The proposal (1, H, W) for a picture of one channel or three, 1 where it is likely damaged, None where
+    nothing is; how many dead pixels there are, and how many scratches. look: whether dead pixels are looked
     for, which takes longest in a large picture."""
-    dead = _dead(pixels[None])[0] if look else torch.zeros(pixels.shape[1:], dtype=torch.bool)
+    dead = _dead(sample.picture.pixels[None])[0] if look else torch.zeros(sample.size, dtype=torch.bool)
     count = int(dead.sum())
     if not DEAD[0] <= count <= DEAD[1] * dead.numel():
         dead, count = torch.zeros_like(dead), 0
-    strokes, scratches = _strokes(pixels)
+    strokes, scratches = _strokes(sample.small, sample.size)
     marks = dead | strokes
     return (marks[None].float() if bool(marks.any()) else None), count, scratches
 
@@ -84,38 +88,41 @@ def _dead(tiles: Tensor) -> Tensor:
     """(N, h, w): far from the median, among pixels that agree."""
     median = grey(_median(tiles))
     away = (grey(tiles) - median).abs()
-    own = away > FAR
+    noise = away.flatten()[:: 1 + away.numel() // 100_000].median() / QUARTILE
+    own = (away > FAR) & (away > DEVIANT * noise)
     others = (9 * F.avg_pool2d(away, 3, 1, 1) - away) / 8
     level = F.max_pool2d(median, 3, 1, 1) + F.max_pool2d(-median, 3, 1, 1)
-    return (own & (others < AGREE) & (level < FAR / 2))[:, 0]
+    return (own & (others < AGREE * away) & (level < FAR / 2))[:, 0]
 
 
-def _strokes(pixels: Tensor) -> tuple[Tensor, int]:
-    """(H, W), and how many."""
-    size = pixels.shape[-2:]
-    by = max(1, round(math.sqrt(size[0] * size[1] / WORKING)))
-    small = F.avg_pool2d(grey(pixels[None]), by)[0, 0].contiguous().numpy()
+def _strokes(small: Tensor, size: tuple[int, int]) -> tuple[Tensor, int]:
+    """Those of a picture (C, h, w), for one of (H, W) `size`: (H, W), and how many."""
+    level, spread = (
+        part.contiguous().numpy() for part in (grey(small[None])[0, 0], small.amax(0) - small.amin(0))
+    )
     nothing = torch.zeros(size, dtype=torch.bool)
-    if min(small.shape) < 4 * WIDEST:
+    if min(level.shape) < 4 * WIDEST:
         return nothing, 0
-    mask, count = np.zeros(small.shape, np.uint8), 0
+    mask, count = np.zeros(level.shape, np.uint8), 0
     for sign in (1, -1):
-        own, number = _thin(np.ascontiguousarray(sign * small))
+        own, number = _thin(level, spread, sign)
         mask, count = mask | own, count + number
     if not STROKES[0] <= mask.mean() <= STROKES[1]:
         return nothing, 0
     found = torch.from_numpy(mask)[None, None].float()
     found = F.max_pool2d(found, 3, 1, 1)
-    return F.interpolate(found, size=tuple(size), mode="nearest")[0, 0] > 0, count
+    return F.interpolate(found, size=size, mode="nearest")[0, 0] > 0, count
 
 
-def _thin(image: np.ndarray) -> tuple[np.ndarray, int]:
-    """Strokes that are brighter than both sides, and of one tone, as a branch in the light is not."""
+def _thin(level: np.ndarray, spread: np.ndarray, sign: int) -> tuple[np.ndarray, int]:
+    """Strokes that are lighter than both sides (darker, if `sign` is -1), nearly white or black, without
+    colour, and of one tone, as a branch in the light is not."""
     import cv2
 
+    image = np.ascontiguousarray(sign * level)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (WIDEST, WIDEST))
     hat = cv2.morphologyEx(image, cv2.MORPH_TOPHAT, kernel)
-    limit = max(CONTRAST, DEVIATIONS * float(np.median(hat)) / 0.6745)
+    limit = max(CONTRAST, DEVIATIONS * float(np.median(hat)) / QUARTILE)
     bright = (hat > limit).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(bright, connectivity=8)
     least = LENGTH * math.hypot(*image.shape)
@@ -128,8 +135,11 @@ def _thin(image: np.ndarray) -> tuple[np.ndarray, int]:
             continue
         place = slice(top, top + height), slice(left, left + width)
         window = labels[place] == k
-        values = image[place][window]
-        if np.median(np.abs(values - np.median(values))) < TONE:
+        tone = np.median(image[place][window])
+        even = np.median(np.abs(image[place][window] - tone)) < TONE
+        end, away = (tone >= LIGHT[0], LIGHT[1]) if sign > 0 else (-tone <= DARK[0], DARK[1])
+        colourless = np.median(spread[place][window]) <= NEUTRAL
+        if even and end and colourless and np.median(hat[place][window]) >= away:
             found[place] |= window.astype(np.uint8)
             number += 1
     return found, number

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from restora.degradations.members import join
+from restora.degradations.members import ORDER, join
 from restora.inspection.finding import Finding, Suggestion
-
-ORDER = ("deblur", "denoise", "impulse", "dequantize", "jpeg")
 
 
 def suggest(findings: Sequence[Finding]) -> Suggestion | None:

@@ -20,7 +20,7 @@ def find_levels(tiles: Tensor) -> tuple[int, float] | None:
     A picture of few colours, such as a drawing, is none that was posterised: there, neighbours are of one
     colour or of quite different ones, while a gradient that was rounded goes level by level.
     """
-    values = (255 * tiles).round().unique() / 255
+    values = torch.bincount((255 * tiles).round().int().flatten().clamp(0, 255)).nonzero()[:, 0] / 255
     if not FEWEST <= len(values) <= 256:
         return None
     for levels in range(max(FEWEST, len(values)), MOST + 1):

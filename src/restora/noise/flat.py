@@ -17,7 +17,6 @@ from functools import cache
 from typing import NamedTuple
 
 import torch
-from scipy.special import gammaincinv
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -120,6 +119,12 @@ def _band(k: int) -> Tensor:
 
 @cache
 def _width(k: int) -> float:
-    """log of the 80 % over the 20 % quantile of the mean square of a band's coefficients."""
-    n = int(_band(k).sum())
-    return math.log(gammaincinv(n / 2, 0.8) / gammaincinv(n / 2, 0.2))
+    """log of the 80 % over the 20 % quantile of the mean square of a band's coefficients, a chi-square."""
+    half = torch.tensor([int(_band(k).sum()) / 2], dtype=torch.float64)
+    share = torch.tensor([0.2, 0.8], dtype=torch.float64)
+    low, high = torch.zeros(2).double(), torch.full((2,), 8.0).double() + 4 * half
+    for _ in range(60):
+        middle = (low + high) / 2
+        below = torch.special.gammainc(half, middle) < share
+        low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+    return math.log(high[1] / high[0])

@@ -20,7 +20,6 @@ import math
 from typing import NamedTuple
 
 import torch
-from scipy.optimize import nnls
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -78,7 +77,7 @@ def estimate_noise(y: Tensor) -> list[Estimate]:
             f"expected images (B, C, H, W) of at least {len(TAPS)} pixels a side to find the noise in, "
             f"got {tuple(y.shape)}; give its level as a number"
         )
-    return [_estimate(image.double()) for image in y]
+    return [_estimate(image if image.dtype == torch.float64 else image.float()) for image in y]
 
 
 def _estimate(image: Tensor) -> Estimate:
@@ -120,14 +119,24 @@ def _estimate_map(image: Tensor, flat: Flat) -> Estimate | None:
     """Of a variance a m + b, for the brightness m nearby; None where it hardly varies."""
     power = flat.power[:, 0, MIDDLE[0]]
     weight = 1 / (power * flat.spread * flat.growth)
-    rows = torch.stack([flat.brightness, torch.ones_like(power)], 1) * weight[:, None]
-    (a, b), _ = nnls(rows.cpu().numpy(), (power * weight).cpu().numpy())
+    a, b = _line(flat.brightness, power, weight)
     near = F.avg_pool2d(image.mean(0, keepdim=True)[None], NEARBY, 1, NEARBY // 2, count_include_pad=False)[0]
     variance = a * near.clamp(flat.brightness.min().item(), flat.brightness.max().item()) + b
     low, high = variance.flatten()[:: 1 + variance.numel() // 10000].quantile(variance.new_tensor((0.1, 0.9)))
     if high < GROWS * low:
         return None
     return Estimate(variance.mean().sqrt(), map=variance.sqrt())
+
+
+def _line(x: Tensor, y: Tensor, weight: Tensor) -> Tensor:
+    """a, b >= 0 of the line a x + b that is nearest to y: least weighted squares."""
+    rows, right = torch.stack([x, torch.ones_like(x)], 1) * weight[:, None], y * weight
+    found = torch.linalg.lstsq(rows, right).solution
+    if bool((found >= 0).all()):
+        return found
+    alone = ((rows.T @ right) / rows.square().sum(0)).clamp(min=0)
+    error = (rows * alone - right[:, None]).square().sum(0)
+    return torch.where(error == error.min(), alone, 0)
 
 
 def _nearest(flat: Flat) -> Tensor:

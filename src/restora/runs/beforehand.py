@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from restora.degradations import Degradation
-from restora.faces import FacesPlan
 from restora.plan import Plan
 from restora.priors import Prior
 from restora.runs.task import Task
@@ -25,7 +24,7 @@ def beforehand(plan: Plan, task: Task) -> list[str]:
 
 def licences(plan: Plan) -> list[str]:
     """A line for each prior of the plan whose licence restricts what its weights may be used for."""
-    priors = [plan.prior, plan.faces.prior] if isinstance(plan, FacesPlan) else [plan.prior]
+    priors = [plan.prior, *(plan.then.priors if plan.then else ())]
     return [_licence(prior) for prior in priors if prior is not None and prior.card.get("license") == "other"]
 
 

@@ -75,6 +75,12 @@ class Item:
         return {"sha256": self.file.digest, **partners}
 
 
+def progress(items: Sequence[Item], more: float = 0) -> tuple[float, int]:
+    """How many planes of a run are restored, with `more` under way, and how many there are."""
+    ready = sum(item.ready if item.status == "waiting" else item.planes for item in items)
+    return ready + more, sum(item.planes for item in items)
+
+
 def collect(
     inputs: Sequence[Path],
     output: Path,

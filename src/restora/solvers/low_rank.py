@@ -11,7 +11,8 @@ many patches hold a pixel):
 
 shrink_r keeps r singular values and shortens the others, which is its exact proximal operator. Source: Hu,
 Zhang, Ye, Li and He, TPAMI 2013 (TNNR-ADMM); Oh et al., TPAMI 2016 (shrink_r); Jin and Ye, IEEE TIP 2015
-(patch matrices). It is not convex, and starts at total variation's result.
+(patch matrices). It is not convex, and starts at total variation's result. The number of iterations is one of
+its settings, chosen by PSNR like the others; they do not lead to a minimum.
 """
 
 from __future__ import annotations

@@ -126,6 +126,7 @@ class MMSE(Solver[FlowPrior]):
         first, last = max(first, prior.first), max(last, prior.first)
         conditioner = Conditioner(prior, degradation, tolerance=self.tolerance)
         x = conditioner.start(y)
+        yield Step(1, iterations + 1, x, degradation.fidelity(x, y))
         streams = [g for g in generator for _ in range(draws)]
         for i in range(iterations):
             t = first + (last - first) * i / max(iterations - 1, 1)
@@ -134,4 +135,4 @@ class MMSE(Solver[FlowPrior]):
             pair = prior.denoise(centre + noise, t, 2 * i) + prior.denoise(centre - noise, t, 2 * i + 1)
             x_hat = pair.unflatten(0, (len(y), draws)).mean(1) / 2
             x = conditioner.mean(x_hat, t, y)
-            yield Step(i + 1, iterations, x, degradation.fidelity(x, y))
+            yield Step(i + 2, iterations + 1, x, degradation.fidelity(x, y))

@@ -7,12 +7,15 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import uvicorn
 
 from restora.errors import OptionError
-from restora.web.app import make_app
-from restora.web.service import Service
+from restora.web.front import Front
+
+if TYPE_CHECKING:
+    from restora.web.service import Service
 
 TRIES = 50
 OPEN = (
@@ -56,21 +59,30 @@ def address(host: str, port: int) -> str:
     return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}/"
 
 
-def serve(service: Service, listener: socket.socket, names: Iterable[str], ready: Callable[[], None]) -> None:
-    """Answer until SIGINT or SIGTERM. ready: called once the page can be opened."""
-    app = make_app(service, names)
+def serve(
+    make: Callable[[], Service], listener: socket.socket, names: Iterable[str], ready: Callable[[], None]
+) -> None:
+    """Answer until SIGINT or SIGTERM. make: gives the service, in a thread, and what it raises ends all.
+    ready: called once the page can be opened."""
+    front = Front(make, names)
     config = uvicorn.Config(
-        app, log_level="warning", lifespan="on", timeout_graceful_shutdown=1, server_header=False
+        front, log_level="warning", lifespan="on", timeout_graceful_shutdown=1, server_header=False
     )
-    server = _Server(config, ready, service.hang_up)
+    server = _Server(config, ready, front.hang_up)
+    front.failed = server.stop
     with _interruptible():
         server.run(sockets=[listener])
+    if front.error is not None:
+        raise front.error
 
 
 class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None], hang_up: Callable[[], None]):
         super().__init__(config)
         self.ready, self.hang_up = ready, hang_up
+
+    def stop(self) -> None:
+        self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

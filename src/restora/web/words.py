@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from restora.degradations import Mask, NamedDegradation, degradations
+from restora.degradations.members import ORDER
 from restora.errors import RestoraError
 from restora.options import describe, number, options, show, words
 from restora.pictures.masks import Reading
@@ -17,19 +18,6 @@ from restora.priors import FlowPrior, store
 from restora.solvers import solvers
 from restora.web.requests import Request, Value
 
-ORDER = (
-    "colorize",
-    "deblur",
-    "superres",
-    "demosaic",
-    "inpaint",
-    "poisson",
-    "denoise",
-    "impulse",
-    "dequantize",
-    "jpeg",
-)
-"""The order in which damages happen: in front of the lens, in it, on the sensor, in the file."""
 NEAR = 1.25  # a residual that is no more than noise, over the deviation of that
 ROUNDING = 1 / 255 / 12**0.5
 

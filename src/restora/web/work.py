@@ -10,13 +10,13 @@ from typing import Any
 
 from torch import Tensor
 
-from restora import faces
 from restora.degradations import degradations, named
 from restora.errors import OptionError
 from restora.operators.base import Shape
 from restora.pictures.file import File
 from restora.pictures.masks import ALPHA, Reading
-from restora.plan import Plan, decide
+from restora.plan import Plan
+from restora.restoration import make_plan
 from restora.runs import batch
 from restora.runs import items as files
 from restora.runs.beforehand import beforehand
@@ -116,9 +116,7 @@ def _plan(request: Request, device: str, images: Shape | None) -> Plan:
     wanted = {"samples": request.candidates, "uncertainty": request.uncertainty, "device": device}
     if request.faces and not words.faces():
         raise OptionError("faces need an optional package; pip install 'restora[faces]'", "faces")
-    if request.faces:
-        return faces.decide(request.method, request.prior, **wanted)  # type: ignore[arg-type]
-    return decide(request.method, request.prior, images=images, **wanted)  # type: ignore[arg-type]
+    return make_plan(request.method, request.prior, faces=request.faces, images=images, **wanted)
 
 
 def _spoken(job: Job, text: str) -> str:
@@ -161,5 +159,5 @@ class _Watch:
         return sum(item.status != "waiting" for item in self.items)
 
     def _part(self, more: float) -> float:
-        ready = sum(item.ready if item.status == "waiting" else item.planes for item in self.items)
-        return min(1.0, (ready + more) / max(1, sum(item.planes for item in self.items)))
+        completed, total = files.progress(self.items, more)
+        return min(1.0, completed / max(1, total))

@@ -1,0 +1,29 @@
+"""Arguments that several commands have; those of tasks and solvers are in `options.py`, which loads more."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+from restora.errors import OptionError
+from restora.pictures.decoding import MAX_PIXELS
+
+
+def a_path(text: str) -> Path:
+    """An argument that is a path. An empty one is a shell's variable that is not set, and no folder."""
+    if not text.strip():
+        raise OptionError("expected the path of a file or folder, got an empty one")
+    return Path(text)
+
+
+def add_limit(parser: argparse.ArgumentParser) -> None:
+    text = f"refuse larger images ({MAX_PIXELS / 1e6:g})"
+    parser.add_argument("--max-megapixels", type=float, default=MAX_PIXELS / 1e6, metavar="X", help=text)
+
+
+def max_pixels(args: argparse.Namespace) -> int:
+    """The limit of `add_limit`, in pixels."""
+    if not 0 < args.max_megapixels < math.inf:
+        raise OptionError(f"--max-megapixels: expected a positive number, got {args.max_megapixels:g}")
+    return round(args.max_megapixels * 1e6)
