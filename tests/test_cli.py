@@ -305,7 +305,7 @@ BAD = [
     (["clean", "--task", "inpaint", "--mask", "white.png"], "white.png: the mask is white everywhere"),
     (["clean", "--task", "inpaint", "--mask", "none.png"], "none.png: cannot be read (No such file"),
     (["clean", "--output", "file"], "file is a file; expected a folder for the results"),
-    (["clean", "--output", "file/out"], "file/out: this folder cannot be made"),
+    (["clean", "--output", "file/out"], "file/out: cannot create this folder"),
     (["clean", "--output", "clean"], "this input would be overwritten"),
     (["clean", "--output", "out.png"], "out.png is one file, but the inputs are 5 pictures"),
     (["clean/a.png", "--output", "out.heic"], "out.heic: .heic is not written; expected one of .png"),

@@ -402,7 +402,7 @@ BAD = [
     (["--multiple", "10"], "a.png is 10x10, cut to multiples of 10; expected images of at least 11x11"),
     (["--channels", "17"], "--channels: expected a whole number from 1 to 16, got 17"),
     (["--output", "file"], "file is a file; expected a folder for the results"),
-    (["--output", "file/out"], "file/out: this folder cannot be made"),
+    (["--output", "file/out"], "file/out: cannot create this folder"),
 ]
 
 

@@ -273,7 +273,7 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
     touch(tmp_path / "file")
     with pytest.raises(OutputError, match="file is a file; expected a folder"):
         make_folder(tmp_path / "file")
-    with pytest.raises(OutputError, match="cannot be made"):
+    with pytest.raises(OutputError, match="cannot create this folder"):
         make_folder(tmp_path / "file" / "inside")
     make_folder(tmp_path / "new" / "inside")
     assert (tmp_path / "new" / "inside").is_dir()
