@@ -260,7 +260,7 @@ BAD = [
     (["clean", "--set", "iterations=few"], "--set iterations=few: expected a whole number"),
     (["clean", "--set", "rate=0"], "--set rate=0: expected a number above 0 (largest step size"),
     (["clean", "--set", "restarts=0"], "expected a whole number of at least 1 or 'auto'"),
-    (["clean", "--samples", "2", "--method", "reference"], "--samples: ReferenceMAP finds one restoration"),
+    (["clean", "--samples", "2", "--method", "reference"], "--samples: ReferenceMAP returns one restoration"),
     (["clean", "--set", "rate=inf"], "--set rate=inf: expected a number above 0"),
     (
         ["clean", "--set", "finish=gloss"],

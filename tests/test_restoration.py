@@ -109,7 +109,7 @@ def test_solver_of_one_s_own(y: Tensor, prior: Prior) -> None:
     assert result.method == "Mean"
     with pytest.raises(PairingError, match=r"Mean does not draw .* expected a method that draws"):
         restore(y, prior, method=Mean(), uncertainty=True)
-    with pytest.raises(OptionError, match="Mean finds one restoration an image"):
+    with pytest.raises(OptionError, match="Mean returns one restoration per image"):
         restore(y, prior, method=Mean(), samples=2)
 
 

@@ -123,7 +123,7 @@ def test_refusals(prior: GANPrior) -> None:
     y = torch.rand(1, *SHAPE)
     with pytest.raises(PairingError, match="solver 'pnpflow' needs a FlowPrior"):
         restora.restore(y, AdditiveNoise(), prior=prior, method="pnpflow")
-    with pytest.raises(OptionError, match="PnPFlow finds one restoration an image"):
+    with pytest.raises(OptionError, match="PnPFlow returns one restoration per image"):
         restora.restore(y, Mask.center((8, 8)), prior=flow().float(), method="pnpflow", samples=2)
     wrong: list[dict[str, Any]] = [{"iterations": 0}, {"draws": 0}, {"alpha": -0.1}]
     for settings in wrong:
