@@ -1,6 +1,6 @@
 """A prior made of a network of others beside the one that ships, on photographs: PSNR in dB.
 
-    python benchmarks/foreign.py PRIOR PHOTOS [--limit 20] [--crop 128]
+    python benchmarks/foreign.py PRIOR PHOTOS [--limit 20] [--crop 128] [--tasks T,..]
 
 PRIOR is a folder that `restora priors import` wrote from a denoiser that is told sigma, such as FFDNet or
 DRUNet. For noise of 0.1 the network by itself is measured too: it sees the noisy photograph once. Everything
@@ -33,13 +33,16 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("--limit", type=int, default=20)
     parser.add_argument("--crop", type=int, default=128)
+    parser.add_argument("--tasks", default=",".join(TASKS))
     args = parser.parse_args()
     prior, natural = load_prior(args.prior), load_prior("natural")
     assert isinstance(prior, FlowPrior)
     files = sorted(path for path in args.photos.iterdir() if path.suffix.lower() in (".png", ".jpg"))
     count = min(args.limit, len(files))
-    x = torch.stack([centre(image.read(files[len(files) * i // count]), args.crop) for i in range(count)])
-    for text in TASKS:
+    x = torch.stack(
+        [centre(image.read(files[len(files) * i // count], 3).pixels, args.crop) for i in range(count)]
+    )
+    for text in args.tasks.split(","):
         task, options = named.words(text)
         degradation = named.build(task, x.shape[-2:], options)
         y = degradation(x, generators(0, count))
