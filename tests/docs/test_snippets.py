@@ -85,7 +85,7 @@ def _other(words: list[str]) -> None:
             assert set(extra.split(",")) <= EXTRAS.keys(), words
     elif words[0] == "make":
         assert {word for word in words[1:] if "=" not in word} <= set(TARGETS), words
-    elif words[0] in ("python", "python3") and words[1].endswith(".py"):
+    elif Path(words[0]).name in ("python", "python3") and words[1].endswith(".py"):
         assert (ROOT / words[1]).is_file(), words
         assert os.access(ROOT / words[1], os.R_OK)
     else:
