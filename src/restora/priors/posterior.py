@@ -18,6 +18,7 @@ from torch import Tensor
 
 from restora.degradations import Degradation, lmmse, system_of
 from restora.gaussian.covariance import Diagonal
+from restora.gaussian.system import System
 from restora.gaussian.wiener import Wiener
 from restora.noise import GaussianNoise
 from restora.priors.gaussian import GaussianPrior
@@ -51,13 +52,15 @@ def posterior(
     wiener: Wiener,
     streams: Generators,
     tolerance: float,
+    system: System | None = None,
 ) -> Posterior:
     """Of observations y (B, ...). wiener: the linear denoiser of the Gaussian. streams: one per image, for
-    the draw. tolerance: part of y - A m that the linear solve may leave unexplained."""
+    the draw. tolerance: part of y - A m that the linear solve may leave unexplained. system: that of
+    `degradation`, where it is known and the same about every point."""
     mean, S = gaussian.mean.expand(len(y), -1, -1, -1), gaussian.covariance
-    L = lmmse(degradation, mean, S, y, tolerance=tolerance)
+    L = lmmse(degradation, mean, S, y, tolerance=tolerance, system=system)
     model, z = degradation.gaussian(L, y)
-    system = system_of(model)
+    system = system or system_of(model)
     x = mean + S.draw(mean, streams)
     noise = system.noise.draw(z, streams).nan_to_num(0, 0, 0)  # infinite where z tells nothing
     z_0 = model.A(x) + noise

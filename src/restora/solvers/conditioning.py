@@ -9,6 +9,7 @@ linear or Gaussian is up to `Degradation.condition` and `draw`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from torch import Tensor
@@ -18,7 +19,7 @@ from restora.errors import PairingError
 from restora.gaussian.covariance import Covariance, Isotropic, LowRank
 from restora.gaussian.system import System
 from restora.priors.flow import FlowPrior
-from restora.random import Generators
+from restora.random import Generators, Stream, randn
 
 Source = Literal["auto", "prior", "isotropic"]
 
@@ -59,17 +60,29 @@ class Conditioner:
         if self.covariance == "prior" and self.prior.gaussian is not None:
             mean = self.prior.gaussian.mean.to(y).expand(shape)
         C = self._given(0.0)
-        return lmmse(self.degradation, mean, C, y, tolerance=self.tolerance, system=self._look(mean, y))
+        return lmmse(self.degradation, mean, C, y, tolerance=self.tolerance, system=self.system(mean, y))
 
     def mean(self, x_hat: Tensor, t: float, y: Tensor, weight: float = 1.0) -> Tensor:
         """E[x | y] for x ~ N(x_hat, weight C_t), (B, C, H, W)."""
-        system = self._look(x_hat, y)
+        system = self.system(x_hat, y)
         C = scaled(self._given(t), weight)
         return self.degradation.condition(x_hat, C, y, tolerance=self.tolerance, system=system)
 
+    def level(
+        self, x: Tensor, t: float, y: Tensor, streams: Sequence[Stream], number: int, draws: int = 1
+    ) -> Tensor:
+        """The estimate after x: E[x | x_hat, y], x_hat the mean of D_t over draws of noise about t x and over
+        their opposites. number: of the level, which says how the network sees x. streams: one per image."""
+        streams = [stream for stream in streams for _ in range(draws)]
+        centre = t * x.repeat_interleave(draws, 0)
+        noise = (1 - t) * self.prior.scale * randn(centre.shape, streams, like=x)
+        pair = self.prior.denoise(centre + noise, t, 2 * number)
+        pair = pair + self.prior.denoise(centre - noise, t, 2 * number + 1)
+        return self.mean(pair.unflatten(0, (len(x), draws)).mean(1) / 2, t, y)
+
     def draw(self, x_hat: Tensor, t: float, y: Tensor, streams: Generators) -> Tensor:
         """A draw of x given y, one stream an image."""
-        system = self._look(x_hat, y)
+        system = self.system(x_hat, y)
         C = self._given(t)
         return self.degradation.draw(x_hat, C, y, streams, tolerance=self.tolerance, system=system)
 
@@ -81,7 +94,7 @@ class Conditioner:
         assert self.prior.gaussian is not None
         return self.prior.wiener.covariance(t) if t else self.prior.gaussian.covariance
 
-    def _look(self, x_hat: Tensor, y: Tensor) -> System | None:
+    def system(self, x_hat: Tensor, y: Tensor) -> System | None:
         """What A makes of the directions, where that is the same at every level."""
         degradation = self.degradation
         if self._system is None and degradation.operator.linear and degradation.noise.steady:

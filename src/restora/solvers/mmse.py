@@ -29,7 +29,7 @@ from restora.errors import OptionError
 from restora.options import Auto, option
 from restora.priors.base import Prior
 from restora.priors.flow import FlowPrior
-from restora.random import Stream, randn
+from restora.random import Stream
 from restora.solvers.base import Solver, Step
 from restora.solvers.conditioning import Conditioner
 from restora.solvers.denoising import evaluations, white
@@ -127,12 +127,7 @@ class MMSE(Solver[FlowPrior]):
         conditioner = Conditioner(prior, degradation, tolerance=self.tolerance)
         x = conditioner.start(y)
         yield Step(1, iterations + 1, x, degradation.fidelity(x, y))
-        streams = [g for g in generator for _ in range(draws)]
         for i in range(iterations):
             t = first + (last - first) * i / max(iterations - 1, 1)
-            centre = t * x.repeat_interleave(draws, 0)
-            noise = (1 - t) * prior.scale * randn(centre.shape, streams, like=x)
-            pair = prior.denoise(centre + noise, t, 2 * i) + prior.denoise(centre - noise, t, 2 * i + 1)
-            x_hat = pair.unflatten(0, (len(y), draws)).mean(1) / 2
-            x = conditioner.mean(x_hat, t, y)
+            x = conditioner.level(x, t, y, generator, i, draws)
             yield Step(i + 2, iterations + 1, x, degradation.fidelity(x, y))

@@ -24,7 +24,7 @@ from restora.priors.amortised import AmortisedPrior
 from restora.priors.base import Prior
 from restora.priors.flow import FlowPrior
 from restora.priors.posterior import posterior
-from restora.random import Stream, randn
+from restora.random import Stream
 from restora.solvers.base import Solver, Step
 from restora.solvers.conditioning import Conditioner
 from restora.solvers.denoising import denoise, evaluations, white
@@ -61,7 +61,7 @@ class OnePass(Solver[AmortisedPrior]):
         return Flower().for_samples(count) if count > 1 else self
 
     def for_uncertainty(self, count: int = 1) -> Solver:
-        """Itself: it always says."""
+        """Itself: it always says. The card's calibration was measured with the default settings."""
         return self if count == 1 else Flower().for_uncertainty(count)
 
     def evaluations(self, degradation: Degradation) -> int:
@@ -78,7 +78,10 @@ class OnePass(Solver[AmortisedPrior]):
     ) -> Iterator[Step]:
         assert prior.gaussian is not None
         assert prior.wiener is not None
-        seen = posterior(y, degradation, prior.gaussian, prior.wiener, generator, self.tolerance)
+        conditioner = Conditioner(prior, degradation, tolerance=self.tolerance)
+        mean = prior.gaussian.mean.to(y).expand(len(y), -1, -1, -1)
+        system = conditioner.system(mean, y)
+        seen = posterior(y, degradation, prior.gaussian, prior.wiener, generator, self.tolerance, system)
         found = [prior.estimate(seen, k) for k in range(self.orientations)]
         means, logs = (torch.stack(part).mean(0) for part in zip(*found, strict=True))
         std, noise = (logs / 2).exp(), white(y, degradation, prior)
@@ -88,12 +91,9 @@ class OnePass(Solver[AmortisedPrior]):
             x = exactly(means, y, degradation)
         total = 1 if noise is not None else 1 + self.refinements
         yield Step(1, total, x, degradation.fidelity(x, y), None, std)
-        conditioner = Conditioner(prior, degradation, "prior", self.tolerance)
         for i in range(total - 1):
             t = LAST - (total - 2 - i) * (LAST - FIRST) / max(total - 2, 1)
-            e = (1 - t) * prior.scale * randn(x.shape, generator, like=x)
-            pair = prior.denoise(t * x + e, t, 2 * i) + prior.denoise(t * x - e, t, 2 * i + 1)
-            x = conditioner.mean(pair / 2, t, y)
+            x = conditioner.level(x, t, y, generator, i)
             yield Step(i + 2, total, x, degradation.fidelity(x, y), None, std)
 
 
