@@ -21,45 +21,50 @@ from restora.priors.amortised import AmortisedPrior
 from restora.priors.flow import FlowPrior
 from restora.priors.posterior import Posterior
 
-STORED = "a prior of grey images is stored as the one of colours that it was made of"
+
+class OfColour(FlowPrior):
+    """What is made of the flow `colour`, of images (C, H, W), for images (1, H, W)."""
+
+    colour: FlowPrior
+
+    def follow(self, colour: FlowPrior) -> None:
+        """Take what is not a network from the prior of colours."""
+        self.colour, self.name, self.card = colour, colour.name, colour.card
+        self.scale = colour.scale / colour.image_shape[0] ** 0.5
+
+    def sized(self, height: int, width: int) -> FlowPrior:
+        return self.colour.sized(height, width).grey()
+
+    def denoise(self, w: Tensor, t: Tensor | float, orientation: int = 0) -> Tensor:
+        left = 1 - torch.as_tensor(t, dtype=w.dtype, device=w.device).view(-1, 1, 1, 1)
+        across = _across(self.colour.image_shape[0], w.shape[-2], w.shape[-1], orientation // 2).to(w)
+        noise = left * self.colour.scale * across * (1 - orientation % 2 * 2)
+        return self.colour.denoise(w + noise, t, orientation).mean(1, keepdim=True)
+
+    def config(self) -> dict[str, Any]:
+        raise WeightsError("a prior of grey images is stored as the one of colours that it was made of")
 
 
-class GreyFlow(FlowPrior):
-    """The flow `colour`, of images (C, H, W), for images (1, H, W)."""
+class GreyFlow(OfColour):
+    """A flow of colours for images of one channel."""
 
     def __init__(self, colour: FlowPrior):
         gaussian = None if colour.gaussian is None else colour.gaussian.grey()
-        channels, height, width = colour.image_shape
-        super().__init__(colour.network, gaussian, colour.form, (1, height, width), colour.symmetries)
-        self.colour, self.name, self.card = colour, colour.name, colour.card
-        self.scale = colour.scale / channels**0.5
-
-    def sized(self, height: int, width: int) -> FlowPrior:
-        return self.colour.sized(height, width).grey()
-
-    def denoise(self, w: Tensor, t: Tensor | float, orientation: int = 0) -> Tensor:
-        return denoise(self.colour, w, t, orientation)
-
-    def config(self) -> dict[str, Any]:
-        raise WeightsError(STORED)
+        shape = (1, *colour.image_shape[1:])
+        super().__init__(colour.network, gaussian, colour.form, shape, colour.symmetries)
+        self.follow(colour)
 
 
-class GreyAmortised(AmortisedPrior):
-    """The prior `colour`, of images (C, H, W), for images (1, H, W), all alike to it."""
+class GreyAmortised(OfColour, AmortisedPrior):
+    """The same with an estimator, to which all channels are alike."""
+
+    colour: AmortisedPrior
 
     def __init__(self, colour: AmortisedPrior):
         assert colour.gaussian is not None
-        channels, height, width = colour.image_shape
-        gaussian, shape = colour.gaussian.grey(), (1, height, width)
-        super().__init__(colour.network, gaussian, colour.estimator, colour.symmetries, shape)
-        self.colour, self.name, self.card = colour, colour.name, colour.card
-        self.scale = colour.scale / channels**0.5
-
-    def sized(self, height: int, width: int) -> FlowPrior:
-        return self.colour.sized(height, width).grey()
-
-    def denoise(self, w: Tensor, t: Tensor | float, orientation: int = 0) -> Tensor:
-        return denoise(self.colour, w, t, orientation)
+        gaussian, shape = colour.gaussian.grey(), (1, *colour.image_shape[1:])
+        AmortisedPrior.__init__(self, colour.network, gaussian, colour.estimator, colour.symmetries, shape)
+        self.follow(colour)
 
     def estimate(self, posterior: Posterior, orientation: int = 0) -> tuple[Tensor, Tensor]:
         assert self.colour.wiener is not None
@@ -69,17 +74,6 @@ class GreyAmortised(AmortisedPrior):
         seen = Posterior(linear, residual, draw, posterior.error, level)
         mean, logs = self.colour.estimate(seen, orientation)
         return mean.mean(1, keepdim=True), logs.exp().mean(1, keepdim=True).log()
-
-    def config(self) -> dict[str, Any]:
-        raise WeightsError(STORED)
-
-
-def denoise(colour: FlowPrior, w: Tensor, t: Tensor | float, orientation: int) -> Tensor:
-    """D_t(w) of grey images by a flow of colours."""
-    left = 1 - torch.as_tensor(t, dtype=w.dtype, device=w.device).view(-1, 1, 1, 1)
-    across = _across(colour.image_shape[0], w.shape[-2], w.shape[-1], orientation // 2).to(w)
-    noise = left * colour.scale * across * (1 - orientation % 2 * 2)
-    return colour.denoise(w + noise, t, orientation).mean(1, keepdim=True)
 
 
 @lru_cache(maxsize=4)
