@@ -31,34 +31,24 @@ from restora.priors.gaussian import GaussianPrior
 from restora.priors.posterior import Posterior, posterior
 from restora.training.calibrating import calibrate
 from restora.training.damage import damage
-from restora.training.network import NetworkTrainer
+from restora.training.network import NetworkTrainer, StepsConfig
 from restora.training.observations import Observations
-from restora.training.settings import Settings
 
 SPREAD = 0.1
 TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
-class AmortisedConfig(Settings):
+class AmortisedConfig(StepsConfig):
     """Settings of `restora train amortised`. The images have the flow's size, and its network's shape is
     the estimator's."""
 
     prior: str = option("natural", "the flow to start from, by name or folder")
-    batch: int = option(48, "images per step", 1)
-    group: int = option(6, "images of a batch that share a degradation", 1)
-    rate: float = option(5e-4, "learning rate of AdamW, which trains all other parameters", 0, 1)
-    muon_rate: float = option(
-        5e-3, "learning rate of Muon, which trains the kernels in and between blocks", 0, 1
+    group: int = option(4, "images of a batch that share a degradation", 1)
+    rate: float = option(
+        5e-4, "learning rate of AdamW; less than a flow's, whose network it starts from", 0, 1
     )
-    warmup: int = option(5_000, "images over which both rates rise from 0", 0)
-    decay_from: float = option(0.3, "fraction of the budget after which both rates fall to 0 (cosine)", 0, 1)
-    average_images: int = option(20_000, "half-life of the averaged network, in images", 1)
-    mirror: bool = option(True, "augmentation: mirror half of the images")
-    seed: int = option(0, "random seed", 0)
-    validation: str = option(
-        "", "validation images; by default one image in ten is held out, or a part of each"
-    )
+    muon_rate: float = option(5e-3, "learning rate of Muon, likewise", 0, 1)
 
     def __post_init__(self) -> None:
         super().__post_init__()

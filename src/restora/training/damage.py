@@ -19,14 +19,19 @@ from restora.degradations import (
     named,
 )
 from restora.degradations.task import one_of, uniform
-from restora.errors import OptionError, ShapeError
 from restora.noise import GaussianNoise
 from restora.operators import Identity
 from restora.pictures.colour import rounded
 from restora.training.observations import Observations, fitting
 
-SHARES = {"denoise": 2.0, "inpaint": 2.0, "superres": 2.0, "poisson": 0.5}  # of others 1
-CHAINS, NOISES = 1.5, 1.5
+SHARES = {
+    "denoise": 2.0,
+    "inpaint": 2.0,
+    "superres": 2.0,
+    "poisson": 0.5,
+    "chain": 1.5,
+    "noise": 1.5,
+}  # else 1
 USUAL = 0.3  # of the tasks have their default options
 AS_FILES = 0.75  # of the observations are rounded to 8 bits
 KINDS = ("chain", "noise")
@@ -44,7 +49,7 @@ def damage(x: Tensor, group: int, generator: torch.Generator, kind: str = "") ->
     """
     shape, found = (x.shape[1], x.shape[2], x.shape[3]), []
     names = [kind] if kind else kinds(shape)
-    weights = torch.tensor([_share(name) for name in names])
+    weights = torch.tensor([SHARES.get(name, 1.0) for name in names])
     for part in x.split(group):
         name = names[int(torch.multinomial(weights, 1, generator=generator))]
         degradation = draw(name, part, generator).to(x.device)
@@ -66,10 +71,6 @@ def draw(kind: str, x: Tensor, generator: torch.Generator) -> Degradation:
     return degradations.get(kind).random(shape, len(x), generator)
 
 
-def _share(name: str) -> float:
-    return {"chain": CHAINS, "noise": NOISES}.get(name, SHARES.get(name, 1.0))
-
-
 def _chain(shape: tuple[int, int, int], generator: torch.Generator) -> Degradation:
     """Two or more of blur, reduction, noise and JPEG."""
     channels, height, width = shape
@@ -85,20 +86,14 @@ def _chain(shape: tuple[int, int, int], generator: torch.Generator) -> Degradati
         parts.append(AdditiveNoise(10 ** uniform(-2.5, -0.8, generator)))
     if used[3] and channels == 3:
         parts.append(JPEG(round(uniform(20, 95, generator)), one_of(("4:2:0", "4:4:4"), generator)))
-    try:
-        found = Chain(*parts)
-        found.operator.observed_shape(shape)
-    except (ShapeError, OptionError):
-        return Chain(*parts[:-1])
-    return found
+    return Chain(*parts)
 
 
 def _shared(x: Tensor, generator: torch.Generator) -> GaussianNoise:
     """That channels have in common, in part."""
     channels, sigma = x.shape[1], 10 ** uniform(-1.9, -0.6, generator)
     share = uniform(0, 0.95, generator)
-    across = torch.full((channels, channels), share) + (1 - share) * torch.eye(channels)
-    return GaussianNoise(covariance=sigma**2 * across)
+    return GaussianNoise(covariance=sigma**2 * _alike(channels, share))
 
 
 def _tinted(x: Tensor, generator: torch.Generator) -> GaussianNoise:
@@ -109,8 +104,8 @@ def _tinted(x: Tensor, generator: torch.Generator) -> GaussianNoise:
     columns = torch.arange(width) / width
     power = torch.exp(-((math.pi * reach) ** 2) * (rows.square() + columns.square())).clamp(min=1e-3)
     share = uniform(0, 0.8, generator)
-    across = torch.full((channels, channels), share) + (1 - share) * torch.eye(channels)
-    return GaussianNoise(covariance=sigma**2 * across[..., None, None] * (power / power.mean()))
+    across = _alike(channels, share)[..., None, None]
+    return GaussianNoise(covariance=sigma**2 * across * (power / power.mean()))
 
 
 def _grown(x: Tensor, generator: torch.Generator) -> GaussianNoise:
@@ -118,3 +113,8 @@ def _grown(x: Tensor, generator: torch.Generator) -> GaussianNoise:
     least, most = 10 ** uniform(-2.2, -1.2, generator), 10 ** uniform(-1.5, -0.6, generator)
     nearby = F.avg_pool2d(x.clamp(0, 1), 5, 1, 2, count_include_pad=False)
     return GaussianNoise((least**2 + nearby * most**2).sqrt())
+
+
+def _alike(channels: int, share: float) -> Tensor:
+    """Correlations (C, C) of channels that have this share in common."""
+    return torch.full((channels, channels), share) + (1 - share) * torch.eye(channels)

@@ -36,14 +36,9 @@ from restora.training.workers import ALONE, Workers
 
 
 @dataclass(frozen=True)
-class NetworkConfig(Settings):
-    """Settings that these trainings share."""
+class StepsConfig(Settings):
+    """Settings of the steps of these trainings."""
 
-    size: int = option(64, "side of the images in pixels", 2)
-    channels: int = option(3, CHANNELS, 1, MAX_CHANNELS)
-    width: int = option(64, "channels of the network at half resolution, an even number", 2)
-    blocks: int = option(2, "residual blocks per resolution, down and up; 2 make 14 M parameters", 1)
-    rank: int = option(1024, "principal directions of the Gaussian prior; at most one per ten images", 0)
     batch: int = option(32, "images per step", 1)
     rate: float = option(1e-3, "learning rate of AdamW, which trains all other parameters", 0, 1)
     muon_rate: float = option(
@@ -52,16 +47,27 @@ class NetworkConfig(Settings):
     warmup: int = option(10_000, "images over which both rates rise from 0", 0)
     decay_from: float = option(0.0, "fraction of the budget after which both rates fall to 0 (cosine)", 0, 1)
     average_images: int = option(50_000, "half-life of the averaged network, in images", 1)
-    crop: bool = option(False, f"{CROP}, for images of any size")
-    attention: bool = option(
-        True, "self-attention at 1/8 of the resolution and below; never for images of any size"
-    )
-    shift: int = option(0, "augmentation: shift images by up to this many pixels", 0)
     mirror: bool = option(True, "augmentation: mirror half of the images")
     seed: int = option(0, "random seed", 0)
     validation: str = option(
         "", "validation images; by default one image in ten is held out, or a part of each"
     )
+
+
+@dataclass(frozen=True)
+class NetworkConfig(StepsConfig):
+    """Settings of those that make a network of their own shape."""
+
+    size: int = option(64, "side of the images in pixels", 2)
+    channels: int = option(3, CHANNELS, 1, MAX_CHANNELS)
+    width: int = option(64, "channels of the network at half resolution, an even number", 2)
+    blocks: int = option(2, "residual blocks per resolution, down and up; 2 make 14 M parameters", 1)
+    rank: int = option(1024, "principal directions of the Gaussian prior; at most one per ten images", 0)
+    crop: bool = option(False, f"{CROP}, for images of any size")
+    attention: bool = option(
+        True, "self-attention at 1/8 of the resolution and below; never for images of any size"
+    )
+    shift: int = option(0, "augmentation: shift images by up to this many pixels", 0)
     init: str = option("", "prior to start from, by name or folder; its Gaussian is kept")
 
     def __post_init__(self) -> None:
