@@ -25,6 +25,7 @@ TARGETS = re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text())
 SHORT = {
     "flow": FLOW,
     "direct": FLOW,
+    "amortised": ("--batch", "2", "--group", "1", "--images", "2", "--device", "cpu"),
     "gaussian": ("--size", "16", "--device", "cpu"),
     "dcgan": ("--size", "16", "--width", "4", "--width-discriminator", "4", "--latent", "8", "--batch", "2"),
     "encoder": ("--width", "4", "--batch", "4", "--group", "2", "--images", "8"),
