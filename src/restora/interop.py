@@ -4,9 +4,7 @@
     denoiser       from_denoiser         -> FlowPrior          to_denoiser        -> deepinv Denoiser
     reconstructor  from_reconstructor    -> Solver             to_reconstructor   -> deepinv Reconstructor
 
-deepinv's denoisers see x + sigma e, which is the project's path w = t x + (1 - t) s e over t, at
-
-    sigma = (1 - t) s / t,   t = s / (s + sigma)
+deepinv's denoisers see x + sigma e: the convention `ve` of `restora.priors.conventions`.
 """
 
 from __future__ import annotations
@@ -26,7 +24,6 @@ from restora.noise import GaussianNoise, Noise, PoissonNoise
 from restora.operators.base import Shape
 from restora.pairing import Named
 from restora.priors import FlowPrior, GaussianPrior
-from restora.priors.conventions import SCALE
 from restora.random import Stream
 from restora.restoration import restore
 from restora.solvers import Solver, Step
@@ -40,8 +37,6 @@ __all__ = [
     "to_physics",
     "to_reconstructor",
 ]
-
-LEAST = 1e-3  # of t: noise of 500 times full scale, which stands for an infinite one
 
 
 def to_physics(degradation: Degradation, image_shape: Shape) -> Any:
@@ -60,12 +55,18 @@ def from_denoiser(
     image_shape: tuple[int, int, int],
     gaussian: GaussianPrior | None = None,
     name: str | None = None,
+    levels: tuple[float, float] | None = None,
 ) -> FlowPrior:
     """A prior of images (C, H, W) from denoiser(x, sigma), with images in [0, 1] and sigma (B,).
 
     gaussian: the mean and covariance of the images, for the methods that start from the linear estimate.
+    levels: least and most noise that it was trained for.
     """
-    prior = FlowPrior(_Denoising(denoiser), gaussian, "denoiser", image_shape)
+    channels, *size = image_shape
+    sides = size[0], size[1]
+    prior = FlowPrior.from_denoiser(
+        denoiser, "ve", levels=levels, channels=channels, size=sides, gaussian=gaussian, check=False
+    )
     prior.name = name or type(denoiser).__name__
     return prior
 
@@ -106,18 +107,6 @@ class FromReconstructor(Solver[Any]):
         shape = degradation.operator.image_shape(tuple(y.shape[1:]))
         x = self.model(y, to_physics(degradation, shape))
         yield Step(1, 1, x, degradation.fidelity(x, y))
-
-
-class _Denoising(nn.Module):
-    """network(w, t) of a denoiser(x, sigma)."""
-
-    def __init__(self, denoiser: nn.Module):
-        super().__init__()
-        self.denoiser = denoiser
-
-    def forward(self, w: Tensor, t: Tensor) -> Tensor:
-        t = t.clamp(min=LEAST)
-        return self.denoiser(w / t.view(-1, 1, 1, 1), (1 - t) * SCALE / t)
 
 
 def _denoise(prior: FlowPrior, x: Tensor, sigma: Tensor) -> Tensor:
