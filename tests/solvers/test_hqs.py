@@ -67,6 +67,15 @@ def test_it_is_what_mmse_means_for_a_blur() -> None:
     assert (solve(MMSE(draws=1), prior, blur, y) - solve(MMSE(), prior, blur, y)).abs().max() > 1e-4
 
 
+def test_it_is_not_where_the_prior_has_directions() -> None:
+    prior, blur = flow(rank=20), Blur(width=1.0, sigma=0.02)
+    y = observe(prior, blur)
+    torch.testing.assert_close(
+        solve(MMSE(), prior, blur, y), solve(MMSE(draws=1), prior, blur, y), rtol=0, atol=0
+    )
+    assert MMSE().evaluations(blur, prior) == 20
+
+
 class Denoiser(torch.nn.Module):
     """That of `flow`, in the words of most denoisers, for noise up to 0.2."""
 

@@ -38,7 +38,7 @@ def cost(plan: Plan, example: Degradation) -> str | None:
     or nobody knows."""
     if plan.plain is None or plan.solver == plan.plain:
         return None
-    many, one = plan.solver.evaluations(example), plan.plain.evaluations(example)
+    many, one = (solver.evaluations(example, plan.prior) for solver in (plan.solver, plan.plain))
     if not many or not one or many <= one:
         return None
     what = "solves" if getattr(plan.prior, "network", None) is None else "evaluations of the network"

@@ -95,7 +95,7 @@ class Solver(Generic[P]):
             "expected a method that draws, such as lmmse or flower: use one, or leave it at uncertainty=False"
         )
 
-    def evaluations(self, degradation: Degradation) -> int | None:
+    def evaluations(self, degradation: Degradation, prior: Prior | None = None) -> int | None:
         """How often a restoration evaluates what takes it its time, a network or a linear solve; None where
         that is not known beforehand."""
         return None

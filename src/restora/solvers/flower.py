@@ -73,7 +73,7 @@ class Flower(Solver[FlowPrior]):
         runs = max(self.runs, count)
         return replace(self, runs=runs if runs > 1 else DRAWS, refine="sample")
 
-    def evaluations(self, degradation: Degradation) -> int:
+    def evaluations(self, degradation: Degradation, prior: Prior | None = None) -> int:
         """For denoising, where the noise is white, its own average comes first, and may be all."""
         whole = self.iterations * self.runs
         denoised = evaluations(degradation, self.orientations)

@@ -66,7 +66,7 @@ class HQS(Solver[FlowPrior]):
         0.1, "part of y - A x_hat that the linear solve may leave unexplained", above=0, below=1
     )
 
-    def evaluations(self, degradation: Degradation) -> int:
+    def evaluations(self, degradation: Degradation, prior: Prior | None = None) -> int:
         return self.settled().iterations
 
     def settled(self) -> Schedule:

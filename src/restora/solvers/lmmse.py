@@ -48,7 +48,7 @@ class LMMSE(Solver[GaussianPrior]):
         """`count` draws beside the mean."""
         return replace(self, samples=max(self.samples, 1 + (count if count > 1 else DRAWS)))
 
-    def evaluations(self, degradation: Degradation) -> int:
+    def evaluations(self, degradation: Degradation, prior: Prior | None = None) -> int:
         return self.samples
 
     def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:

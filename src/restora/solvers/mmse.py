@@ -13,7 +13,7 @@ their standard deviation this is Flower.
 
 The network sees each estimate in another orientation, if its prior has several; denoising averages them.
 A blur determines most of the image, so that the added noise only costs: there it is `hqs`, unless levels or
-draws are set.
+draws are set, or the prior's Gaussian has directions, which tell more of what a blur hides.
 """
 
 from __future__ import annotations
@@ -89,10 +89,10 @@ class MMSE(Solver[FlowPrior]):
             )
         return Flower(**given)
 
-    def evaluations(self, degradation: Degradation) -> int:
+    def evaluations(self, degradation: Degradation, prior: Prior | None = None) -> int:
         if denoised := evaluations(degradation, self.orientations):
             return denoised
-        if splitting := self._splitting(degradation):
+        if splitting := self._splitting(degradation, prior):
             return splitting.evaluations(degradation)
         usual = self.schedule(degradation)
         return 2 * usual.iterations * usual.draws
@@ -103,11 +103,13 @@ class MMSE(Solver[FlowPrior]):
         own = {name: getattr(self, name) for name in usual._fields}
         return usual._replace(**{name: value for name, value in own.items() if value != "auto"})
 
-    def _splitting(self, degradation: Degradation) -> HQS | None:
-        """What takes its place where A is a blur."""
+    def _splitting(self, degradation: Degradation, prior: Prior | None) -> HQS | None:
+        """What takes its place where A is a blur, and the prior knows no directions of its images."""
         usual = all(getattr(self, name) == "auto" for name in Schedule._fields)
         blurred = degradation.linear and degradation.operator.kernel is not None
-        return HQS(tolerance=self.tolerance) if usual and blurred else None
+        gaussian = getattr(prior, "gaussian", None)
+        alike = gaussian is None or not gaussian.rank
+        return HQS(tolerance=self.tolerance) if usual and blurred and alike else None
 
     def steps(
         self,
@@ -119,7 +121,7 @@ class MMSE(Solver[FlowPrior]):
         if white(y, degradation, prior) is not None:
             yield from Flower(orientations=self.orientations).steps(y, degradation, prior, generator)
             return
-        if splitting := self._splitting(degradation):
+        if splitting := self._splitting(degradation, prior):
             yield from splitting.steps(y, degradation, prior, generator)
             return
         first, last, iterations, draws = self.schedule(degradation)

@@ -64,7 +64,7 @@ class OnePass(Solver[AmortisedPrior]):
         """Itself: it always says. The card's calibration was measured with the default settings."""
         return self if count == 1 else Flower().for_uncertainty(count)
 
-    def evaluations(self, degradation: Degradation) -> int:
+    def evaluations(self, degradation: Degradation, prior: Prior | None = None) -> int:
         if denoised := evaluations(degradation, self.orientations):
             return denoised + self.orientations
         return self.orientations + 2 * self.refinements
