@@ -537,7 +537,8 @@ def spoil_prior(folder: Path, tiny: Path, kind: str) -> str:
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])["__metadata__"]["restora.prior"]
     assert old in header
-    save_file(load_prior(tiny).state_dict(), path, metadata={"restora.prior": header.replace(old, new)})
+    tensors = {name: value.contiguous() for name, value in load_prior(tiny).state_dict().items()}
+    save_file(tensors, path, metadata={"restora.prior": header.replace(old, new)})
     return "its weights do not match its header"
 
 

@@ -156,11 +156,24 @@ def test_candidates_certainty_and_history(page: Any) -> None:
     until(lambda: page.evaluate("document.getElementById('map').naturalWidth") == 128)
     assert re.search(r"\d.* or more", page.inner_text("#legend-top"))
     page.click("#go-on")
-    page.wait_for_selector("#paint:visible, #restore:has-text('Restore')")
-    until(lambda: "/pictures/" in page.get_attribute("#before", "src"))
+    page.wait_for_selector("body[data-state=edit]")
     assert page.locator("#results li").count() == 1
     page.click("#results >> text=Show")
     page.wait_for_selector("#outcome:visible")
+
+
+def test_what_was_asked_for_last_is_shown(page: Any) -> None:
+    open_photo(page)
+    choose(page, "inpaint", "lmmse")
+    paint(page)
+    restore(page)
+    with page.expect_response("**/picture"):
+        page.evaluate(
+            "document.getElementById('go-on').click(); document.querySelector('#results button').click()"
+        )
+    time.sleep(0.5)
+    assert page.is_visible("#outcome")
+    assert page.get_attribute("body", "data-state") == "result"
 
 
 def test_bad_uploads_are_said_and_change_nothing(page: Any) -> None:

@@ -162,7 +162,7 @@ def test_resume_with_other_settings(faces: Path, tmp_path: Path, train: Command)
         (["faces", "--images", "4", "--resume"], "nothing to continue; start without --resume"),
         (
             ["faces", "--images", "4", "--shift", "-1"],
-            "--shift: expected a whole number of at least 0 (images are moved",
+            "--shift: expected a whole number of at least 0 (augmentation: shift images",
         ),
         (
             ["faces", "--images", "4", "--rate-generator", "nan"],
@@ -202,7 +202,7 @@ def test_bad_input(
         (["--channels", "17"], "--channels: expected a whole number from 1 to 16"),
         (
             ["--batch", "0"],
-            "--batch: expected a whole number of at least 1 (images a step), got 0; the default is 64",
+            "--batch: expected a whole number of at least 1 (images per step), got 0; the default is 64",
         ),
     ],
 )

@@ -291,7 +291,7 @@ def test_whole_images_and_their_centres(tmp_path: Path) -> None:
     (middle,) = grid(found, 4, 1)
     assert middle[0, :, 0].tolist() == [2, 3, 4, 5]
     assert middle[1, 0].tolist() == [4, 5, 6, 7]
-    with pytest.raises(DataError, match="no image has 10 pixels a side"):
+    with pytest.raises(DataError, match="no image has 10 pixels per side"):
         load_whole([tmp_path], 10)
 
 

@@ -25,6 +25,7 @@ const folder = new Folder(api, about);
 let picture = null; // of the server, with its mask and the size of what is restored
 let running = null; // the id of the job whose progress is shown; "" while it is sent
 let asked = null;
+let turn = 0; // of what the visitor asked for last: a picture that arrives after it is not shown
 const known = new Set(); // jobs whose progress was shown
 
 api.onLost = () => alertLine("The server has ended this visit, or stopped. Reload the page to begin anew.");
@@ -46,15 +47,17 @@ async function bring(get, previous) {
   clearAlerts();
   announce("Reading the picture");
   document.body.classList.add("busy");
+  const own = ++turn;
   const found = await trying(get);
   document.body.classList.remove("busy");
-  if (!found) return undefined;
+  if (!found || own !== turn) return undefined;
   picture = found;
   $("name").textContent = picture.name;
   $("facts").textContent = [picture.facts, ...picture.notes].join(". ");
   settings.open(picture);
   painter.open(picture, previous);
   if (picture.has_mask) await trying(() => painter.read(null));
+  if (own !== turn) return undefined;
   edit();
   announce(`${picture.name}, ${picture.facts}. ${picture.findings.map((finding) => finding.text).join(". ")}`);
   return picture;
@@ -89,6 +92,7 @@ function ready() {
 async function restore() {
   if (running !== null) return;
   running = "";
+  turn += 1;
   clearAlerts();
   const request = settings.request([picture.id], picture.id);
   document.body.dataset.state = "running";
@@ -153,6 +157,7 @@ async function finish(job) {
 /** A result, with the picture and the settings that it is of. */
 async function show(entry) {
   if (running !== null) return;
+  turn += 1;
   if (picture !== entry.picture) {
     picture = entry.picture;
     $("name").textContent = picture.name;
