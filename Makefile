@@ -30,7 +30,7 @@ test-interop: $(INTEROP)/.installed
 $(INTEROP)/.installed: pyproject.toml | $(BIN)/python
 	@echo "Installing deepinv and its own torch into $(INTEROP); this takes minutes, once." >&2
 	@$(BIN)/python -m venv $(INTEROP)
-	@$(INTEROP)/bin/python -m pip install --quiet --disable-pip-version-check $(DEEPINV) -e . pytest
+	@$(INTEROP)/bin/python -m pip install --quiet --disable-pip-version-check $(DEEPINV) -e . $(FACES:%=-e %) pytest
 	@touch $@
 
 lint: $(STAMP)
