@@ -20,7 +20,6 @@ from restora.degradations import Degradation, lmmse, system_of
 from restora.gaussian.covariance import Diagonal
 from restora.gaussian.system import System
 from restora.gaussian.wiener import Wiener
-from restora.noise import GaussianNoise
 from restora.priors.gaussian import GaussianPrior
 from restora.random import Generators
 
@@ -67,20 +66,19 @@ def posterior(
     L_0 = system.mean(S, mean, z_0, tolerance)
     error = _size(x - L_0).clamp(min=1e-6)
     level = wiener.level(error)
-    b = _back(model, z - model.A(L))
-    own, whole = _size(_back(model, z_0 - model.A(L_0))), _size(_back(model, z_0 - model.A(mean)))
+    b = _back(model, system, z - model.A(L))
+    own, whole = (_size(_back(model, system, z_0 - model.A(at))) for at in (L_0, mean))
     left = 2 * tolerance * whole  # by the linear solve, and says nothing
     unit = (own.square() + left.square()).sqrt().clamp(min=1e-30)
     share = _view(_share(error, level, wiener.scale) / unit)
     return Posterior(L, (share * b).clamp(-LARGEST, LARGEST), (x - L_0) / _view(error), error, level)
 
 
-def _back(model: Degradation, residual: Tensor) -> Tensor:
+def _back(model: Degradation, system: System, residual: Tensor) -> Tensor:
     """A^T N^-1 of a residual, but for a factor."""
-    noise = model.noise
-    assert isinstance(noise, GaussianNoise)
-    if isinstance(noise.N, Diagonal):
-        residual = residual * (noise.N.values.min() / noise.N.values).to(residual)
+    N = system.noise
+    if isinstance(N, Diagonal):
+        residual = residual * (N.values.min() / N.values).to(residual)
     return model.A_adjoint(residual)
 
 
