@@ -10,7 +10,7 @@ from torch import Tensor
 
 from restora.degradations import holes
 from restora.degradations.holes import Hole
-from restora.degradations.task import NamedDegradation, sigma
+from restora.degradations.task import NamedDegradation, one_of, sigma, uniform
 from restora.errors import OptionError
 from restora.noise import GaussianNoise, Noise
 from restora.operators import Masking, Operator
@@ -78,19 +78,35 @@ class Mask(NamedDegradation):
 
     @classmethod
     def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> Mask:
-        """For each image the central hole, a hole of any size up to 3/4 a side anywhere, or single pixels."""
-        size, draw = image_shape[-2:], (lambda: torch.rand((), generator=generator).item())
-        masks = []
-        for _ in range(count):
-            mask = torch.ones(size)
-            if (kind := draw()) < 0.4:
-                mask = holes.center((size[0], size[1]))[0, 0]
-            elif kind < 0.8:
-                high, wide = (max(int(s * (0.1 + 0.65 * draw())), 1) for s in size)
-                top, left = int((size[0] - high + 1) * draw()), int((size[1] - wide + 1) * draw())
-                mask[top : top + high, left : left + wide] = 0
-            else:
-                mask = (torch.rand(size, generator=generator) < 0.1 + 0.8 * draw()).float()
-                mask[size[0] // 2, size[1] // 2] = 1
-            masks.append(mask)
+        """For each image the central hole, a hole of any size up to 3/4 a side anywhere, single pixels, or
+        scratches or letters; a quarter each."""
+        size = image_shape[-2], image_shape[-1]
+        masks = [_random(size, generator) for _ in range(count)]
         return cls(torch.stack(masks)[:, None])
+
+
+def _random(size: tuple[int, int], generator: torch.Generator) -> Tensor:
+    """A mask (H, W) of a kind that is drawn."""
+    return one_of((_center, _box, _pixels, _drawn), generator)(size, generator)
+
+
+def _center(size: tuple[int, int], generator: torch.Generator) -> Tensor:
+    return holes.center(size)[0, 0]
+
+
+def _box(size: tuple[int, int], generator: torch.Generator) -> Tensor:
+    high, wide = (max(int(side * uniform(0.1, 0.75, generator)), 1) for side in size)
+    top, left = (int(uniform(0, s - n + 1, generator)) for s, n in zip(size, (high, wide), strict=True))
+    mask = torch.ones(size)
+    mask[top : top + high, left : left + wide] = 0
+    return mask
+
+
+def _pixels(size: tuple[int, int], generator: torch.Generator) -> Tensor:
+    seed = int(torch.randint(2**31, (), generator=generator))
+    return holes.pixels(size, uniform(0.1, 0.9, generator), seed)[0, 0]
+
+
+def _drawn(size: tuple[int, int], generator: torch.Generator) -> Tensor:
+    seed = int(torch.randint(2**31, (), generator=generator))
+    return one_of((holes.scratches, holes.text), generator)(size, seed)[0, 0]

@@ -25,12 +25,14 @@ from restora.pictures.colour import rounded
 from restora.training.observations import Observations, fitting
 
 SHARES = {
-    "denoise": 2.0,
-    "inpaint": 2.0,
+    "inpaint": 3.0,
     "superres": 2.0,
-    "poisson": 0.5,
+    "deblur": 1.5,
+    "jpeg": 1.5,
     "chain": 1.5,
     "noise": 1.5,
+    "poisson": 0.5,
+    "demosaic": 0.5,
 }  # else 1
 USUAL = 0.3  # of the tasks have their default options
 AS_FILES = 0.75  # of the observations are rounded to 8 bits
