@@ -28,7 +28,7 @@ from restora.random import Stream
 from restora.solvers.base import Solver, Step
 from restora.solvers.conditioning import Conditioner
 from restora.solvers.denoising import denoise, evaluations, white
-from restora.solvers.flower import Flower
+from restora.solvers.flower import Flower, orientations_field
 
 FIRST, LAST = 0.75, 0.9  # levels of refinement
 
@@ -41,8 +41,9 @@ class OnePass(Solver[AmortisedPrior]):
     explains: ClassVar[bool] = True
     predicts: ClassVar[bool] = True
 
-    orientations: int = option(1, "evaluations of the network, each sees the picture in another", 1, 8)
+    passes: int = option(1, "evaluations of the network, each sees the picture in another orientation", 1, 8)
     refinements: int = option(2, "levels of the flow after it, of two evaluations each", 0)
+    orientations: int = orientations_field()
     tolerance: float = option(
         0.02, "relative residual of y - A mean at which the linear solve stops", above=0, below=1
     )
@@ -65,9 +66,8 @@ class OnePass(Solver[AmortisedPrior]):
         return self if count == 1 else Flower().for_uncertainty(count)
 
     def evaluations(self, degradation: Degradation, prior: Prior | None = None) -> int:
-        if denoised := evaluations(degradation, self.orientations):
-            return denoised + self.orientations
-        return self.orientations + 2 * self.refinements
+        denoised = evaluations(degradation, self.orientations)
+        return self.passes + (denoised or 2 * self.refinements)
 
     def steps(
         self,
@@ -82,7 +82,7 @@ class OnePass(Solver[AmortisedPrior]):
         mean = prior.gaussian.mean.to(y).expand(len(y), -1, -1, -1)
         system = conditioner.system(mean, y)
         seen = posterior(y, degradation, prior.gaussian, prior.wiener, generator, self.tolerance, system)
-        found = [prior.estimate(seen, k) for k in range(self.orientations)]
+        found = [prior.estimate(seen, k) for k in range(self.passes)]
         means, logs = (torch.stack(part).mean(0) for part in zip(*found, strict=True))
         std, noise = (logs / 2).exp(), white(y, degradation, prior)
         if noise is not None:
