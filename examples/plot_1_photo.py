@@ -44,9 +44,8 @@ scratched = Mask(mask)(clean)
 filled = restore(scratched, Mask(mask)).image
 
 panels = {"noisy": noisy, "noise removed": clean, "scratched": scratched, "scratch filled": filled}
-figure, axes = plt.subplots(1, 4, figsize=(12, 3.4))
+figure, axes = plt.subplots(1, 4, figsize=(12, 3.4), layout="constrained")
 for axis, (name, image) in zip(axes, panels.items(), strict=True):
     axis.imshow(image[0].permute(1, 2, 0).clamp(0, 1))
     axis.set_title(f"{name}\n{psnr(image, truth).item():.1f} dB")
     axis.axis("off")
-figure.tight_layout()

@@ -40,7 +40,7 @@ panels = {
     f"average, {psnr(average[None], truth).item():.1f} dB": average,
     f"one draw, {psnr(draw[None], truth).item():.1f} dB": draw,
 }
-figure, axes = plt.subplots(1, 5, figsize=(14, 3.2))
+figure, axes = plt.subplots(1, 5, figsize=(14, 3.2), layout="constrained")
 for axis, (name, image) in zip(axes, panels.items(), strict=False):
     axis.imshow(image.permute(1, 2, 0).clamp(0, 1))
     axis.set_title(name)
@@ -49,7 +49,6 @@ for axis, name, values in ((axes[3], "predicted deviation", deviation), (axes[4]
     axis.set_title(name)
 for axis in axes:
     axis.axis("off")
-figure.tight_layout()
 
 # %%
 # Averaged over the image, the two should be about the same. For a normal error, the mean absolute error

@@ -53,10 +53,9 @@ panels = {
     "own prior": restore(y, degradation, prior=prior).image,
     "truth": truth,
 }
-figure, axes = plt.subplots(1, 4, figsize=(12, 3.4))
+figure, axes = plt.subplots(1, 4, figsize=(12, 3.4), layout="constrained")
 for axis, (name, found) in zip(axes, panels.items(), strict=True):
     first, second = found[0].clamp(0, 1)
     axis.imshow(torch.stack([first, second, first], -1))  # magenta and green
     axis.set_title(name if found is truth else f"{name}\n{psnr(found, truth).item():.1f} dB")
     axis.axis("off")
-figure.tight_layout()

@@ -13,7 +13,7 @@ from skimage import data
 from restora import JPEG, AdditiveNoise, Blur, Downsample, Mask, Quantize, restore
 from restora.metrics import psnr
 
-rocket = data.rocket()[20:148, 260:388]  # SpaceX, public domain
+rocket = data.rocket()[290:418, 255:383]  # SpaceX, public domain
 truth = torch.tensor(rocket / 255, dtype=torch.float32).permute(2, 0, 1)[None]
 mask = (torch.rand(1, 1, 128, 128, generator=torch.Generator().manual_seed(1)) > 0.5).float()
 
@@ -25,7 +25,7 @@ damages = {
     "JPEG, quality 10": JPEG(10),
     "5 levels": Quantize(5),
 }
-figure, axes = plt.subplots(2, 6, figsize=(14, 5.4))
+figure, axes = plt.subplots(2, 6, figsize=(14, 5.4), layout="constrained")
 for (top, bottom), (name, degradation) in zip(axes.T, damages.items(), strict=True):
     y = degradation(truth, torch.Generator().manual_seed(0))
     x = restore(y, degradation).image
@@ -35,4 +35,3 @@ for (top, bottom), (name, degradation) in zip(axes.T, damages.items(), strict=Tr
     bottom.set_title(f"{psnr(x, truth).item():.1f} dB")
 for axis in axes.flat:
     axis.axis("off")
-figure.tight_layout()

@@ -20,11 +20,10 @@ y = degradation(truth)
 
 result = restore(y, degradation, prior="faces64", samples=3, seed=0)
 names = ("observed", "average", "a draw", "another draw", "truth")
-figure, axes = plt.subplots(1, 5, figsize=(12, 3))
+figure, axes = plt.subplots(1, 5, figsize=(12, 3), layout="constrained")
 for axis, name, image in zip(axes, names, (y[0], *result.samples[0], truth[0]), strict=True):
     axis.imshow(image.permute(1, 2, 0).clamp(0, 1))
     decibels = psnr(image[None], truth).item()
     axis.set_title(name if name == "truth" else f"{name}\n{decibels:.2f} dB")
     axis.axis("off")
     print(f"{name}: {decibels:.2f} dB")
-figure.tight_layout()

@@ -23,7 +23,7 @@ operators = {
     "sums": Matrix(rows, shape=(1, 64, 64)),
 }
 
-figure, axes = plt.subplots(1, 4, figsize=(12, 3.4))
+figure, axes = plt.subplots(1, 4, figsize=(12, 3.4), layout="constrained")
 axes[0].imshow(truth[0, 0], cmap="gray")
 axes[0].set_title("the phantom")
 for axis, (name, operator) in zip(axes[1:], operators.items(), strict=True):

@@ -20,7 +20,7 @@ truth = torch.tensor(camera / 255, dtype=torch.float32)[None, None]
 degradation = Blur(width=1.6, sigma=0.01)
 y = degradation(truth, torch.Generator().manual_seed(0))
 
-figure, axes = plt.subplots(1, 4, figsize=(12, 3.4))
+figure, axes = plt.subplots(1, 4, figsize=(12, 3.4), layout="constrained")
 axes[0].imshow(y[0, 0], cmap="gray", vmin=0, vmax=1)
 axes[0].set_title(f"blurred\n{psnr(y, truth).item():.1f} dB")
 for axis, method in zip(axes[1:], ("tv", "lmmse", "mmse"), strict=True):
@@ -30,4 +30,3 @@ for axis, method in zip(axes[1:], ("tv", "lmmse", "mmse"), strict=True):
     axis.set_title(f"{method}, {time.perf_counter() - start:.1f} s\n{psnr(x, truth).item():.1f} dB")
 for axis in axes:
     axis.axis("off")
-figure.tight_layout()

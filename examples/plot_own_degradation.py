@@ -34,12 +34,11 @@ interlaced.check((3, 96, 96))
 y = interlaced(truth, torch.Generator().manual_seed(0))
 result = restore(y, interlaced)
 
-figure, axes = plt.subplots(1, 3, figsize=(9, 3.2))
+figure, axes = plt.subplots(1, 3, figsize=(9, 3.2), layout="constrained")
 for axis, name, image in zip(
     axes, ("every other row", "restored", "truth"), (y, result.image, truth), strict=True
 ):
     axis.imshow(image[0].permute(1, 2, 0).clamp(0, 1), aspect="auto")
     axis.set_title(name)
     axis.axis("off")
-figure.tight_layout()
 print(f"{tuple(y.shape[1:])} -> {tuple(result.image.shape[1:])}, {psnr(result.image, truth).item():.2f} dB")

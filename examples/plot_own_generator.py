@@ -33,10 +33,9 @@ y = degradation(truth, torch.Generator().manual_seed(0))
 solver = LatentMAP(restarts=16, iterations=200, rate=0.1, lambda_z=0.1, finish="none")
 result = restore(y, degradation, method=solver, prior=prior)
 
-figure, axes = plt.subplots(1, 3, figsize=(9, 3.2))
+figure, axes = plt.subplots(1, 3, figsize=(9, 3.2), layout="constrained")
 for axis, name, image in zip(axes, ("noisy", "restored", "truth"), (y, result.image, truth), strict=True):
     axis.imshow(image[0, 0], cmap="gray", vmin=0, vmax=1)
     axis.set_title(name)
     axis.axis("off")
-figure.tight_layout()
 print(f"noisy {psnr(y, truth).item():.1f} dB, restored {psnr(result.image, truth).item():.1f} dB")

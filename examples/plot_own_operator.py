@@ -21,7 +21,7 @@ cameras = {
     "blur, tone curve, photons": Degradation(curve @ blur, PoissonNoise(peak=1000)),
 }
 
-figure, axes = plt.subplots(1, 4, figsize=(12, 3.4))
+figure, axes = plt.subplots(1, 4, figsize=(12, 3.4), layout="constrained")
 for (left, right), (name, camera) in zip(axes.reshape(2, 2), cameras.items(), strict=True):
     y = camera(truth, torch.Generator().manual_seed(0))
     found = restore(y, camera, prior="natural").image
@@ -32,4 +32,3 @@ for (left, right), (name, camera) in zip(axes.reshape(2, 2), cameras.items(), st
     print(f"{name}: {psnr(found, truth).item():.2f} dB")
 for axis in axes:
     axis.axis("off")
-figure.tight_layout()

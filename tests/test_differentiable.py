@@ -15,7 +15,7 @@ from restora.errors import PairingError
 from restora.noise import GaussianNoise
 from restora.operators import FourierMask, Radon
 from restora.priors import Prior
-from restora.solvers import MMSE, Solver, solvers
+from restora.solvers import HQS, MMSE, Solver, solvers
 
 TASKS: dict[str, Callable[[], Degradation]] = {
     "blur": lambda: Blur(width=0.8, sigma=0.1),
@@ -26,6 +26,7 @@ TASKS: dict[str, Callable[[], Degradation]] = {
 METHODS: dict[str, Solver] = {
     "lmmse": LMMSE(tolerance=1e-9),
     "mmse": MMSE(iterations=3, tolerance=1e-9),
+    "hqs": HQS(iterations=3, tolerance=1e-9),
     "flower": Flower(iterations=3, tolerance=1e-9),
 }
 

@@ -59,8 +59,8 @@ def restore(
         seed: image i of the batch uses seed + i (or seed[i]), so its result does not depend on the batch.
         device: "auto", "cpu" or "cuda". Results are where y is.
         tile: images with a side of more pixels are restored in pieces of this size.
-        differentiable: keep the graph from y to the results, for unrolled training. lmmse, mmse, flower and
-            direct can do it; other methods are refused. Otherwise results carry no gradients.
+        differentiable: keep the graph from y to the results, for unrolled training. lmmse, mmse, hqs, flower
+            and direct can do it; other methods are refused. Otherwise results carry no gradients.
         faces: restore the faces in photos from the same y by a prior of faces, where that is likely to help.
             `faces` and `notes` of the result say which. `prior` is that of the photo.
 

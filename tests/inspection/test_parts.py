@@ -84,15 +84,18 @@ def test_a_scratch_is_proposed_and_a_coloured_line_is_not(tone: float) -> None:
 
 def test_the_search_for_a_blur_ends_at_the_least_cost() -> None:
     """Of coefficients that the model itself draws, what was drawn."""
-    from restora.inspection.blur import ROUNDING, SIDE, _Fit, _tables
+    from restora.inspection.blur import RINGS, ROUNDING, SIDE, _Fit, _tables
 
     tables = _tables()
-    keep, counts = tables.frequency <= 0.5, torch.full((30,), 1e4).double()
-    fit = _Fit(keep, torch.ones(30).double(), counts, None, None)
+    keep, counts = tables.frequency <= 0.5, torch.full((RINGS,), 1e4).double()
+    fit = _Fit(keep, torch.ones(RINGS).double(), counts, None, None)
     z = torch.tensor([0.3, 0.2, np.log(1.3), np.log(0.01)]).double()
     found = _Fit(keep, fit.log_v(z).exp(), counts, None, None).best()
     assert found.width == pytest.approx(1.3, rel=0.02)
     assert found.sigma == pytest.approx(0.01, rel=0.02)
+    assert found.dispersion == 1  # what the model draws fits it
+    uneven = fit.log_v(z).exp() * torch.tensor([1.2, 0.8]).repeat(RINGS // 2)
+    assert _Fit(keep, uneven, counts, None, None).best().dispersion > 10
     assert find_blur(patches(torch.zeros(0, 3, SIDE, SIDE))) is None
     assert ROUNDING > 0
 

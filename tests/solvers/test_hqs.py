@@ -13,6 +13,7 @@ from restora.errors import OptionError
 from restora.priors import FlowPrior
 from restora.random import generators
 from restora.solvers import HQS, MMSE
+from restora.solvers.conditioning import Conditioner, signs
 
 
 def solve(solver: HQS | MMSE, prior: FlowPrior, degradation: Degradation, y: Tensor) -> Tensor:
@@ -26,8 +27,7 @@ def test_data_and_prior_in_turns(name: str, schedule: str) -> None:
     prior, degradation = flow(), BUILD[name]()
     assert prior.gaussian is not None
     y = observe(prior, degradation)
-    settings = {"auto": (0.2, 12, 8.0), "dpir": (49 / 255, 8, 1 / 0.23)}
-    first, count, weight = settings[schedule]
+    first, count = {"auto": (0.2, 12), "dpir": (49 / 255, 8)}[schedule]
     last, eye = max(degradation.sigma, 1 / 255), torch.eye(SIZE).double()
     A, S, mean = matrix(degradation.A), matrix(prior.gaussian.covariance), prior.gaussian.mean.flatten()
     N = degradation.sigma**2 * torch.eye(len(A)).double()
@@ -35,6 +35,9 @@ def test_data_and_prior_in_turns(name: str, schedule: str) -> None:
     def gain(W: Tensor) -> Tensor:
         return W @ A.T @ torch.linalg.pinv(A @ W @ A.T + N, 1e-12)
 
+    probe = signs(SHAPE).double().flatten()
+    told = float(probe @ gain(S) @ A @ probe) / SIZE
+    weight = 2 * told**-0.6 if schedule == "auto" else 1 / 0.23
     x = z = mean + gain(S) @ (y[0].flatten() - A @ mean)
     for i in range(count):
         sigma = first * (last / first) ** (i / (count - 1))
@@ -45,6 +48,21 @@ def test_data_and_prior_in_turns(name: str, schedule: str) -> None:
         x = mean + left @ (z - mean)
     found = solve(HQS(schedule=schedule, tolerance=1e-6), prior, degradation, y[:1])
     torch.testing.assert_close(found[0].flatten(), x, rtol=0, atol=2e-3)
+
+
+def test_what_an_observation_tells() -> None:
+    """Its degrees of freedom, tr(K A) / n: all of them, a half, fewer with more noise."""
+    prior, x = flow(), torch.zeros(1, *SHAPE).double()
+
+    def told(degradation: Degradation) -> float:
+        return Conditioner(prior, degradation, tolerance=1e-6).told(x, degradation.A(x))
+
+    assert told(Mask(torch.ones(1, 1, 8, 8))) == pytest.approx(1, abs=1e-3)
+    half = (torch.arange(64) % 2).view(1, 1, 8, 8).float()
+    assert told(Mask(half)) == pytest.approx(0.5, abs=0.02)
+    assert told(Blur(width=1.0, sigma=0.01)) > 1.2 * told(Blur(width=1.0, sigma=0.1))
+    assert told(Blur(width=0.6, sigma=0.02)) > 1.2 * told(Blur(width=1.0, sigma=0.02))
+    assert HQS(weight=3.0).settled().fall == 0
 
 
 def test_levels() -> None:

@@ -10,7 +10,8 @@ noise. How sure a blur is, is what w = 0 costs in log p.
 
 A grid over all four, then Fisher scoring from its best point. Patches are averaged in rings of
 frequency, which hold all that an isotropic v_k depends on; the sharpest patches carry the mean, so that a
-picture with a blurred background is not called blurred.
+picture with a blurred background is not called blurred. A picture whose rings fit no v_k, such as one of
+stripes, tells less: log p is divided by the dispersion, as for a quasi-likelihood.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from restora.gaussian.cosine import dct
 from restora.pictures.colour import LUMA
 from restora.priors import GaussianPrior, load_prior
 
-SIDE, RINGS = 64, 30
-LEAST, HIGHEST = 0.02, 0.5  # cycles a pixel
+SIDE, RINGS = 64, 28
+LEAST, HIGHEST = 0.06, 0.5  # cycles a pixel: below, the window leaks and pictures differ most
+FEWEST = 5  # rings, one more than there is to find
 SLOPE = 0.35  # t
 WIDEST, FAINTEST = 5.0, 0.03  # a wider blur is hard to tell from fog, and one of a fainter picture from sky
 EFFECTIVE = 0.02  # of the coefficients in a ring: how many tell something of their own
@@ -57,7 +59,7 @@ def is_blur(found: Blur, width: float, gain: float) -> bool:
 def find_blur(
     patches: Tensor, highest: float = HIGHEST, sigma: float | None = None, width: float | None = None
 ) -> Blur | None:
-    """The blur and the noise of patches (N, SIDE, SIDE) of luma; None where there are none.
+    """The blur and the noise of patches (N, SIDE, SIDE) of luma; None where they cannot tell.
 
     highest: frequencies above it do not count. sigma, width: what is known.
     """
@@ -66,9 +68,11 @@ def find_blur(
         return None
     power, counts = rings(usable)
     keep, counts = _tables().frequency <= highest, counts * min(len(usable), 400) * EFFECTIVE
+    if keep.sum() < FEWEST:
+        return None
     best = _Fit(keep, power, counts, width, sigma).best()
     sharp = _Fit(keep, power, counts, 0.0, sigma).best()
-    return Blur(best.width, best.sigma, sharp.cost - best.cost, best.contrast)
+    return Blur(best.width, best.sigma, (sharp.cost - best.cost) / best.dispersion, best.contrast)
 
 
 def rings(patches: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,6 +91,7 @@ class _Point(NamedTuple):
     width: float
     sigma: float
     contrast: float
+    dispersion: float
 
 
 class _Fit:
@@ -130,7 +135,13 @@ class _Fit:
         log_a, _, log_w, log_s = z.tolist()
         width = math.exp(log_w) if self.width is None else self.width
         sigma = math.exp(log_s) if self.sigma is None else self.sigma
-        return _Point(float(cost), width, sigma, math.exp(min(log_a, 50)))
+        return _Point(float(cost), width, sigma, math.exp(min(log_a, 50)), self._dispersion(z))
+
+    def _dispersion(self, z: Tensor) -> float:
+        """How far the rings are from v_k, where chance alone gives 1; at least that."""
+        ratio = self.P / self.log_v(z).exp()
+        deviance = (self.n * (ratio - 1 - ratio.log())).sum()
+        return max(1.0, float(deviance) / (len(ratio) - len(z)))
 
     def _slopes(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """The gradient of the cost, and the information of z; those of what is known are 0 and 1."""

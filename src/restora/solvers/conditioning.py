@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from restora.degradations import Degradation, lmmse, system_of
@@ -62,6 +63,14 @@ class Conditioner:
         C = self._given(0.0)
         return lmmse(self.degradation, mean, C, y, tolerance=self.tolerance, system=self.system(mean, y))
 
+    def told(self, x: Tensor, y: Tensor) -> float:
+        """The share of the coefficients of an image that y tells: tr(K A) / n, with K the gain of the linear
+        estimate; by a probe of random signs, the same for every image."""
+        system = self.system(x, y) or system_of(self.degradation.gaussian(x, y)[0], self.runs)
+        probe = signs(x.shape[1:]).to(x).expand_as(x)
+        held = system.mean(self._given(0.0), torch.zeros_like(x), system.operator(probe), self.tolerance)
+        return float((probe * held).mean().detach())
+
     def mean(self, x_hat: Tensor, t: float, y: Tensor, weight: float = 1.0) -> Tensor:
         """E[x | y] for x ~ N(x_hat, weight C_t), (B, C, H, W)."""
         system = self.system(x_hat, y)
@@ -100,6 +109,11 @@ class Conditioner:
         if self._system is None and degradation.operator.linear and degradation.noise.steady:
             self._system = system_of(degradation.gaussian(x_hat, y)[0], self.runs)
         return self._system
+
+
+def signs(shape: Sequence[int]) -> Tensor:
+    """-1 or 1, at random, but always the same."""
+    return torch.randn(tuple(shape), generator=torch.Generator().manual_seed(0)).sign()
 
 
 def scaled(C: LowRank | Isotropic, factor: float) -> Covariance:

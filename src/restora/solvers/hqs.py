@@ -6,8 +6,9 @@ No noise is added, so that what is well determined by y settles at once: for blu
 over draws (`mmse`), for holes it is worse, since nothing ever leaves the first guess. W_t says how far the
 estimate is to be trusted:
 
-    auto      8 C_t, of the covariance C_t of x given w (`restora.solvers.conditioning`); 12 levels from
-              sigma = 0.2 to the noise of y
+    auto      2 q^-0.6 C_t, with C_t the covariance of x given w (`restora.solvers.conditioning`), and q the
+              share of the coefficients that y tells: the fewer there are, the less does the error of z look
+              like white noise; 12 levels from sigma = 0.2 to the noise of y
     dpir      sigma_t^2 / 0.23 I; 8 levels from sigma = 49/255 to the noise of y
 
 sigma_t = s (1 - t) / t is the noise of t z. Both begin with the linear estimate for z. Each level sees the
@@ -37,15 +38,18 @@ LEAST = 1 / 255  # of the noise of y, where it has none
 
 
 class Schedule(NamedTuple):
-    """`iterations` levels from the noise `first` to the share `last` of that of y, with a weight of W_t."""
+    """`iterations` levels from the noise `first` to the share `last` of that of y, with a weight of W_t,
+    where y tells everything, and this times q^-`fall` where it tells the share q."""
 
     first: float
     last: float
     iterations: int
     weight: float
+    fall: float = 0.0
 
 
-SCHEDULES = {"auto": Schedule(0.2, 1.0, 12, 8.0), "dpir": Schedule(49 / 255, 1.0, 8, 1 / 0.23)}
+SCHEDULES = {"auto": Schedule(0.2, 1.0, 12, 2.0, 0.6), "dpir": Schedule(49 / 255, 1.0, 8, 1 / 0.23)}
+FEWEST = 1e-3  # q, at least
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class HQS(Solver[FlowPrior]):
     """Plug-and-play by half-quadratic splitting; an evaluation of the network a level, and nothing random."""
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
+    differentiable: ClassVar = True
     explains: ClassVar[bool] = True
 
     schedule: Literal["auto", "dpir"] = option("auto", "of the levels: what is best here, or that of DPIR")
@@ -70,8 +75,9 @@ class HQS(Solver[FlowPrior]):
         return self.settled().iterations
 
     def settled(self) -> Schedule:
-        """What is set, and for the rest the schedule."""
-        own = {name: getattr(self, name) for name in Schedule._fields}
+        """What is set, and for the rest the schedule. A weight that is set is the same for any y."""
+        own = {name: getattr(self, name) for name in ("first", "last", "iterations", "weight")}
+        own["fall"] = "auto" if self.weight == "auto" else 0.0
         return SCHEDULES[self.schedule]._replace(**{k: v for k, v in own.items() if v != "auto"})
 
     def steps(
@@ -79,23 +85,28 @@ class HQS(Solver[FlowPrior]):
     ) -> Iterator[Step]:
         conditioner = Conditioner(prior, degradation, tolerance=self.tolerance)
         z, levels = conditioner.start(y), self.levels(degradation, prior)
+        weight = self._weight(conditioner, z, y)
         for i, t in enumerate(levels):
             x = prior.denoise(t * z, t, i)
             yield Step(i + 1, len(levels), x, degradation.fidelity(x, y))
             if i + 1 < len(levels):
-                z = self._data(conditioner, x, levels[i + 1], y)
+                z = self._data(conditioner, x, levels[i + 1], y, weight)
 
     def levels(self, degradation: Degradation, prior: FlowPrior) -> list[float]:
         """t of each level, evenly spaced in the logarithm of the noise, none noisier than the prior knows."""
-        first, last, count, _ = self.settled()
+        first, last, count, *_ = self.settled()
         last = last * max(float(torch.as_tensor(degradation.sigma).mean()), LEAST)
         shares = (i / max(count - 1, 1) for i in range(count))
         noises = [first ** (1 - share) * last**share for share in shares]
         return [max(1 / (1 + noise / prior.scale), prior.first) for noise in noises]
 
-    def _data(self, conditioner: Conditioner, x: Tensor, t: float, y: Tensor) -> Tensor:
+    def _weight(self, conditioner: Conditioner, x: Tensor, y: Tensor) -> float:
+        """W_t in units of C_t, or of sigma_t^2."""
+        *_, weight, fall = self.settled()
+        return weight * max(conditioner.told(x, y), FEWEST) ** -fall if fall else weight
+
+    def _data(self, conditioner: Conditioner, x: Tensor, t: float, y: Tensor, weight: float) -> Tensor:
         """z, for the next level t."""
-        weight = self.settled().weight
         if self.schedule == "auto":
             return conditioner.mean(x, t, y, weight)
         noise = (1 - t) / t * conditioner.prior.scale
