@@ -28,6 +28,9 @@ DIRECTORIES, TAGS = 100_000, 500_000
 """Pages of a TIFF, and all tags of all of them."""
 INFLATED = 2**26
 """Bytes that a compressed part may need beyond what is known of it: metadata, a strip, a member of a zip."""
+GROWTH, CALLS = 64, 200
+"""A network takes at most so many times the room of its tensors in the file, and so many operations to build
+for each of them."""
 TAPS = 2**22
 """Of a kernel."""
 TEXT = 2**30

@@ -14,17 +14,25 @@ MOST = int(MEGAPIXELS * 1e6)
 
 
 def picture(path: Path) -> str:
-    """Read, inspected, and written with all that it carries."""
+    """Read and inspected."""
     from restora.inspection import inspector
     from restora.pictures import image
     from restora.pictures.file import File
-    from restora.pictures.formats import of_result
-    from restora.pictures.result import Result
 
     file = File(path)
     document = image.load(file, path.name, MOST, partial=True)
+    inspector.inspect(document.picture(), head=file.head)
+    return f"{len(document)} of {document.picture().size}"
+
+
+def write(path: Path) -> str:
+    """Written with all that it carries."""
+    from restora.pictures import image
+    from restora.pictures.formats import of_result
+    from restora.pictures.result import Result
+
+    document = image.load(path, path.name, MOST, partial=True)
     found = [document.picture(i) for i in range(len(document))]
-    inspector.inspect(found[0], head=file.head)
     format = of_result(document.format, document.has_alpha, False)
     with tempfile.TemporaryDirectory() as place:
         suffix = ".tif" if len(found[0].pixels) not in (1, 3) else format.suffix
@@ -80,7 +88,8 @@ def prior(path: Path) -> str:
 
     with tempfile.TemporaryDirectory() as place:
         shutil.copy(path, Path(place) / store.WEIGHTS)
-        return str(store.load(place).image_shape)
+        found = store.load(place)
+        return str(found.image_shape)
 
 
 def checkpoint(path: Path) -> str:
@@ -99,8 +108,11 @@ def imported(path: Path) -> str:
         return str(tuple(found.denoise(torch.rand(1, *found.image_shape), 0.9).shape))
 
 
+MEGABYTES = {"picture": 600, "write": 2000}
+"""The bound of memory of a door; an encoder may take much for long and narrow pictures."""
 DOORS: dict[str, Callable[[Path], str]] = {
     "picture": picture,
+    "write": write,
     "mask": mask,
     "kernel": kernel,
     "manifest": manifest,
