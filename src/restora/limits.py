@@ -70,14 +70,6 @@ def read(file: BinaryIO, most: float) -> bytes:
     return file.read(size)
 
 
-def read_member(archive: zipfile.ZipFile, member: str, most: float) -> bytes:
-    """The content of a member of a zip; BoundError for more bytes than `most`."""
-    size = archive.getinfo(member).file_size
-    if size > most:
-        raise BoundError(f"it inflates to {amount(size)}; at most {amount(most)} are accepted")
-    return archive.read(member)
-
-
 def check_zip(path: Path) -> None:
     """BoundError for an archive of tensors whose members take much more room than the archive."""
     if not zipfile.is_zipfile(path):

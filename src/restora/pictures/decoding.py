@@ -13,7 +13,18 @@ from PIL import Image, UnidentifiedImageError
 from restora.errors import ImageError
 from restora.limits import MAX_PIXELS as MAX_PIXELS
 from restora.limits import VALUES, BoundError
-from restora.pictures import damage, formats, headers, metadata, pillow, png, profiles, tiff, tiff_pixels
+from restora.pictures import (
+    damage,
+    formats,
+    headers,
+    metadata,
+    pillow,
+    png,
+    profiles,
+    tiff,
+    tiff_packed,
+    tiff_pixels,
+)
 from restora.pictures.document import Document
 from restora.pictures.formats import ANIMATION, PICTURE, PNG, STACK, SUFFIXES, TIFF
 from restora.pictures.metadata import Metadata
@@ -72,6 +83,8 @@ def _of_tiff(reader: tiff.Reader, data: bytes, name: str, max_pixels: float, axe
     for series in reader.series:
         check_size((series.keyframe.imagewidth, series.keyframe.imagelength), name, max_pixels)
     reader.check(name, max_pixels)
+    for series in reader.series:
+        tiff_packed.check(series)
     found = [tiff_pixels.values(reader, series, data, axes, name) for series in reader.series]
     shapes = [values.array.shape for values in found]
     layout = reader.layout(
@@ -103,6 +116,8 @@ def _tags(data: bytes, turn: int) -> Metadata:
 def _of_pillow(data: bytes, name: str, max_pixels: float, partial: bool, turn: bool) -> Document:
     try:
         return _decoded(data, name, max_pixels, turn)
+    except BoundError:
+        raise
     except (OSError, SyntaxError, ValueError):
         found = damage.mend(data, max_pixels) if partial else None
         if found is None:

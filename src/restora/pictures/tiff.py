@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 
 from restora.errors import ImageError
-from restora.limits import BYTES, VALUES, BoundError
+from restora.limits import BYTES, INFLATED, VALUES, BoundError
 from restora.pictures import tiff_chain
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -147,8 +147,9 @@ class Reader:
 
     def layout(self, axes: Sequence[str], shapes: Sequence[tuple[int, ...]], of: Directories) -> Layout:
         """Of values of these axes and shapes, one for each series."""
+        tags = _Tags(of, self.file.filehandle.size + INFLATED)
         parts = zip(self.series, axes, shapes, strict=True)
-        found = tuple(_series(series, names, shape, of) for series, names, shape in parts)
+        found = tuple(_series(series, names, shape, tags) for series, names, shape in parts)
         return Layout(found, self.file.byteorder, self.file.is_bigtiff)
 
     def notes(self, name: str) -> tuple[str, ...]:
@@ -173,13 +174,13 @@ def check_axes(axes: str, series: Any, name: str) -> str:
     return names
 
 
-def _series(series: Any, axes: str, shape: tuple[int, ...], directories: Directories) -> Series:
+def _series(series: Any, axes: str, shape: tuple[int, ...], tags: _Tags) -> Series:
     key = series.keyframe
     pages = [page.aspage() for page in series.pages if page is not None]
     return Series(
         axes,
         shape,
-        tuple(_page(page, directories) for page in pages),
+        tuple(map(tags.read, pages)),
         _turn(key),
         key.extrasamples[-1] if _alpha(key) else 0,
         key.compression != 1,
@@ -200,20 +201,29 @@ def _alpha(page: Any) -> bool:
     return page.extrasamples[-1:] in ((kind,) for kind in ALPHA)
 
 
-def _page(page: Any, directories: Directories) -> Page:
-    tags, descriptions = [], []
-    stream = page.parent.filehandle
-    for tag in page.tags:
-        if tag.code in REMADE:
-            continue
-        stream.seek(tag.valueoffset)
-        value = stream.read(tag.valuebytecount)
-        if tag.code == DESCRIPTION:
-            descriptions.append(value.rstrip(b"\0"))
-        else:
-            tags.append((tag.code, int(tag.dtype), tag.count, value))
-    own = directories(page.index) if {EXIF, GPS} & {tag.code for tag in page.tags} else {}
-    return Page(tuple(tags), tuple(descriptions), _resolution(page), own)
+class _Tags:
+    """Those of pages; together of at most `most` bytes, since pages may share the place of a long one."""
+
+    def __init__(self, directories: Directories, most: int):
+        self.directories, self.left = directories, most
+
+    def read(self, page: Any) -> Page:
+        tags, descriptions = [], []
+        stream = page.parent.filehandle
+        for tag in page.tags:
+            if tag.code in REMADE:
+                continue
+            self.left -= tag.valuebytecount
+            if self.left < 0:
+                raise BoundError("its pages share their tags; save it anew")
+            stream.seek(tag.valueoffset)
+            value = stream.read(tag.valuebytecount)
+            if tag.code == DESCRIPTION:
+                descriptions.append(value.rstrip(b"\0"))
+            else:
+                tags.append((tag.code, int(tag.dtype), tag.count, value))
+        own = self.directories(page.index) if {EXIF, GPS} & {tag.code for tag in page.tags} else {}
+        return Page(tuple(tags), tuple(descriptions), _resolution(page), own)
 
 
 def _resolution(page: Any) -> tuple[tuple[int, int], tuple[int, int], int] | None:

@@ -54,10 +54,8 @@ class Manifest:
     def _read(path: Path) -> dict[str, Any]:
         try:
             content = parse(read_text(path))
-            outputs = [entry.get("outputs", []) for entry in content["files"].values()]
-            if isinstance(content["settings"], dict) and all(
-                isinstance(n, str) for names in outputs for n in names
-            ):
+            names = [name for entry in content["files"].values() for name in entry.get("outputs", [])]
+            if isinstance(content["settings"], dict) and all(isinstance(name, str) for name in names):
                 return content
             reason: object = "not as restora writes it"
         except FileNotFoundError:

@@ -7,6 +7,7 @@ whichever part of the range it uses, at half the memory of float32.
 from __future__ import annotations
 
 import contextlib
+import io
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath, PurePosixPath
@@ -16,10 +17,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from restora.errors import DataError, ImageError
-from restora.limits import BYTES, MAX_PIXELS, read_member
+from restora.limits import BYTES, MAX_PIXELS, UNKNOWN, BoundError, amount
 from restora.pictures import image
 from restora.pictures.colour import convert, to_integers, to_unit
+from restora.pictures.file import read_head
 from restora.pictures.formats import SUFFIXES
+from restora.pictures.tiff import MAGIC
 
 Member = tuple[str, Path, str | None]
 
@@ -126,7 +129,13 @@ def open_zip(path: Path) -> zipfile.ZipFile:
 def extract(archive: zipfile.ZipFile, member: str, name: str) -> bytes:
     """The bytes of a picture in a zip; ImageError where they cannot be read, or are too many."""
     try:
-        return read_member(archive, member, BYTES * MAX_PIXELS)
+        with archive.open(member) as file:
+            head = file.read(UNKNOWN)
+            if len(head) < UNKNOWN or not (head[:4] in MAGIC or read_head(io.BytesIO(head)).size):
+                return head
+            if (size := archive.getinfo(member).file_size) > (most := BYTES * MAX_PIXELS):
+                raise BoundError(f"it has {amount(size)}; at most {amount(most)} are accepted")
+            return head + file.read()
     except Exception as error:  # zlib.error, BadZipFile, RuntimeError for a password, ...
         raise ImageError(f"{name}: cannot be read from its zip ({error})") from error
 
