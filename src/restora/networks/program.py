@@ -31,7 +31,7 @@ class Program(nn.Module):
     def of(cls, data: bytes, any_size: bool = False) -> Program:
         """Of the content of a file."""
         network = cls(len(data), any_size)
-        network.program = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+        network.program = torch.from_numpy(np.frombuffer(data, np.uint8).copy())
         return network
 
     @property

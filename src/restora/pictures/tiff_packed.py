@@ -1,4 +1,4 @@
-"""The strips and tiles of a TIFF, measured before they are unpacked: its decoders inflate all that is there."""
+"""The strips and tiles of a TIFF, measured before they are unpacked: decoders inflate all that is there."""
 
 from __future__ import annotations
 
