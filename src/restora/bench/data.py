@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,11 +12,12 @@ import torch
 from torch import Tensor
 
 from restora.errors import DataError, ImageError, OptionError, ShapeError
+from restora.limits import MAX_PIXELS
 from restora.metrics import WINDOW
-from restora.pictures import decoding, image
+from restora.pictures import image
 from restora.random import seed_of
 from restora.runs import batch
-from restora.training.data import Member, members
+from restora.training.data import Member, extract, members, open_zip
 from restora.training.settings import check_channels
 
 Shape = tuple[int, int, int]
@@ -88,7 +88,7 @@ def read_images(
     output: Path | None = None,
     channels: int = 3,
     multiple: int = 1,
-    max_pixels: float = decoding.MAX_PIXELS,
+    max_pixels: float = MAX_PIXELS,
 ) -> Images:
     """The images of folders and zips in name order; of M files, `limit` takes number i M // limit.
 
@@ -145,11 +145,8 @@ def _data(member: Member) -> Path | bytes:
     name, path, inside = member
     if inside is None:
         return path
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.read(inside)
-    except Exception as error:  # zlib.error, BadZipFile, RuntimeError for a password, ...
-        raise ImageError(f"{name}: cannot be read from its zip ({error})") from error
+    with open_zip(path) as archive:
+        return extract(archive, inside, name)
 
 
 def _cut(pixels: Tensor, multiple: int) -> Tensor:

@@ -19,6 +19,7 @@ from typing import Any
 from torch import Tensor
 
 from restora.errors import OutputError
+from restora.limits import parse, read_text
 from restora.pictures import image
 from restora.pictures.atomic import atomic
 from restora.runs.items import make_folder
@@ -163,7 +164,7 @@ def _short(value: Any) -> str:
 
 def _read_json(path: Path) -> dict[str, Any] | None:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse(read_text(path))
         if isinstance(content, dict):
             return content
         reason: object = "not as restora writes it"
@@ -185,7 +186,7 @@ def _read_text(path: Path) -> str:
 
 def _parse(line: str) -> dict[str, Any] | None:
     try:
-        content = json.loads(line)
+        content = parse(line)
     except ValueError:
         return None
     return content if isinstance(content, dict) else None

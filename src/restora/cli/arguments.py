@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 
 from restora.errors import OptionError
-from restora.pictures.decoding import MAX_PIXELS
+from restora.limits import MAX_PIXELS
 
 
 def a_path(text: str) -> Path:

@@ -15,10 +15,10 @@ from restora.inspection.grain import find_noise
 from restora.inspection.lattice import Lattice, find_lattice, quality_of
 from restora.inspection.sample import GRAIN, Sample, grey, mosaic, patches
 from restora.inspection.suggest import suggest
+from restora.limits import MAX_PIXELS
 from restora.noise.level import Estimate, estimate_noise
 from restora.operators import codec
 from restora.pictures.colour import LUMA
-from restora.pictures.decoding import MAX_PIXELS
 from restora.pictures.file import File, Head
 from restora.pictures.image import load
 from restora.pictures.picture import Picture

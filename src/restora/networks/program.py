@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from restora.errors import PackageError, PairingError, WeightsError
+from restora.errors import PackageError, PairingError, RestoraError, WeightsError
+from restora.networks.script import checked
 
 
 class Program(nn.Module):
@@ -30,7 +31,7 @@ class Program(nn.Module):
     def of(cls, data: bytes, any_size: bool = False) -> Program:
         """Of the content of a file."""
         network = cls(len(data), any_size)
-        network.program = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+        network.program = torch.from_numpy(np.frombuffer(data, np.uint8).copy())
         return network
 
     @property
@@ -42,12 +43,20 @@ class Program(nn.Module):
         if self._running is None or self._running[0] != place:
             try:
                 self._running = place, self.start(self.program.cpu().numpy().tobytes(), *place)
-            except (RuntimeError, ValueError) as error:
-                reason = next(iter(str(error).splitlines()), "")
+            except RestoraError:
+                raise
+            except Exception as error:  # of its reader, its compiler
                 raise WeightsError(
-                    f"the file is no network that {self.language} can run ({reason})"
+                    f"the file is no network that {self.language} can run ({_first(error)})"
                 ) from error
-        return self.run(self._running[1], x, *more)
+        try:
+            return self.run(self._running[1], x, *more)
+        except (RestoraError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:  # of the program itself
+            raise WeightsError(
+                f"the network failed in {self.language}, on values of {tuple(x.shape)} ({_first(error)})"
+            ) from error
 
     language = ""
 
@@ -68,7 +77,7 @@ class TorchScript(Program):
     language = "TorchScript"
 
     def start(self, data: bytes, device: torch.device, dtype: torch.dtype) -> Any:
-        module = torch.jit.load(io.BytesIO(data), map_location=device).to(dtype).eval()
+        module = torch.jit.load(io.BytesIO(checked(data)), map_location=device).to(dtype).eval()
         for parameter in module.parameters():
             parameter.requires_grad_(False)
         return module
@@ -89,10 +98,7 @@ class Onnx(Program):
             ) from None
         settings = ort.SessionOptions()
         settings.intra_op_num_threads = torch.get_num_threads()
-        try:
-            return ort.InferenceSession(data, settings, providers=["CPUExecutionProvider"])
-        except Exception as error:  # its exceptions have no common base
-            raise ValueError(str(error)) from error
+        return ort.InferenceSession(data, settings, providers=["CPUExecutionProvider"])
 
     def run(self, running: Any, *arguments: Tensor) -> Any:
         if any(value.requires_grad for value in arguments):
@@ -104,6 +110,12 @@ class Onnx(Program):
             feeds[entry.name] = value.cpu().numpy().astype(TYPES.get(entry.type, np.float32))
         found = [torch.from_numpy(value).to(arguments[0]) for value in running.run(None, feeds)]
         return found[0] if len(found) == 1 else tuple(found)
+
+
+def _first(error: Exception) -> str:
+    """Its first line that says anything."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return next((line for line in lines if line), type(error).__name__)
 
 
 TYPES: dict[str, Any] = {

@@ -118,7 +118,7 @@ def _borne_out(mean: Tensor, difference: Tensor) -> Tensor:
 def _estimate_map(image: Tensor, flat: Flat) -> Estimate | None:
     """Of a variance a m + b, for the brightness m nearby; None where it hardly varies."""
     power = flat.power[:, 0, MIDDLE[0]]
-    weight = 1 / (power * flat.spread * flat.growth)
+    weight = (1 / (power * flat.spread * flat.growth)).nan_to_num(0, 0, 0)  # where there is no noise at all
     a, b = _line(flat.brightness, power, weight)
     near = F.avg_pool2d(image.mean(0, keepdim=True)[None], NEARBY, 1, NEARBY // 2, count_include_pad=False)[0]
     variance = a * near.clamp(flat.brightness.min().item(), flat.brightness.max().item()) + b

@@ -21,17 +21,17 @@ class Mended:
     note: str
 
 
-def mend(data: bytes) -> Mended | None:
-    """A JPEG or PNG of which a part can be read; None for others."""
+def mend(data: bytes, max_pixels: float) -> Mended | None:
+    """A JPEG or PNG of which a part can be read, of at most so many pixels; None for others."""
     if data.startswith(png.MAGIC):
         try:
-            data, lost = png.mended(data)
+            data, lost = png.mended(data, max_pixels)
         except ValueError:
             return None
         return _mended(data, lost, "black")
     if data.startswith(b"\xff\xd8"):
         try:
-            return _mended(data, _blank(data), "grey")
+            return _mended(data, _blank(data, max_pixels), "grey")
         except (OSError, SyntaxError, ValueError):
             return None
     return None
@@ -44,9 +44,12 @@ def _mended(data: bytes, lost: float, colour: str) -> Mended | None:
     return Mended(data, f"truncated or damaged; {share}")
 
 
-def _blank(data: bytes) -> float:
+def _blank(data: bytes, max_pixels: float) -> float:
     """The share of the last rows that are of the colour of missing data."""
     with pillow.lenient():
-        rows = np.asarray(pillow.open_head(io.BytesIO(data)).convert("RGB"))
+        picture = pillow.open_head(io.BytesIO(data))
+        if picture.width * picture.height > max_pixels:
+            raise ValueError("too large")
+        rows = np.asarray(picture.convert("RGB"))
     filled = np.flatnonzero((rows != BLANK).any((1, 2)))
     return 1 - (filled[-1] + 1) / len(rows) if filled.size else 1.0

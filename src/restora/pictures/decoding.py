@@ -11,12 +11,23 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from restora.errors import ImageError
-from restora.pictures import damage, formats, metadata, pillow, png, profiles, tiff, tiff_pixels
+from restora.limits import MAX_PIXELS as MAX_PIXELS
+from restora.limits import VALUES, BoundError
+from restora.pictures import (
+    damage,
+    formats,
+    headers,
+    metadata,
+    pillow,
+    png,
+    profiles,
+    tiff,
+    tiff_packed,
+    tiff_pixels,
+)
 from restora.pictures.document import Document
 from restora.pictures.formats import ANIMATION, PICTURE, PNG, STACK, SUFFIXES, TIFF
 from restora.pictures.metadata import Metadata
-
-MAX_PIXELS = 64_000_000
 
 
 def decode(
@@ -45,6 +56,8 @@ def decode(
         raise
     except UnidentifiedImageError as error:
         raise ImageError(f"{name}: not an image; expected one of {', '.join(SUFFIXES)}") from error
+    except BoundError as error:
+        raise ImageError(f"{name}: {error}") from error
     except Exception as error:  # decoders raise anything on damaged data, from struct.error to cv2.error
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"{name}: truncated or damaged ({reason})") from error
@@ -62,14 +75,16 @@ def check_size(size: tuple[int, int], name: str, max_pixels: float) -> None:
 
 
 def _check_all(values: int, name: str, max_pixels: float) -> None:
-    if values > (most := tiff.MAX_CHANNELS * max_pixels):
+    if values > (most := VALUES * max_pixels):
         raise ImageError(f"{name}: {values} values; at most {most:g} are accepted. Take a part")
 
 
 def _of_tiff(reader: tiff.Reader, data: bytes, name: str, max_pixels: float, axes: str | None) -> Document:
     for series in reader.series:
         check_size((series.keyframe.imagewidth, series.keyframe.imagelength), name, max_pixels)
-    reader.check(name, tiff.MAX_CHANNELS * max_pixels)
+    reader.check(name, max_pixels)
+    for series in reader.series:
+        tiff_packed.check(series)
     found = [tiff_pixels.values(reader, series, data, axes, name) for series in reader.series]
     shapes = [values.array.shape for values in found]
     layout = reader.layout(
@@ -101,8 +116,10 @@ def _tags(data: bytes, turn: int) -> Metadata:
 def _of_pillow(data: bytes, name: str, max_pixels: float, partial: bool, turn: bool) -> Document:
     try:
         return _decoded(data, name, max_pixels, turn)
+    except BoundError:
+        raise
     except (OSError, SyntaxError, ValueError):
-        found = damage.mend(data) if partial else None
+        found = damage.mend(data, max_pixels) if partial else None
         if found is None:
             raise
     with pillow.lenient():
@@ -111,13 +128,16 @@ def _of_pillow(data: bytes, name: str, max_pixels: float, partial: bool, turn: b
 
 
 def _decoded(data: bytes, name: str, max_pixels: float, turn: bool) -> Document:
+    headers.check_scans(data)
+    if early := headers.jxl_size(data):
+        check_size(early, name, max_pixels)
     picture = pillow.open_head(io.BytesIO(data))
     check_size(picture.size, name, max_pixels)
     known, count = formats.of_name(picture.format), pillow.frames(picture)
     kind, durations, notes = PICTURE, tuple[float, ...](), tuple[str, ...]()
     if count > 1 and known and (ANIMATION in known.kinds or STACK in known.kinds):
         _check_all(count * picture.width * picture.height * 4, name, max_pixels)
-        arrays, durations = _frames(picture, count)
+        arrays, durations = _frames(picture, count, name, max_pixels)
         kind = ANIMATION if ANIMATION in known.kinds else STACK
     else:
         arrays = [_one(picture, data)]
@@ -150,11 +170,14 @@ def _one(picture: Image.Image, data: bytes) -> np.ndarray:
     return array
 
 
-def _frames(picture: Image.Image, count: int) -> tuple[list[np.ndarray], tuple[float, ...]]:
+def _frames(
+    picture: Image.Image, count: int, name: str, max_pixels: float
+) -> tuple[list[np.ndarray], tuple[float, ...]]:
     """Each frame as it is shown, all of as many channels; and how long, in milliseconds."""
     shown, durations = [], []
     for i in range(count):
         picture.seek(i)
+        check_size(picture.size, name, max_pixels)  # a GIF's grows with its frames
         picture.load()
         shown.append(np.asarray(picture.convert("RGBA")))
         durations.append(picture.info.get("duration", 0))

@@ -63,7 +63,7 @@ def save(path: Path, make: Callable[[], bytes]) -> None:
     """Write the bytes that `make` makes beside `path`, and rename that file. OutputError where it fails."""
     try:
         data = make()
-    except (OSError, ValueError) as error:  # a size that the format cannot have, say
+    except Exception as error:  # a size that the format cannot have, say, or damaged metadata
         raise OutputError(f"{path}: cannot be encoded as {path.suffix} ({error})") from error
     with atomic(path) as part:
         part.write_bytes(data)

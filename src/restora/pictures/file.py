@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from PIL import Image, JpegImagePlugin
 
+from restora import limits
 from restora.errors import ImageError
 from restora.pictures import formats, tiff
 from restora.pictures.decoding import check_size
@@ -91,7 +92,7 @@ class File:
     def head(self) -> Head:
         if self._head is None:
             self._head = Head()
-            with contextlib.suppress(OSError, ValueError), self.path.open("rb") as file:
+            with contextlib.suppress(OSError, ValueError), limits.opened(self.path) as file:
                 self._head = read_head(file)
         return self._head
 
@@ -112,12 +113,13 @@ class File:
 def contents(path: Path, name: str, max_pixels: float, head: Head | None = None) -> tuple[bytes, Head]:
     """The bytes of a file and its head, which is not read if it is known. ImageError as for `File.read`."""
     try:
-        with path.open("rb") as file:
+        with limits.opened(path) as file:
             head = head or read_head(file)
             if head.size:
                 check_size(head.size[::-1], name, max_pixels)
             file.seek(0)
-            return file.read(), head
+            known = head.size is not None
+            return limits.read(file, limits.BYTES * max_pixels) if known else file.read(limits.UNKNOWN), head
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{name}: cannot be read ({reason})") from error
@@ -126,7 +128,7 @@ def contents(path: Path, name: str, max_pixels: float, head: Head | None = None)
 def digest(path: Path) -> str:
     """SHA-256 of a file; empty where it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with limits.opened(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""

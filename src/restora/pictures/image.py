@@ -20,9 +20,10 @@ from PIL import Image
 from torch import Tensor
 
 from restora.errors import OutputError
-from restora.pictures import encoding, tiff
+from restora.limits import MAX_PIXELS
+from restora.pictures import encoding, tiff_writing
 from restora.pictures.colour import convert, to_integers, to_uint8
-from restora.pictures.decoding import MAX_PIXELS, decode
+from restora.pictures.decoding import decode
 from restora.pictures.document import Document
 from restora.pictures.file import File, contents
 from restora.pictures.formats import TIFF, WRITTEN, of_suffix
@@ -114,7 +115,7 @@ def encode(image: Tensor, suffix: str, bits: int = 8) -> bytes:
     deep = 16 if bits == 16 and format.depth > 8 else 8
     values = to_integers(image.detach().double(), deep).cpu().numpy()
     if format is TIFF:
-        return tiff.encode(values)
+        return tiff_writing.encode_plain(values)
     return encoding.encode([values.transpose(1, 2, 0)], format, encoding.PLAIN)
 
 

@@ -22,9 +22,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from restora.errors import MaskError
+from restora.limits import MAX_PIXELS
 from restora.options import check, option
 from restora.pictures.colour import luma
-from restora.pictures.decoding import MAX_PIXELS
 from restora.pictures.image import Source, load, name_of
 from restora.pictures.picture import Picture
 from restora.pictures.strokes import FAINT, Level, Pixels, grown, is_copy, painted, shares, soft, strokes

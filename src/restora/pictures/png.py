@@ -53,11 +53,11 @@ def encode(array: np.ndarray, options: dict[str, Any]) -> bytes:
     return _join([(b"IHDR", header), *others, (b"IDAT", zlib.compress(filtered.tobytes())), (b"IEND", b"")])
 
 
-def mended(data: bytes) -> tuple[bytes, float]:
+def mended(data: bytes, max_pixels: float) -> tuple[bytes, float]:
     """A damaged file with what can be read of it, the rest 0; and the share of the bytes that are lost.
-    ValueError where there is nothing to be read."""
+    ValueError where there is nothing to be read, or more pixels than allowed."""
     kept: list[tuple[bytes, bytes]] = []
-    packed = b""
+    packed = bytearray()
     for name, content in chunks(data):
         if name == b"acTL":
             raise ValueError("an animation")
@@ -67,8 +67,11 @@ def mended(data: bytes) -> tuple[bytes, float]:
             kept.append((name, content))
     if not kept or kept[0][0] != b"IHDR" or not packed:
         raise ValueError("no pixels")
-    size = _size(*struct.unpack(">IIBBBBB", kept[0][1]))
-    pixels = _inflate(packed)[:size]
+    header = struct.unpack(">IIBBBBB", kept[0][1])
+    if header[0] * header[1] > max_pixels:
+        raise ValueError("too large")
+    size = _size(*header)
+    pixels = _inflate(packed, size)
     if not pixels:
         raise ValueError("no pixels")
     whole = pixels + bytes(size - len(pixels))
@@ -85,14 +88,16 @@ def _size(width: int, height: int, bits: int, colour: int, *others: int) -> int:
     return total
 
 
-def _inflate(packed: bytes) -> bytes:
+def _inflate(packed: bytearray, most: int) -> bytes:
     engine, found = zlib.decompressobj(), bytearray()
     for start in range(0, len(packed), BLOCK):
         try:
             found += engine.decompress(packed[start : start + BLOCK])
         except zlib.error:
             break
-    return bytes(found)
+        if len(found) >= most:
+            break
+    return bytes(found[:most])
 
 
 def _join(parts: list[tuple[bytes, bytes]]) -> bytes:

@@ -19,6 +19,8 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 
 from restora.errors import ImageError
+from restora.limits import BYTES, INFLATED, VALUES, BoundError
+from restora.pictures import tiff_chain
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 MAX_CHANNELS = 16
@@ -101,7 +103,10 @@ class Reader:
     def __init__(self, data: bytes | BinaryIO):
         import tifffile
 
-        self.file = tifffile.TiffFile(io.BytesIO(data) if isinstance(data, bytes) else data)
+        stream = io.BytesIO(data) if isinstance(data, bytes) else data
+        tiff_chain.check(stream)
+        stream.seek(0)
+        self.file = tifffile.TiffFile(stream)
         self.series = [series for series in self.file.series if series.ndim >= 2]
 
     @property
@@ -118,7 +123,7 @@ class Reader:
     def planes(self) -> int:
         return sum(series.size // _inner(series) for series in self.series)
 
-    def check(self, name: str, most: float) -> None:
+    def check(self, name: str, max_pixels: float) -> None:
         """ImageError for channels or values that are too many, or planes that are in other files."""
         for series in self.series:
             sizes = dict(zip(series.axes, series.shape, strict=True))
@@ -131,14 +136,20 @@ class Reader:
                 raise ImageError(
                     f"{name}: some of its planes are in other files; save the whole stack as one file"
                 )
-        if sum(math.prod(series.shape) for series in self.series) > most:
-            shapes = ", ".join(str(series.shape) for series in self.series)
-            raise ImageError(f"{name}: {shapes} values; at most {most:g} are accepted. Take a part")
+        counts = [math.prod(series.shape) for series in self.series]
+        room = sum(n * series.dtype.itemsize for n, series in zip(counts, self.series, strict=True))
+        if sum(counts) > (most := VALUES * max_pixels) or room > BYTES * max_pixels:
+            shapes = ", ".join(f"{series.shape} {series.dtype}" for series in self.series)
+            raise ImageError(
+                f"{name}: {shapes} values; at most {most:g} are accepted, of {BYTES * max_pixels:g} bytes. "
+                "Take a part, or raise max_pixels"
+            )
 
     def layout(self, axes: Sequence[str], shapes: Sequence[tuple[int, ...]], of: Directories) -> Layout:
         """Of values of these axes and shapes, one for each series."""
+        tags = _Tags(of, self.file.filehandle.size + INFLATED)
         parts = zip(self.series, axes, shapes, strict=True)
-        found = tuple(_series(series, names, shape, of) for series, names, shape in parts)
+        found = tuple(_series(series, names, shape, tags) for series, names, shape in parts)
         return Layout(found, self.file.byteorder, self.file.is_bigtiff)
 
     def notes(self, name: str) -> tuple[str, ...]:
@@ -163,13 +174,13 @@ def check_axes(axes: str, series: Any, name: str) -> str:
     return names
 
 
-def _series(series: Any, axes: str, shape: tuple[int, ...], directories: Directories) -> Series:
+def _series(series: Any, axes: str, shape: tuple[int, ...], tags: _Tags) -> Series:
     key = series.keyframe
     pages = [page.aspage() for page in series.pages if page is not None]
     return Series(
         axes,
         shape,
-        tuple(_page(page, directories) for page in pages),
+        tuple(map(tags.read, pages)),
         _turn(key),
         key.extrasamples[-1] if _alpha(key) else 0,
         key.compression != 1,
@@ -190,32 +201,41 @@ def _alpha(page: Any) -> bool:
     return page.extrasamples[-1:] in ((kind,) for kind in ALPHA)
 
 
-def _page(page: Any, directories: Directories) -> Page:
-    tags, descriptions = [], []
-    stream = page.parent.filehandle
-    for tag in page.tags:
-        if tag.code in REMADE:
-            continue
-        stream.seek(tag.valueoffset)
-        value = stream.read(tag.valuebytecount)
-        if tag.code == DESCRIPTION:
-            descriptions.append(value.rstrip(b"\0"))
-        else:
-            tags.append((tag.code, int(tag.dtype), tag.count, value))
-    own = directories(page.index) if {EXIF, GPS} & {tag.code for tag in page.tags} else {}
-    return Page(tuple(tags), tuple(descriptions), _resolution(page), own)
+class _Tags:
+    """Those of pages; together of at most `most` bytes, since pages may share the place of a long one."""
+
+    def __init__(self, directories: Directories, most: int):
+        self.directories, self.left = directories, most
+
+    def read(self, page: Any) -> Page:
+        tags, descriptions = [], []
+        stream = page.parent.filehandle
+        for tag in page.tags:
+            if tag.code in REMADE:
+                continue
+            self.left -= tag.valuebytecount
+            if self.left < 0:
+                raise BoundError("its pages share their tags; save it anew")
+            stream.seek(tag.valueoffset)
+            value = stream.read(tag.valuebytecount)
+            if tag.code == DESCRIPTION:
+                descriptions.append(value.rstrip(b"\0"))
+            else:
+                tags.append((tag.code, int(tag.dtype), tag.count, value))
+        own = self.directories(page.index) if {EXIF, GPS} & {tag.code for tag in page.tags} else {}
+        return Page(tuple(tags), tuple(descriptions), _resolution(page), own)
 
 
 def _resolution(page: Any) -> tuple[tuple[int, int], tuple[int, int], int] | None:
     x, y, unit = (page.tags.get(code) for code in (282, 283, 296))
     with contextlib.suppress(TypeError, ValueError):
-        if x and y and all(n > 0 for n in (*x.value, *y.value)):
+        if x and y and len(x.value) == len(y.value) == 2 and all(n > 0 for n in (*x.value, *y.value)):
             return tuple(x.value), tuple(y.value), int(unit.value) if unit else 2
     return None
 
 
 def open_tiff(source: bytes | BinaryIO) -> Reader | None:
-    """None where it is no TIFF, or too damaged to tell."""
+    """None where it is no TIFF, or too damaged to tell; BoundError for too many pages."""
     head = source[:4] if isinstance(source, bytes) else source.read(4)
     if head not in MAGIC:
         return None
@@ -224,20 +244,7 @@ def open_tiff(source: bytes | BinaryIO) -> Reader | None:
     try:
         reader = Reader(source)
         return reader if reader.series else None
+    except BoundError:
+        raise
     except Exception:  # whatever is wrong with it, other decoders find the words
         return None
-
-
-def encode(array: np.ndarray) -> bytes:
-    """(C, H, W) of 8 or 16 bits -> the bytes of a TIFF: grey, RGB, or of ImageJ, a page a channel."""
-    import tifffile
-
-    stream = io.BytesIO()
-    if len(array) in (1, 3):
-        page = array[0] if len(array) == 1 else array.transpose(1, 2, 0)
-        kind = "rgb" if len(array) == 3 else "minisblack"
-        tifffile.imwrite(stream, page, photometric=kind, metadata=None)
-    else:
-        pages = array[None, None, ..., None]
-        tifffile.imwrite(stream, pages, imagej=True, metadata={"axes": "TZCYXS", "mode": "composite"})
-    return stream.getvalue()

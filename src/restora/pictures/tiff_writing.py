@@ -44,6 +44,21 @@ def encode(arrays: list[np.ndarray], document: Document, metadata: Metadata, alp
     return _finished(stream, pages, layout.order)
 
 
+def encode_plain(array: np.ndarray) -> bytes:
+    """(C, H, W) of 8 or 16 bits -> the bytes of a TIFF: grey, RGB, or of ImageJ, a page a channel."""
+    import tifffile
+
+    stream = io.BytesIO()
+    if len(array) in (1, 3):
+        page = array[0] if len(array) == 1 else array.transpose(1, 2, 0)
+        kind = "rgb" if len(array) == 3 else "minisblack"
+        tifffile.imwrite(stream, page, photometric=kind, metadata=None)
+    else:
+        pages = array[None, None, ..., None]
+        tifffile.imwrite(stream, pages, imagej=True, metadata={"axes": "TZCYXS", "mode": "composite"})
+    return stream.getvalue()
+
+
 def _runs(pages: tuple[Page, ...], values: np.ndarray) -> Iterator[tuple[Page, tuple[Page, ...], np.ndarray]]:
     """A page, those that follow it and say nothing of their own, and the values of all.
 

@@ -26,6 +26,7 @@ from torch import Tensor
 from restora.degradations import Degradation, system_of
 from restora.errors import OptionError, WeightsError
 from restora.gaussian.directions import Directions
+from restora.limits import parse
 from restora.pictures.atomic import atomic
 from restora.priors.gan import GANPrior
 
@@ -49,17 +50,17 @@ class Lookup:
         path = Path(folder) / FILE if Path(folder).is_dir() else Path(folder)
         try:
             with safe_open(path, framework="pt") as file:
-                facts = json.loads((file.metadata() or {}).get(KEY, "null"))
-                if facts is None:
+                facts = parse((file.metadata() or {}).get(KEY, "null"))
+                if not isinstance(facts, dict):
                     raise WeightsError(f"{path}: not a table; expected one that 'restora train lookup' wrote")
                 mean, directions = (file.get_tensor(name).float() for name in TENSORS[:2])
                 entries = file.get_slice("codes").get_shape()[0]
-        except (OSError, SafetensorError, ValueError) as error:
+        except (OSError, SafetensorError, ValueError, IndexError) as error:
             raise WeightsError(f"{path}: cannot be read as a table ({error})") from error
-        if facts["generator"] != fingerprint(prior):
+        if facts.get("generator") != fingerprint(prior):
             raise OptionError(
-                f"{path}: a table of the generator of {facts['prior']!r}, not of prior {prior.name!r}; train "
-                "one for it (training 'lookup')"
+                f"{path}: a table of the generator of {facts.get('prior')!r}, not of prior {prior.name!r}; "
+                "train one for it (training 'lookup')"
             )
         return cls(path, mean, directions, entries)
 

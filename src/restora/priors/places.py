@@ -10,13 +10,13 @@ Its manifest.json has the SHA-256 of each file of weights, which is checked when
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
 from restora.errors import UnknownNameError, WeightsError
+from restora.limits import parse, read_text
 from restora.pictures.file import digest
 
 WEIGHTS = "prior.safetensors"
@@ -84,6 +84,9 @@ def check(folder: Path) -> None:
     path = folder.parent / MANIFEST
     if not path.is_file():
         return
-    expected = json.loads(path.read_text(encoding="utf-8")).get(folder.name, {}).get("sha256")
+    try:
+        expected = parse(read_text(path)).get(folder.name, {}).get("sha256")
+    except (OSError, ValueError, AttributeError) as error:
+        raise WeightsError(f"{path}: cannot be read ({error}); install the package again") from error
     if expected and digest(folder / WEIGHTS) != expected:
         raise WeightsError(f"{folder / WEIGHTS}: damaged (not the SHA-256 of {MANIFEST}); install it again")

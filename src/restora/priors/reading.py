@@ -11,7 +11,6 @@ Nothing is unpickled but tensors and plain containers, and no code of a file is 
 from __future__ import annotations
 
 import itertools
-import json
 import pickle
 import zipfile
 from collections.abc import Mapping
@@ -20,11 +19,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from restora.errors import WeightsError
+from restora import limits
+from restora.budget import Budget
+from restora.errors import RestoraError, WeightsError
 from restora.networks import DiffusersUNet, Onnx, TorchScript, networks
 from restora.priors.conventions import (
     Convention,
@@ -88,11 +88,13 @@ def recognise(found: Mapping[str, Tensor], name: str) -> Foreign:
         config = cls.recognise(own) if hasattr(cls, "recognise") else None
         if config is None:
             continue
-        network, unused = cls(**config), getattr(cls, "unused", ())
+        unused = getattr(cls, "unused", ())
         try:
+            with Budget(own):
+                network = cls(**config)
             network.load_state_dict({key: value for key, value in own.items() if key not in unused})
-        except RuntimeError as error:
-            reason = " ".join(str(error).splitlines()[1:2]).strip()
+        except (RuntimeError, TypeError, ValueError) as error:
+            reason = " ".join(str(error).splitlines()[-1:]).strip()
             raise WeightsError(f"{name}: nearly a {cls.__name__}, but {reason}") from error
         convention, symmetries, size = KNOWN[kind]
         facts = {"architecture": cls.__name__}
@@ -108,6 +110,7 @@ def recognise(found: Mapping[str, Tensor], name: str) -> Foreign:
 def tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a file by their name, without what wraps them. WeightsError for one that has others."""
     try:
+        limits.check_zip(path)
         if path.suffix.lower() == ".safetensors":
             return _unwrapped(load_file(path))
         return _unwrapped(torch.load(path, map_location="cpu", weights_only=True))
@@ -116,7 +119,7 @@ def tensors(path: Path) -> dict[str, Tensor]:
             f"{path}: holds more than tensors, and was not run; expected a state dict. Save "
             "network.state_dict() as safetensors, where you trust the file"
         ) from error
-    except (OSError, SafetensorError, RuntimeError, EOFError, ValueError, zipfile.BadZipFile) as error:
+    except Exception as error:  # readers raise anything on damaged data
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise WeightsError(f"{path}: damaged, or no file of tensors ({reason})") from error
 
@@ -138,10 +141,11 @@ def _unwrapped(found: Any) -> dict[str, Tensor]:
 
 
 def _is_script(path: Path) -> bool:
-    if not zipfile.is_zipfile(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any("/code/" in name for name in archive.namelist())
+    except Exception:  # it is no zip, or a damaged one
         return False
-    with zipfile.ZipFile(path) as archive:
-        return any("/code/" in name for name in archive.namelist())
 
 
 def _folder(path: Path) -> Foreign:
@@ -166,13 +170,17 @@ def _diffusers(place: Path, config: dict[str, Any], whole: Path) -> Foreign:
     file = next((file for file in files if file.is_file()), None)
     if file is None:
         raise WeightsError(f"{place}: no {files[0].name} beside config.json")
-    if config.get("num_class_embeds") or config["in_channels"] != config["out_channels"]:
+    if config.get("num_class_embeds") or config.get("in_channels") != config.get("out_channels"):
         raise WeightsError(f"{place}: a UNet2DModel that is told more than the level; expected one without")
-    network = DiffusersUNet(**config)
+    found = tensors(file)
     try:
-        network.unet.load_state_dict(tensors(file))
-    except RuntimeError as error:
-        reason = str(error).splitlines()[0]
+        with Budget(found):
+            network = DiffusersUNet(**config)
+        network.unet.load_state_dict(found)
+    except RestoraError:
+        raise
+    except Exception as error:  # whatever a config with other values leads to
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise WeightsError(f"{file}: its tensors do not fit config.json ({reason})") from error
     candidates = (whole / "scheduler", whole, place)
     scheduler = next((found for c in candidates if (found := _json(c / "scheduler_config.json"))), {})
@@ -221,7 +229,7 @@ def _hub(name: str) -> Foreign:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        found = limits.parse(limits.read_text(path)) if path.is_file() else {}
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path}: cannot be read as JSON ({error})") from error
     return found if isinstance(found, dict) else {}

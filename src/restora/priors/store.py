@@ -15,8 +15,10 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
 
-from restora.errors import UnknownNameError, WeightsError
+from restora.budget import Budget
+from restora.errors import PackageError, WeightsError
 from restora.isolation import untouched
+from restora.limits import parse
 from restora.pictures.atomic import atomic
 from restora.pictures.file import digest
 from restora.priors import places
@@ -71,11 +73,13 @@ def load(name: str | Path) -> Prior:
     places.check(path.parent)
     header, tensors = _read(path)
     try:
-        with untouched():
+        with untouched(), Budget(tensors):
             prior = priors.get(header["kind"]).from_config(header["config"])
             prior.unpack(tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError, UnknownNameError) as error:
-        reason = str(error).splitlines()[0]
+    except PackageError:
+        raise
+    except Exception as error:  # whatever a header with other values leads to
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise WeightsError(f"{path}: its weights do not match its header ({reason})") from error
     prior.name, prior.card = path.parent.resolve().name, header.get("card", {})
     return prior.eval().requires_grad_(False)
@@ -103,9 +107,9 @@ def save(path: Path, prior: Prior, facts: dict[str, Any], pictured: bool = True)
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get("restora.prior", "null"))
-            if header is None:
+            header = parse((file.metadata() or {}).get("restora.prior", "null"))
+            if not isinstance(header, dict) or not isinstance(header.get("card", {}), dict):
                 raise WeightsError(f"{path}: not a restora prior; expected a file written by 'restora train'")
             return header, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+    except (OSError, SafetensorError, ValueError) as error:
         raise WeightsError(f"{path}: damaged or not a safetensors file ({error})") from error

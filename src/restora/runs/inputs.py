@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import glob
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from restora.errors import ImageError
+from restora.limits import parse, read_text
 from restora.pictures.formats import SUFFIXES
 
 MANIFEST = "restora.json"
@@ -156,7 +156,7 @@ def _count(paths: Sequence[Path], noun: str, one: str = "", several: str = "") -
 def _results(output: Path) -> set[Path]:
     """What an earlier run wrote to `output`, as far as its manifest can be read."""
     try:
-        files = json.loads((output / MANIFEST).read_text(encoding="utf-8"))["files"]
+        files = parse(read_text(output / MANIFEST))["files"]
         names = [name for entry in files.values() for name in entry.get("outputs", [])]
         return {path.parent.resolve() / path.name for path in (output / name for name in names)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

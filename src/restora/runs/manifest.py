@@ -13,6 +13,7 @@ import numpy
 import torch
 
 from restora.errors import OutputError
+from restora.limits import parse, read_text
 from restora.pictures.atomic import atomic
 from restora.runs.inputs import MANIFEST
 from restora.runs.items import Item, make_folder, names_file
@@ -52,8 +53,9 @@ class Manifest:
     @staticmethod
     def _read(path: Path) -> dict[str, Any]:
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            if all(isinstance(entry, dict) for entry in (content["settings"], *content["files"].values())):
+            content = parse(read_text(path))
+            names = [name for entry in content["files"].values() for name in entry.get("outputs", [])]
+            if isinstance(content["settings"], dict) and all(isinstance(name, str) for name in names):
                 return content
             reason: object = "not as restora writes it"
         except FileNotFoundError:

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from restora.errors import OutputError, TrainingError, WeightsError
+from restora.limits import parse
 from restora.pictures.atomic import atomic
 
 KEY = "restora.checkpoint"
@@ -39,8 +40,10 @@ def load(path: Path) -> dict[str, Any]:
             if header is None:
                 raise WeightsError(f"{path}: not a checkpoint; expected one written by 'restora train'")
             names = file.keys()
-            return _fill(json.loads(header), {name: file.get_tensor(name) for name in names})
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+            return _fill(parse(header), {name: file.get_tensor(name) for name in names})
+    except WeightsError:
+        raise
+    except Exception as error:  # whatever is wrong with it
         raise WeightsError(f"{path}: cannot be read as a checkpoint ({error})") from error
 
 

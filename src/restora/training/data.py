@@ -7,6 +7,7 @@ whichever part of the range it uses, at half the memory of float32.
 from __future__ import annotations
 
 import contextlib
+import io
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath, PurePosixPath
@@ -16,9 +17,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from restora.errors import DataError, ImageError
+from restora.limits import BYTES, MAX_PIXELS, UNKNOWN, BoundError, amount
 from restora.pictures import image
 from restora.pictures.colour import convert, to_integers, to_unit
+from restora.pictures.file import read_head
 from restora.pictures.formats import SUFFIXES
+from restora.pictures.tiff import MAGIC
 
 Member = tuple[str, Path, str | None]
 
@@ -35,7 +39,7 @@ def members(sources: Sequence[Path | str]) -> list[Member]:
             inside = (p for p in source.rglob("*") if _is_image(p.relative_to(source)) and not p.is_dir())
             found += [(str(p), p, None) for p in sorted(inside)]
         elif zipfile.is_zipfile(source):
-            with _open(source) as archive:
+            with open_zip(source) as archive:
                 names = sorted(n for n in archive.namelist() if _is_image(PurePosixPath(n)))
             found += [(f"{source}/{n}", source, n) for n in names]
         elif source.is_file() and source.suffix.lower() in SUFFIXES:
@@ -85,9 +89,9 @@ def _read(
         archives: dict[Path, zipfile.ZipFile] = {}
         for name, path, member in members(sources):
             if member is not None and path not in archives:
-                archives[path] = stack.enter_context(_open(path))
+                archives[path] = stack.enter_context(open_zip(path))
             try:
-                data = path if member is None else _extract(archives[path], member, name)
+                data = path if member is None else extract(archives[path], member, name)
                 document = image.load(data, name)
                 for picture in map(document.picture, range(len(document))):
                     pixels = prepare(convert(picture.over_white(), channels, name))
@@ -115,16 +119,23 @@ def _is_image(path: PurePath) -> bool:
     return not hidden and path.suffix.lower() in SUFFIXES
 
 
-def _open(path: Path) -> zipfile.ZipFile:
+def open_zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile) as error:
+    except Exception as error:  # BadZipFile, or whatever damage to its directory leads to
         raise DataError(f"{path}: cannot be read as a zip ({error})") from error
 
 
-def _extract(archive: zipfile.ZipFile, member: str, name: str) -> bytes:
+def extract(archive: zipfile.ZipFile, member: str, name: str) -> bytes:
+    """The bytes of a picture in a zip; ImageError where they cannot be read, or are too many."""
     try:
-        return archive.read(member)
+        with archive.open(member) as file:
+            head = file.read(UNKNOWN)
+            if len(head) < UNKNOWN or not (head[:4] in MAGIC or read_head(io.BytesIO(head)).size):
+                return head
+            if (size := archive.getinfo(member).file_size) > (most := BYTES * MAX_PIXELS):
+                raise BoundError(f"it has {amount(size)}; at most {amount(most)} are accepted")
+            return head + file.read()
     except Exception as error:  # zlib.error, BadZipFile, RuntimeError for a password, ...
         raise ImageError(f"{name}: cannot be read from its zip ({error})") from error
 
