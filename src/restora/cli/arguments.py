@@ -17,6 +17,17 @@ def a_path(text: str) -> Path:
     return Path(text)
 
 
+def a_batch_size(text: str) -> int | None:
+    """How many images are restored together; None for auto."""
+    if text == "auto":
+        return None
+    if not text.lstrip("-").isdecimal():
+        raise OptionError(f"--batch-size: expected a whole number or auto, got {text!r}")
+    if int(text) < 1:
+        raise OptionError(f"--batch-size must be at least 1, got {text}")
+    return int(text)
+
+
 def add_limit(parser: argparse.ArgumentParser) -> None:
     text = f"refuse larger images ({MAX_PIXELS / 1e6:g})"
     parser.add_argument("--max-megapixels", type=float, default=MAX_PIXELS / 1e6, metavar="X", help=text)

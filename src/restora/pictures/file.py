@@ -86,6 +86,14 @@ class File:
         self.path = path
         self._head: Head | None = None
         self._digest: str | None = None
+        self._fetched: bytes | ImageError | None = None
+
+    def fetch(self, max_pixels: float) -> None:
+        """Read all bytes now, once, and keep them for the next `read`, which raises what is wrong."""
+        try:
+            self._fetched = self.read(str(self.path), max_pixels)
+        except ImageError as error:
+            self._fetched = error
 
     @property
     def head(self) -> Head:
@@ -104,6 +112,11 @@ class File:
 
     def read(self, name: str, max_pixels: float) -> bytes:
         """All bytes; ImageError where they cannot be read, or the head tells of more than `max_pixels`."""
+        if self._fetched is not None:
+            data, self._fetched = self._fetched, None
+            if isinstance(data, ImageError):
+                raise data
+            return data
         data, self._head = contents(self.path, name, max_pixels, self._head)
         self._digest = hashlib.sha256(data).hexdigest()
         return data
