@@ -31,7 +31,7 @@ EXAMPLES = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "restora degrade INPUT... -o DIR --task TASK [options of the task] [options]"
     parser.epilog = EXAMPLES
-    add_input(parser, "clean images: files, folders or globs")
+    add_input(parser, "clean images: files, folders, globs, zips or URLs")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="random seed of the noise (0)")
     add_writing(parser)
     parser.add_argument("--overwrite", action="store_true", help="make again what was already made")

@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "restora restore INPUT... -o DIR [--task TASK [options of the task]] [options]"
     parser.epilog = EXAMPLES
     add = parser.add_argument
-    add_input(parser, "damaged images: files, folders or globs", needs_task=False)
+    add_input(parser, "damaged images: files, folders, globs, zips or URLs", needs_task=False)
     add_solver(parser)
     own = " or ".join(FlowPrior.shipped)
     prior = f"an installed prior, OWNER/NAME after 'restora priors pull', or a folder ({own}, by the size)"

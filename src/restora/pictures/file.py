@@ -99,7 +99,7 @@ class File:
     def head(self) -> Head:
         if self._head is None:
             self._head = Head()
-            with contextlib.suppress(OSError, ValueError), self.path.open("rb") as file:
+            with contextlib.suppress(Exception), self.path.open("rb") as file:
                 self._head = read_head(file)
         return self._head
 
@@ -131,7 +131,9 @@ def contents(path: Path, name: str, max_pixels: float, head: Head | None = None)
                 check_size(head.size[::-1], name, max_pixels)
             file.seek(0)
             return file.read(), head
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+    except ImageError:
+        raise
+    except Exception as error:  # OSError, ValueError for a NUL in the name, whatever zips and clouds raise
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{name}: cannot be read ({reason})") from error
 
@@ -141,5 +143,5 @@ def digest(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+    except Exception:  # whatever zips and clouds raise
         return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def load(path: Path, ledger: Ledger) -> dict[str, Any] | None:
     """The settings of the manifest, whose entries go to the ledger; None where there is no manifest."""
     found: dict[str, Any] = {}
     try:
-        with path.open(encoding="utf-8") as file:
+        with io.TextIOWrapper(path.open("rb"), encoding="utf-8") as file:
             for name, key, value in record.read(file):
                 if key is None:
                     found[name] = value

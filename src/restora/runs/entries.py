@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from restora.pictures import places
+from restora.pictures.atomic import is_part
 from restora.runs.items import Item
 from restora.runs.ledger import Ledger, stem_of
 from restora.runs.record import Entry
@@ -26,16 +29,17 @@ def is_done(item: Item, entry: Entry) -> bool:
     return (
         entry.get("status") == "done"
         and wanted <= set(entry.get("outputs", []))
-        and all(map(Path.exists, item.outputs))
+        and all(path.exists() for path in item.outputs)
         and all(entry.get(name) == value for name, value in item.digests().items())
     )
 
 
 class Strangers:
-    """The files in the folder of the results that are no results of any input."""
+    """The files in the folder of the results that are no results of any input. alone: no other run writes
+    there, so that what a run that was killed had begun to write is removed."""
 
-    def __init__(self, folder: Path, ledger: Ledger):
-        self.folder, self.ledger = folder, ledger
+    def __init__(self, folder: Path, ledger: Ledger, alone: bool = False):
+        self.folder, self.ledger, self.alone = folder, ledger, alone
         self._place, self._stems = "", self._look("")
 
     def any_of(self, claims: Sequence[str]) -> bool:
@@ -47,8 +51,11 @@ class Strangers:
 
     def _look(self, place: str) -> set[str]:
         try:
-            names = os.listdir(self.folder / place)
+            names = [name for name, kind in places.entries(self.folder / place) if kind != places.FOLDER]
         except OSError:
             return set()
+        for name in filter(is_part, names if self.alone else ()):
+            with contextlib.suppress(OSError):
+                (self.folder / place / name).unlink()
         found = (os.path.join(place, name) for name in names)
         return {os.path.basename(stem_of(name)) for name in found if self.ledger.owner(name) is None}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import glob
-import os
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from restora.errors import ImageError
+from restora.pictures import places, zips
 from restora.pictures.formats import SUFFIXES
 from restora.runs import record
 
@@ -83,13 +84,16 @@ class _Search:
         try:
             if given.is_dir():
                 return self._folder(given)
+            if given.suffix.lower() == ".zip" and given.is_file():
+                return self._zip(given)
             if given.exists() and not given.is_file():
                 raise ImageError(
                     f"{given}: is a pipe or a device, not a file or folder; save it as a file first"
                 )
             if given.exists():
                 return self._files([given])
-            matches = sorted(map(Path, glob.glob(str(given), recursive=True)))
+            pattern = [] if places.as_place(given) else glob.glob(str(given), recursive=True)
+            matches = sorted(map(Path, pattern))
             folders = [match for match in matches if match.is_dir()]
             pictures = self._files(p for p in matches if p not in folders and self._is_picture(p, p.parent))
             found = pictures + [source for folder in folders for source in self._below(folder, folder)]
@@ -111,33 +115,45 @@ class _Search:
             )
         return found
 
+    def _zip(self, path: Path) -> list[Source]:
+        """All pictures in it, which keep their folders."""
+        top = zips.zip_at(path)
+        found = list(self._below(top, top, everywhere=True))
+        for _ in range(zips.left_out(top)):
+            self.passed.outside.add(path)
+        if not found:
+            raise ImageError(f"{path}: no picture in this zip; expected {', '.join(SUFFIXES)}")
+        return found
+
     def _files(self, paths: Iterator[Path] | Sequence[Path]) -> list[Source]:
         """Files that are named one by one; a shell's * also names the manifest and results of a run."""
         return [Source(path.parent, path.name, path.parent) for path in paths if not self._is_earlier(path)]
 
-    def _below(self, folder: Path, root: Path, above: frozenset[Path] = frozenset()) -> Iterator[Source]:
+    def _below(
+        self, folder: Path, root: Path, above: frozenset[Path] = frozenset(), everywhere: bool = False
+    ) -> Iterator[Source]:
         """The pictures in a folder, in name order, and below it if all are wanted. Hidden files and folders
         are passed over in silence, and so is the folder of the results."""
         above |= {folder.resolve()}
         folders = []
-        for name in sorted(os.listdir(folder)):
+        for name, kind in places.entries(folder):
             path = folder / name
-            if name.startswith("."):
+            if name.startswith(".") or name == "__MACOSX":
                 continue
-            if path.is_dir():
+            if kind == places.FOLDER:
                 folders.append(path)
-            elif self._is_picture(path, root) and not self._is_earlier(path):
+            elif self._is_picture(path, root, kind) and not self._is_earlier(path):
                 yield Source(folder, name, root)
         for path in folders:
             if self._is_output(path) or path.resolve() in above:  # the latter is a link to a folder above it
                 continue
-            if self.recursive:
-                yield from self._below(path, root, above)
+            if self.recursive or everywhere:
+                yield from self._below(path, root, above, everywhere)
             else:
                 self.passed.folders.add(path.relative_to(root))
 
-    def _is_picture(self, path: Path, root: Path) -> bool:
-        picture = path.suffix.lower() in SUFFIXES and (path.is_file() or not path.exists())
+    def _is_picture(self, path: Path, root: Path, kind: str = places.FILE) -> bool:
+        picture = path.suffix.lower() in SUFFIXES and kind == places.FILE
         if not picture and path.name != MANIFEST:
             self.passed.others.add(path.relative_to(root))
         return picture
@@ -183,12 +199,15 @@ class _Passed:
     others: _Several = field(default_factory=_Several)
     folders: _Several = field(default_factory=_Several)
     results: _Several = field(default_factory=_Several)
+    outside: _Several = field(default_factory=_Several)
 
     def tell(self, note: Note) -> None:
         if self.others.count:
             note(f"passed over {self.others.told('file', 'that is not an image', 'that are not images')}")
         if self.folders.count:
             note(f"passed over {self.folders.told('folder')}; add recursive=True for the pictures in them")
+        if self.outside.count:
+            note(f"passed over {self.outside.told('link or name that leads', 'out of a zip')}")
         if self.results.count:
             note(f"passed over {self.results.told('result', 'of an earlier run', 'of an earlier run')}")
 
@@ -196,7 +215,7 @@ class _Passed:
 def _outputs(output: Path) -> Iterator[str]:
     """The results that the manifest in a folder names, as far as it can be read."""
     try:
-        with (output / MANIFEST).open(encoding="utf-8") as file:
+        with io.TextIOWrapper((output / MANIFEST).open("rb"), encoding="utf-8") as file:
             for _, key, entry in record.read(file):
                 if key is not None:
                     yield from entry.get("outputs", [])

@@ -12,6 +12,7 @@ from PIL import Image
 from restora.errors import OptionError, OutputError
 from restora.pictures.file import File
 from restora.pictures.formats import SUFFIXES, WRITTEN, Format, of_result, of_suffix, suffix_for
+from restora.pictures.places import as_place
 from restora.random import seed_of
 from restora.runs.inputs import Note, find
 from restora.runs.names import Names, check_overwriting
@@ -231,6 +232,10 @@ def sample_paths(first: Path, count: int) -> list[Path]:
 def make_folder(folder: Path) -> None:
     """Make the folder for results; OutputError where that cannot be."""
     try:
+        if as_place(folder):
+            if folder.is_file():
+                raise FileExistsError
+            return
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
         raise OutputError(f"{folder} is a file; expected a folder for the results") from None

@@ -1,13 +1,15 @@
 """The journal of a run: a line for each item as it ends, so that a run that is killed loses none.
 
 Each run has its own file in the output folder, and holds a lock on it that ends with its process. Whoever
-finds a journal without such a lock may enter its lines in the manifest, and remove it.
+finds a journal without such a lock may enter its lines in the manifest, and remove it. Behind a URL, where
+files do not grow and nothing can be locked, it is in `segments`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import io
 import json
 import os
 import secrets
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from restora.errors import OutputError
+from restora.pictures import places
 from restora.runs.record import Entry
 
 PREFIX, SUFFIX = ".restora-", ".journal"
@@ -78,12 +81,15 @@ class Journal:
 
 
 def journals(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob(f"{PREFIX}*{SUFFIX}") if path.is_file())
+    with contextlib.suppress(FileNotFoundError):
+        names = (name for name, kind in places.entries(folder) if kind == places.FILE)
+        return [folder / name for name in names if name.startswith(PREFIX) and name.endswith(SUFFIX)]
+    return []
 
 
 def read(path: Path) -> tuple[dict[str, Any] | None, Iterator[Line]]:
     """The settings of the run, None where there are none; and its lines."""
-    file = path.open(encoding="utf-8", errors="replace")
+    file = io.TextIOWrapper(path.open("rb"), encoding="utf-8", errors="replace")
     try:
         settings = json.loads(file.readline())["settings"]
     except (ValueError, KeyError, TypeError):
@@ -123,6 +129,11 @@ def locked(folder: Path) -> Iterator[None]:
 def ended(folder: Path) -> list[Path]:
     """The journals that no process holds any more."""
     return [path for path in journals(folder) if _is_free(path)]
+
+
+def live(folder: Path) -> bool:
+    """Whether another run is under way."""
+    return len(ended(folder)) < len(journals(folder))
 
 
 def remove(paths: Iterable[Path]) -> None:

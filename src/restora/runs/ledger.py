@@ -91,6 +91,8 @@ class Ledger:
 
     def real(self, key: str) -> str:
         """The path without links in its folder. Inputs come folder by folder, so the last one is known."""
+        if "://" in key:
+            return key
         folder, name = os.path.split(key)
         if self._folder[0] != folder or not self._folder[1]:
             self._folder = folder, os.path.realpath(folder)

@@ -15,12 +15,14 @@ import torch
 
 from restora.errors import OutputError
 from restora.pictures.atomic import atomic
-from restora.runs import earlier, journal, record
+from restora.pictures.places import as_place
+from restora.runs import earlier, journal, record, segments
 from restora.runs.entries import Strangers, entry_of, is_done
 from restora.runs.inputs import MANIFEST
 from restora.runs.items import Inputs, Item, make_folder, names_file
 from restora.runs.journal import Journal
 from restora.runs.ledger import Ledger
+from restora.runs.segments import Segments
 
 
 class Manifest:
@@ -42,7 +44,8 @@ class Manifest:
         self.settings, self.overwrite = json.loads(json.dumps(settings)), overwrite
         self.ledger = Ledger()
         self.error: OutputError | None = None
-        self._journal: Journal | None = None
+        self._journal: Journal | Segments | None = None
+        self._journals = segments if as_place(output) else journal
         self._lock = threading.Lock()
         make_folder(output if self.path else output.parent)
 
@@ -58,13 +61,14 @@ class Manifest:
         if self.path is None:
             self._enter(inputs)
             return
-        with journal.locked(self.output):
-            ended = journal.ended(self.output)
+        with self._journals.locked(self.output):
+            ended = self._journals.ended(self.output)
             self._take_up()
-            self._enter(inputs)
+            self._enter(inputs, alone=not self._journals.live(self.output))
             self._write(self.path)
-            self._journal = Journal(self.output, self.settings)
-            journal.remove(ended)
+            make = Segments if as_place(self.output) else Journal
+            self._journal = make(self.output, self.settings)
+            self._journals.remove(ended)
 
     def _take_up(self) -> None:
         """Remember what earlier runs did, with the same settings."""
@@ -79,9 +83,9 @@ class Manifest:
         self.ledger.close()
         self.ledger = Ledger()
 
-    def _enter(self, inputs: Inputs) -> None:
+    def _enter(self, inputs: Inputs, alone: bool = False) -> None:
         """What is not known is waiting; what an earlier run did is looked at when its turn comes."""
-        strangers = Strangers(inputs.folder, self.ledger)
+        strangers = Strangers(inputs.folder, self.ledger, alone)
         for i in range(len(inputs)):
             path, claims = inputs.path(i), inputs.claims(i)
             known = self.ledger.key_of(path)
@@ -157,13 +161,13 @@ class Manifest:
             return
         try:
             make_folder(self.output)
-            with journal.locked(self.output):
-                ended = journal.ended(self.output)
+            with self._journals.locked(self.output):
+                ended = self._journals.ended(self.output)
                 now = earlier.again(self.output, ended, self.settings)
                 self.ledger = self.ledger if now is None else now
                 self.ledger.update(self._journal.lines())
                 self._write(self.path)
-                journal.remove(ended)
+                self._journals.remove(ended)
             self.error = None
         except OutputError as error:
             self.error = error

@@ -37,7 +37,7 @@ class Names:
         clashes = self._clashes()
         if any(len({sources[i].folder for i in group}) > 1 for group in clashes):
             roots = {source.root for source in sources}
-            self._shared = Path(os.path.commonpath([os.path.abspath(root) for root in roots]))
+            self._shared = Path(os.path.commonpath([os.path.abspath(str(root)) for root in roots]))
             clashes = self._clashes()
         while clashing := {i for group in clashes for i in group}:
             longer = {i: _longer(sources[i], self.of(i)) for i in clashing}
@@ -55,7 +55,7 @@ class Names:
         source = self.sources[i]
         if self._shared is None:
             return source.name
-        return Path(os.path.abspath(source.root)).relative_to(self._shared) / source.name
+        return Path(os.path.abspath(str(source.root))).relative_to(self._shared) / source.name
 
     def check(self) -> None:
         """OutputError where two files would be written to one place."""
@@ -112,22 +112,22 @@ def check_overwriting(inputs: Planned) -> None:
     groups: dict[tuple[Path, Path], list[int]] = defaultdict(list)
     for i, source in enumerate(inputs.sources):
         groups[source.folder, inputs.place(i)].append(i)
-    targets = {place: os.path.realpath(inputs.folder / place) for _, place in groups}
+    targets = {place: os.path.realpath(str(inputs.folder / place)) for _, place in groups}
     taken: dict[str, set[str]] = {folder: set() for folder in targets.values()}
 
     def take(path: Path | str) -> None:
-        folder, name = os.path.split(path)
+        folder, name = os.path.split(str(path))
         if (real := os.path.realpath(folder)) in taken:
             taken[real].add(name)
 
     for (folder, _), numbers in groups.items():
-        inside = os.path.realpath(folder) in taken
-        for file in (os.path.join(folder, inputs.sources[i].file) for i in numbers):
+        inside = os.path.realpath(str(folder)) in taken
+        for file in (os.path.join(str(folder), inputs.sources[i].file) for i in numbers):
             if inside:
                 take(file)
             if os.path.islink(file):
                 take(os.path.realpath(file))
-        beside = any(os.path.realpath(path.parent) in taken for path in inputs.partner_paths(numbers[0]))
+        beside = any(os.path.realpath(str(path.parent)) in taken for path in inputs.partner_paths(numbers[0]))
         for path in (path for i in numbers if beside for path in inputs.partner_paths(i)):
             take(path)
     stems = {folder: {os.path.splitext(name)[0] for name in names} for folder, names in taken.items()}

@@ -75,8 +75,8 @@ def keep(item: Item, writing: Writing, max_pixels: int) -> None:
     try:
         for target in item.pictures[:1]:
             if target.suffix.lower() == item.path.suffix.lower():
-                with atomic(target) as part:
-                    shutil.copyfile(item.path, part)
+                with atomic(target) as part, item.path.open("rb") as source, part.open("wb") as copy:
+                    shutil.copyfileobj(source, copy)
                 continue
             document = image.load(item.file, max_pixels=max_pixels, partial=True, axes=writing.axes)
             result = Result(target, document, writing.quality)
