@@ -11,6 +11,7 @@ import io
 import json
 import os
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -35,6 +36,12 @@ TAPS = 2**22
 """Of a kernel."""
 TEXT = 2**30
 """Bytes of a file of JSON."""
+MEMBER = 2**30
+"""Bytes of a picture in a zip."""
+ENTRY = 2**26
+"""Characters of an entry in a manifest."""
+PART = 2**20
+"""Bytes that are read at once."""
 
 
 class BoundError(ValueError):
@@ -64,10 +71,24 @@ def opened(path: Path) -> io.BufferedReader:
 
 def read(file: BinaryIO, most: float) -> bytes:
     """All bytes of an open file; BoundError for more than `most`."""
-    size = os.fstat(file.fileno()).st_size
+    try:
+        size = os.fstat(file.fileno()).st_size
+    except OSError:  # in a zip, or behind a URL
+        data = b"".join(_parts(file, most))
+        size = len(data)
+    else:
+        data = b"" if size > most else file.read(size)
     if size > most:
         raise BoundError(f"it has {amount(size)}; at most {amount(most)} are accepted")
-    return file.read(size)
+    return data
+
+
+def _parts(file: BinaryIO, most: float) -> Iterator[bytes]:
+    """The bytes of a file of unknown length, until there are more than `most`."""
+    total = 0
+    while total <= most and (part := file.read(PART)):
+        total += len(part)
+        yield part
 
 
 def check_zip(path: Path) -> None:

@@ -13,7 +13,7 @@ from restora.bench.data import read_images
 from restora.errors import DataError, OptionError, ShapeError
 from restora.pictures import image
 from restora.random import seed_of
-from restora.runs import batch
+from restora.runs import window
 
 
 def write(folder: Path, names: list[str], size: tuple[int, int] = (12, 12)) -> Path:
@@ -73,7 +73,7 @@ def test_sizes_may_differ_but_not_in_a_batch(tmp_path: Path, monkeypatch: pytest
     assert images.size == "12x12 and 14x12"
     assert images.batches(3) == [[0, 2, 3], [5], [1, 4]]
     assert tuple(images.stack([1, 4]).shape) == (2, 3, 12, 14)
-    monkeypatch.setattr(batch, "MAX_PIXELS", 2 * 12 * 14 - 1)
+    monkeypatch.setattr(window, "MAX_PIXELS", 2 * 12 * 14 - 1)
     assert images.batches(3) == [[0, 2], [3, 5], [1], [4]]
     for i, name in enumerate("abcdef"):
         write(source, [name], (12, 12 + i))

@@ -19,7 +19,7 @@ from restora.pictures import image
 from restora.pictures.colour import to_uint8
 from restora.plan import Plan
 from restora.random import generators, seed_of
-from restora.runs import batch
+from restora.runs import window
 
 Command = Callable[..., Any]
 WORDS = ("--methods", "copy,random", "--tasks", "inpaint,superres", "--batch-size", "2")
@@ -94,7 +94,7 @@ def test_batches_of_other_images_are_done_again(
 ) -> None:
     bench("--methods", "random", "--tasks", "denoise")
     before = values(tmp_path / "out")
-    monkeypatch.setattr(batch, "MAX_PIXELS", 2 * 16 * 16)
+    monkeypatch.setattr(window, "MAX_PIXELS", 2 * 16 * 16)
     assert bench("--methods", "random", "--tasks", "denoise").code == 0
     assert values(tmp_path / "out") == before
     lines = (tmp_path / "out/cells/denoise/random.jsonl").read_text().splitlines()

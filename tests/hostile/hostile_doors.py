@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from PIL import Image
 
 MEGAPIXELS = 4.0
 MOST = int(MEGAPIXELS * 1e6)
@@ -57,14 +58,18 @@ def kernel(path: Path) -> str:
 
 def manifest(path: Path) -> str:
     """As of an earlier run into the folder."""
-    from restora.runs.items import Item
+    from restora.runs.items import Inputs
     from restora.runs.manifest import Manifest
 
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
+        picture, folder = Path(place, "a.png"), Path(place, "out")
+        folder.mkdir()
+        Image.new("L", (8, 8)).save(picture)
         shutil.copy(path, folder / "restora.json")
-        found = Manifest(folder, {"task": "denoise"})
-        return str(len(found.todo([Item(Path("in/a.png"), 0, [folder / "a.png"], folder=folder)])))
+        inputs = Inputs([picture], folder, 0)
+        with Manifest(folder, {"task": "denoise"}) as found:
+            found.begin(inputs)
+            return str(sum(not found.keep(item) for item in inputs))
 
 
 def bench(path: Path) -> str:

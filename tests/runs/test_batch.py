@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +21,12 @@ from restora.metrics import psnr
 from restora.noise import GaussianNoise
 from restora.operators import Identity
 from restora.pictures import colour, image
-from restora.plan import decide, finish
+from restora.plan import Plan, decide, finish
 from restora.priors import GANPrior, load_prior
-from restora.runs import batch
+from restora.runs import window
 from restora.runs.batch import degrade_items, restore_items
 from restora.runs.items import Item, collect
+from restora.runs.loading import Loaded
 from restora.runs.task import Task
 from restora.solvers import LatentMAP, Solver, Step
 
@@ -46,6 +47,21 @@ def run(source: Path, out: Path, task: Task, prior: GANPrior, **options: int) ->
     for _ in restore_items(items, task, plan, **options):
         pass
     return {item.path.name: item for item in items}
+
+
+def groups(items: list[Item], task: Task, plan: Plan, **options: int) -> list[list[str]]:
+    """Which pictures were restored together."""
+    found: list[Sequence[Loaded]] = []
+
+    def watch(loaded: Sequence[Loaded], y: Tensor, step: Step) -> None:
+        if not found or found[-1] is not loaded:
+            found.append(loaded)
+
+    ended = [
+        item.path for chunk in restore_items(items, task, plan, watch=watch, **options) for item in chunk
+    ]
+    assert sorted(ended) == sorted(item.path for item in items)
+    return [[x.item.path.stem for x in loaded] for loaded in found]
 
 
 def pixels(path: Path) -> Tensor:
@@ -91,22 +107,24 @@ def test_results_of_different_files_and_samples_differ(clean: Path, tmp_path: Pa
     assert len(results) == 10
 
 
-def test_batches_are_given_back_one_by_one(clean: Path, tmp_path: Path, prior: GANPrior) -> None:
+def test_items_are_given_back_as_they_end(clean: Path, tmp_path: Path, prior: GANPrior) -> None:
     items = collect([clean], tmp_path / "out", 0)
     chunks = restore_items(items, DENOISE, decide(SOLVER, prior, device="cpu"), batch_size=2)
-    assert [item.path.stem for item in next(chunks)] == ["a", "b"]
-    assert [item.status for item in items] == ["done", "done", "waiting", "waiting", "waiting"]
-    assert [len(chunk) for chunk in chunks] == [2, 1]
+    first = next(chunks)
+    assert {item.path.stem for item in first} <= {"a", "b"}
+    assert {item.status for item in first} == {"done"}
+    assert items[4].status == "waiting"
+    rest = [item.path.stem for chunk in chunks for item in chunk]
+    assert sorted([*(item.path.stem for item in first), *rest]) == list("abcde")
 
 
 def test_a_batch_has_no_more_pixels_than_it_may(
     clean: Path, tmp_path: Path, prior: GANPrior, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(clean, tmp_path / "all", DENOISE, prior)
-    monkeypatch.setattr(batch, "MAX_PIXELS", 2 * 8 * 8 + 1)
+    monkeypatch.setattr(window, "MAX_PIXELS", 2 * 8 * 8 + 1)
     items = collect([clean], tmp_path / "few", 0)
-    chunks = list(restore_items(items, DENOISE, decide(SOLVER, prior, device="cpu")))
-    assert [[item.path.stem for item in chunk] for chunk in chunks] == [["a", "b"], ["c", "d"], ["e"]]
+    assert groups(items, DENOISE, decide(SOLVER, prior, device="cpu")) == [["a", "b"], ["c", "d"], ["e"]]
     for name in "abcde":
         few, all_ = (colour.to_uint8(pixels(tmp_path / x / f"{name}.png")).int() for x in ("few", "all"))
         assert (few - all_).abs().max() <= 1
@@ -115,37 +133,44 @@ def test_a_batch_has_no_more_pixels_than_it_may(
 def test_draws_of_an_image_count_as_its_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in "abc":
         image.write(tmp_path / "in" / f"{name}.png", torch.rand(3, 16, 16))
-    monkeypatch.setattr(batch, "MAX_PIXELS", 8 * 16 * 16)
+    monkeypatch.setattr(window, "MAX_PIXELS", 8 * 16 * 16)
     for uncertainty, sizes in ((False, [3]), (True, [1, 1, 1])):
         plan = decide("flower", "natural", uncertainty=uncertainty, device="cpu")
         items = collect([tmp_path / "in"], tmp_path / str(uncertainty), 0)
-        chunks = restore_items(items, Task("denoise", {"sigma": 0.1}), plan)
-        assert [len(chunk) for chunk in chunks] == sizes
+        found = groups(items, Task("denoise", {"sigma": 0.1}), plan)
+        assert [len(group) for group in found] == sizes
 
 
-def test_pixels_of_a_batch_are_those_of_the_restorations(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, size in {"a": (6, 6), "b": (6, 3), "c": (3, 6), "d": (9, 9), "e": (3, 3)}.items():
-        image.write(tmp_path / "in" / f"{name}.png", torch.rand(3, *size))
-    (tmp_path / "in" / "aa.png").write_bytes(b"not an image")
-    monkeypatch.setattr(batch, "MAX_PIXELS", 4 * (36 + 18))
+def mixed(folder: Path) -> None:
+    """Pictures of two sizes in turn, one of another, and a file that is none."""
+    for k in range(6):
+        image.write(folder / f"{k}.png", torch.rand(3, *((6, 6), (6, 3))[k % 2]))
+    image.write(folder / "3-other.png", torch.rand(3, 9, 9))
+    (folder / "1-none.png").write_bytes(b"not an image")
+
+
+def test_mixed_sizes_fill_batches(tmp_path: Path) -> None:
+    mixed(tmp_path / "in")
     items = collect([tmp_path / "in"], tmp_path / "out", 0)
-    chunks = [
-        [x.path.stem for x in c] for c in restore_items(items, Task("superres", {"scale": 2}), decide("tv"))
-    ]
-    assert chunks == [["a", "aa", "b"], ["c"], ["d"], ["e"]]
-    assert [item.status for item in items] == ["done", "failed", "done", "done", "done", "done"]
+    plan = decide("tv", device="cpu")
+    found = groups(items, Task("superres", {"scale": 2}), plan, batch_size=3)
+    assert found == [["0", "2", "4"], ["1", "3", "5"], ["3-other"]]
+    assert [item.status for item in items if item.path.stem == "1-none"] == ["failed"]
+    assert {item.status for item in items if item.path.stem != "1-none"} == {"done"}
+
+
+def test_no_more_pictures_wait_than_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mixed(tmp_path / "in")
+    monkeypatch.setattr(window, "WINDOW", 1)
+    items = collect([tmp_path / "in"], tmp_path / "out", 0)
+    found = groups(items, Task("superres", {"scale": 2}), decide("tv", device="cpu"), batch_size=3)
+    assert found == [["0", "2"], ["1", "3"], ["3-other"], ["4"], ["5"]]
 
 
 def test_room() -> None:
-    assert [batch.room(size, 64) for size in ((64, 64), (321, 481), (1024, 1024), (2000, 2000))] == [
-        64,
-        6,
-        1,
-        1,
-    ]
-    assert batch.room((8, 8), 2) == 2
+    sizes = ((64, 64), (321, 481), (1024, 1024), (2000, 2000))
+    assert [window.room(size, 64) for size in sizes] == [64, 6, 1, 1]
+    assert window.room((8, 8), 2) == 2
 
 
 def test_facts_of_a_restored_file(clean: Path, tmp_path: Path, prior: GANPrior) -> None:
@@ -303,7 +328,8 @@ def test_a_result_that_is_not_finite_fails_that_file_alone(clean: Path, tmp_path
 
 def test_degrade_goes_on_after_a_file_that_does_not_fit(clean: Path, tmp_path: Path) -> None:
     image.write(clean / "b.png", torch.rand(3, 9, 9))
-    items = list(batch.degrade_items(collect([clean], tmp_path / "out", 0), Task("superres", {})))
+    items = collect([clean], tmp_path / "out", 0)
+    assert len(list(degrade_items(items, Task("superres", {})))) == 5
     assert [item.status for item in items] == ["done", "failed", "done", "done", "done"]
     assert "divide by 4, got 9x9" in items[1].facts["error"]
 

@@ -188,7 +188,7 @@ def test_mask_of_a_file_in_a_tree(tmp_path: Path) -> None:
         return {}
 
     collect([tmp_path / "in"], tmp_path / "out", 0, recursive=True, partners=partners)
-    assert asked == [(Path("in/b.png"), Path()), (Path("in/x/a.png"), Path("x"))]
+    assert set(asked) == {(Path("in/b.png"), Path()), (Path("in/x/a.png"), Path("x"))}
 
 
 def test_second_sample_of_one_and_result_of_another(tmp_path: Path) -> None:

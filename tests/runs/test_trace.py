@@ -8,12 +8,14 @@ import pytest
 import torch
 from PIL import Image, ImageSequence
 
+from restora.errors import OutputError
 from restora.pictures import image
 from restora.pictures.document import Document
 from restora.pictures.picture import Picture
 from restora.runs.items import Item
 from restora.runs.job import Job
 from restora.runs.loading import Loaded
+from restora.runs.task import Task
 from restora.runs.trace import FRAMES, SCALE, SIDE, Trace
 from restora.solvers import Step
 
@@ -35,7 +37,8 @@ def items(tmp_path: Path) -> list[Item]:
 def loaded(items: list[Item], number: int = 0) -> list[Loaded]:
     """Pictures of the items, of which the trace asks for no more than the item and the number."""
     picture, nothing = Picture(torch.zeros(3, 2, 2)), Document("", [], False, 255)
-    return [Loaded(Job(item, nothing, []), number, picture, {}, 4) for item in items]
+    task = Task("denoise", {})
+    return [Loaded(Job(item, task, nothing, []), number, picture, {}, 4) for item in items]
 
 
 def watch(trace: Trace, items: list[Item], total: int = 4) -> None:
@@ -55,8 +58,8 @@ def frames(path: Path) -> list[Image.Image]:
 def test_frames_show_the_observation_beside_each_step(items: list[Item]) -> None:
     trace = Trace()
     watch(trace, items)
-    trace.write()
     for item in items:
+        trace.write(item)
         assert item.trace is not None
         pictures = frames(item.trace)
         assert [picture.size for picture in pictures] == [(17 * SCALE, 8 * SCALE)] * 4
@@ -71,7 +74,8 @@ def test_item_that_failed_does_not_shift_the_others(items: list[Item]) -> None:
     trace = Trace()
     watch(trace, items)
     items[0].fail(OSError("full disk"))
-    trace.write()
+    for item in items:
+        trace.write(item)
     assert items[0].trace is not None
     assert not items[0].trace.exists()
     assert items[1].trace is not None
@@ -83,26 +87,28 @@ def test_trace_that_cannot_be_written_fails_its_item_alone(items: list[Item]) ->
     watch(trace, items)
     (items[1].path.parent / "file").write_text("in the way")
     items[1].trace = items[1].path.parent / "file" / "b-trace.webp"
-    trace.write()
-    assert [item.status for item in items] == ["done", "failed", "done"]
-    assert "cannot be written" in items[1].facts["error"]
+    with pytest.raises(OutputError, match="cannot be written"):
+        trace.write(items[1])
+    assert not trace.frames.keys() & {items[1].path}
 
 
 def test_frames_are_few_and_forgotten_after_writing(items: list[Item]) -> None:
     trace = Trace()
     watch(trace, items, total=500)
     assert all(FRAMES <= len(frames) <= FRAMES + 2 for _, _, frames in trace.frames.values())
-    trace.write()
+    for item in items:
+        trace.write(item)
     assert not trace.frames
 
 
 def test_pictures_of_several_sizes_and_a_second_try(items: list[Item]) -> None:
-    """A batch is restored size by size; where that fails, picture by picture, and only that is shown."""
+    """Where a batch fails, it is restored picture by picture, and only that is shown."""
     trace, (a, b, c) = Trace(), items
     watch(trace, [a, b])
     watch(trace, [a])
     trace.watch(loaded([c]), torch.zeros(1, 3, 2, 2), Step(1, 1, torch.ones(1, 3, 4, 600), torch.zeros(1)))
-    trace.write()
+    for item in items:
+        trace.write(item)
     assert a.trace is not None
     assert c.trace is not None
     assert len(frames(a.trace)) == 4
@@ -119,7 +125,7 @@ def test_two_channels_are_magenta_and_green(tmp_path: Path) -> None:
         y,
         Step(1, 1, torch.tensor([0.0, 1.0]).view(1, 2, 1, 1).expand(1, 2, 8, 8), torch.zeros(1)),
     )
-    trace.write()
+    trace.write(item)
     (picture,) = frames(tmp_path / "a-trace.webp")
     observed, restored = (picture.getpixel((x * SCALE, 4 * SCALE)) for x in (4, 13))
     assert observed == pytest.approx((255, 0, 255), abs=8)
@@ -132,10 +138,8 @@ def test_of_a_file_of_several_planes_the_first_is_shown_when_all_are_done(items:
     for number, value in enumerate([1.0, 0.0]):
         x = torch.full((1, 3, 8, 8), value)
         trace.watch(loaded([item], number), torch.zeros(1, 3, 2, 2), Step(1, 1, x, torch.zeros(1)))
-        trace.write()
     assert item.trace is not None
-    assert not item.trace.exists()
     item.done(outputs=[])
-    trace.write()
+    trace.write(item)
     (picture,) = frames(item.trace)
     assert picture.getpixel((13 * SCALE, 16))[0] == pytest.approx(255, abs=8)

@@ -16,7 +16,7 @@ from restora.limits import MAX_PIXELS
 from restora.metrics import WINDOW
 from restora.pictures import image
 from restora.random import seed_of
-from restora.runs import batch
+from restora.runs import window
 from restora.training.data import Member, extract, members, open_zip
 from restora.training.settings import check_channels
 
@@ -66,7 +66,7 @@ class Images:
         alike: dict[Shape, list[int]] = {}
         for i, x in enumerate(self.truth):
             alike.setdefault(_shape(x), []).append(i)
-        return [part for (_, *size), rows in alike.items() for part in _parts(rows, batch.room(size, most))]
+        return [part for (_, *size), rows in alike.items() for part in _parts(rows, window.room(size, most))]
 
     def digest(self) -> str:
         """SHA-256 of names, sizes and pixels."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from restora.errors import OptionError
 from restora.limits import MAX_PIXELS
+from restora.pictures.remote import place_of
 
 
 def a_path(text: str) -> Path:
@@ -15,6 +16,23 @@ def a_path(text: str) -> Path:
     if not text.strip():
         raise OptionError("expected the path of a file or folder, got an empty one")
     return Path(text)
+
+
+def a_place(text: str) -> Path:
+    """As `a_path`, or a URL, such as s3://bucket/folder."""
+    a_path(text)
+    return place_of(text)
+
+
+def a_batch_size(text: str) -> int | None:
+    """How many images are restored together; None for auto."""
+    if text == "auto":
+        return None
+    if not text.lstrip("-").isdecimal():
+        raise OptionError(f"--batch-size: expected a whole number or auto, got {text!r}")
+    if int(text) < 1:
+        raise OptionError(f"--batch-size must be at least 1, got {text}")
+    return int(text)
 
 
 def add_limit(parser: argparse.ArgumentParser) -> None:

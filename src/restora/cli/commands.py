@@ -109,7 +109,10 @@ def _run(argv: Sequence[str] | None) -> int:
         if isinstance(error, RuntimeError) and type(error).__name__ != "OutOfMemoryError":  # that of torch
             raise
         reason = str(error).partition(". ")[0]
-        print(f"restora: error: out of memory ({reason}); try a smaller batch", file=sys.stderr)
+        print(
+            f"restora: error: out of memory ({reason}); try --batch-size auto, or a smaller one",
+            file=sys.stderr,
+        )
         return 2
     except KeyboardInterrupt:
         print("restora: interrupted; what was finished is kept", file=sys.stderr)

@@ -11,13 +11,13 @@ from __future__ import annotations
 import argparse
 
 from restora.cli.options import add_input, add_task, make_task
-from restora.cli.progress import progress
-from restora.cli.report import summary
+from restora.cli.report import Report
+from restora.cli.watch import Watch
 from restora.cli.writing import add_writing, make_writing, written
 from restora.degradations.named import AUTO
 from restora.errors import OptionError
-from restora.runs import batch
-from restora.runs import items as files
+from restora.runs.batch import degrade, opened, opening
+from restora.runs.items import Inputs
 from restora.runs.manifest import Manifest
 
 EXAMPLES = """examples:
@@ -31,7 +31,7 @@ EXAMPLES = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "restora degrade INPUT... -o DIR --task TASK [options of the task] [options]"
     parser.epilog = EXAMPLES
-    add_input(parser, "clean images: files, folders or globs")
+    add_input(parser, "clean images: files, folders, globs, zips or URLs")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="random seed of the noise (0)")
     add_writing(parser)
     parser.add_argument("--overwrite", action="store_true", help="make again what was already made")
@@ -47,17 +47,15 @@ def run(args: argparse.Namespace) -> int:
     notes: list[str] = []
     writing, format = make_writing(args, task)
     found = {"recursive": args.recursive, "partners": task.partners, "note": notes.append}
-    items = files.collect(args.inputs, args.output, args.seed, **found, format=format, exact=True)
+    inputs = Inputs(args.inputs, args.output, args.seed, **found, format=format, exact=True)
     settings = {"command": "degrade", **task.facts(), "seed": args.seed, **written(writing, format)}
-    manifest = Manifest(args.output, settings, args.overwrite)
-    todo = manifest.todo(items)
-    finished = []
-    try:
-        with progress() as bar:
-            line = bar.add_task(f"degrade: {task.name}", total=len(todo))
-            for item in batch.degrade_items(todo, task, writing):
-                finished.append(item)
-                bar.advance(line)
-    finally:
-        manifest.record(finished)
-    return summary(items, manifest, notes, args)
+    report = Report()
+    with Manifest(args.output, settings, args.overwrite) as manifest:
+        manifest.begin(inputs)
+        stream = opening(inputs, manifest, task.max_pixels, lambda item: opened(item, task, writing))
+        with Watch(f"degrade: {task.name}", len(inputs)) as watch:
+            for item in degrade(stream, lambda item: manifest.record([item])):
+                watch.ended([item])
+                manifest.record([item])
+                report.add([item])
+    return report.summary(manifest, notes, args)

@@ -8,7 +8,7 @@ from dataclasses import MISSING, Field
 from pathlib import Path
 from typing import Any
 
-from restora.cli.arguments import a_path, add_limit, max_pixels
+from restora.cli.arguments import a_path, a_place, add_limit, max_pixels
 from restora.cli.pages import INDENT
 from restora.degradations import degradations, named
 from restora.degradations.named import HOLE_OPTIONS
@@ -31,9 +31,9 @@ Owners = dict[str, tuple[Field[Any], Any]]
 
 
 def add_input(parser: argparse.ArgumentParser, text: str, needs_task: bool = True) -> None:
-    parser.add_argument("inputs", nargs="+", type=a_path, metavar="INPUT", help=text)
+    parser.add_argument("inputs", nargs="+", type=a_place, metavar="INPUT", help=text)
     output = "output folder; or, for a single input, the output file, such as result.png"
-    parser.add_argument("-o", "--output", type=a_path, required=True, metavar="DIR|FILE", help=output)
+    parser.add_argument("-o", "--output", type=a_place, required=True, metavar="DIR|FILE", help=output)
     recursive = "also take the images in subfolders; results and masks keep the same structure"
     parser.add_argument("--recursive", action="store_true", help=recursive)
     known = (

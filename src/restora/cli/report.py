@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
+import sys
 from collections import Counter
 from collections.abc import Sequence
 
@@ -12,23 +12,47 @@ from restora.cli.telling import printable, tell
 from restora.runs.items import Item
 from restora.runs.manifest import Manifest
 
+MOST = 1000  # notes, and failures, that are told one by one
 
-def summary(items: Sequence[Item], manifest: Manifest, notes: Sequence[str], args: argparse.Namespace) -> int:
-    """Print what became of the items: notes, failures by name. The exit code: 1 if any failed, else 0.
-    `notes`: those of the run."""
-    counts = Counter(item.status for item in items)
-    for text in dict.fromkeys([*notes, *(text for item in items for text in item.notes)]):
-        tell(f"note: {as_options(text, args)}")
-    failed = [item for item in items if item.status == "failed"]
-    for item in failed:
-        tell(f"failed: {item.path}: {as_options(str(item.facts['error']), args)}")
-    if manifest.error:
-        tell(f"failed: {as_options(str(manifest.error), args)}")
-    if args.json:
-        print(json.dumps(manifest.content(), indent=1))
-    else:
-        parts = [f"{counts['done']} written to {manifest.output}"]
-        parts += [f"{counts['kept']} kept from an earlier run"] * bool(counts["kept"])
-        parts += [f"{counts['failed']} failed"] * bool(failed)
-        print(printable(", ".join(parts)))
-    return 1 if failed or manifest.error else 0
+
+class Report:
+    """What became of items, as they end; nothing of an item is kept but what will be told."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.notes: dict[str, int] = {}
+        self.failures: list[tuple[int, str]] = []
+
+    def add(self, items: Sequence[Item]) -> None:
+        for item in items:
+            self.counts[item.status] += 1
+            if item.status == "failed" and len(self.failures) < MOST:
+                self.failures.append((item.number, f"{item.path}: {item.facts['error']}"))
+            for text in item.notes:
+                known = self.notes.get(text)
+                if known is not None or len(self.notes) < MOST:
+                    self.notes[text] = item.number if known is None else min(known, item.number)
+                else:
+                    self.counts["notes"] += 1
+
+    def summary(self, manifest: Manifest, notes: Sequence[str], args: argparse.Namespace) -> int:
+        """Print it, in the order of the inputs. The exit code: 1 if any failed, else 0. `notes`: those of
+        the run."""
+        for text in dict.fromkeys([*notes, *sorted(self.notes, key=lambda text: self.notes[text])]):
+            tell(f"note: {as_options(text, args)}")
+        if self.counts["notes"]:
+            tell(f"note: {self.counts['notes']} more notes are in {manifest.path}")
+        for _, text in sorted(self.failures):
+            tell(f"failed: {as_options(text, args)}")
+        if self.counts["failed"] > MOST:
+            tell(f"failed: {self.counts['failed'] - MOST} more; {manifest.path} names them")
+        if manifest.error:
+            tell(f"failed: {as_options(str(manifest.error), args)}")
+        if args.json:
+            manifest.print(sys.stdout)
+        else:
+            parts = [f"{self.counts['done']} written to {manifest.output}"]
+            parts += [f"{self.counts['kept']} kept from an earlier run"] * bool(self.counts["kept"])
+            parts += [f"{self.counts['failed']} failed"] * bool(self.counts["failed"])
+            print(printable(", ".join(parts)))
+        return 1 if self.counts["failed"] or manifest.error else 0

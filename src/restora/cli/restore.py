@@ -20,13 +20,13 @@ Rerunning a command skips files that were already restored. Defaults are in pare
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from restora import restoration
-from restora.cli.arguments import max_pixels
+from restora.cli.arguments import a_batch_size, max_pixels
 from restora.cli.options import add_input, add_task, make_task, needs_no_task
-from restora.cli.report import summary
+from restora.cli.report import Report
 from restora.cli.settings import add_solver, make_solver
 from restora.cli.telling import tell
 from restora.cli.watch import Watch
@@ -36,14 +36,14 @@ from restora.operators.base import Shape
 from restora.pictures.formats import Format
 from restora.plan import Plan
 from restora.priors import FlowPrior, store
-from restora.runs import batch
-from restora.runs import items as files
+from restora.runs.batch import Opened, opened, opening, restore
 from restora.runs.beforehand import beforehand, licences
-from restora.runs.items import Item
+from restora.runs.items import Inputs, Item
 from restora.runs.job import Writing
 from restora.runs.manifest import Manifest
+from restora.runs.shapes import images_of
+from restora.runs.sizes import Auto, Fixed
 from restora.runs.suggested import Suggested, keep
-from restora.runs.task import Task, images_of
 from restora.tiles import OVERLAP, TILE
 
 EXAMPLES = """examples:
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "restora restore INPUT... -o DIR [--task TASK [options of the task]] [options]"
     parser.epilog = EXAMPLES
     add = parser.add_argument
-    add_input(parser, "damaged images: files, folders or globs", needs_task=False)
+    add_input(parser, "damaged images: files, folders, globs, zips or URLs", needs_task=False)
     add_solver(parser)
     own = " or ".join(FlowPrior.shipped)
     prior = f"an installed prior, OWNER/NAME after 'restora priors pull', or a folder ({own}, by the size)"
@@ -73,8 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--uncertainty", action="store_true", help=uncertainty)
     add("--seed", type=int, default=0, metavar="N", help="random seed (0)")
     add("--device", default="auto", metavar="NAME", help="auto, cpu or cuda (auto)")
-    together = "images per batch; fewer if they are large (64)"
-    add("--batch-size", type=int, default=64, metavar="N", help=together)
+    together = "images per batch, fewer if they are large; auto finds how many fit in memory (64)"
+    add("--batch-size", type=a_batch_size, default=64, metavar="N|auto", help=together)
     tile = f"restore larger images in tiles of N pixels per side ({TILE})"
     add("--tile", type=int, default=TILE, metavar="N", help=tile)
     add("--overwrite", action="store_true", help="restore again what was already restored")
@@ -84,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    for name, least in {"samples": 1, "batch_size": 1, "tile": 2 * OVERLAP}.items():
+    for name, least in {"samples": 1, "tile": 2 * OVERLAP}.items():
         if getattr(args, name) < least:
             flag = f"--{name.replace('_', '-')}"
             raise OptionError(f"{flag} must be at least {least}, got {getattr(args, name)}")
@@ -96,16 +96,15 @@ def _as_told(args: argparse.Namespace) -> int:
     task = make_task(args, restoring=True)
     notes: list[str] = []
     writing, format = make_writing(args, task)
-    items = _collect(args, notes, format=format, partners=task.partners, exact=task.of_file)
-    images = task.images(item.file for item in items)
+    inputs = _inputs(args, notes, format=format, partners=task.partners, exact=task.of_file)
+    images = task.images(inputs.files())
     plan = make_plan(args, images)
     task.check(plan, images)
-    manifest = Manifest(args.output, _settings(args, task.facts(), plan, writing, format), args.overwrite)
-    todo = manifest.todo(items)
-    for text in beforehand(plan, task) if todo else ():
-        tell(f"note: {text}")
-    _restore(args, todo, task, plan, writing, manifest)
-    return summary(items, manifest, notes, args)
+    settings = _settings(args, task.facts(), plan, writing, format)
+    told = beforehand(plan, task)
+    return _run(
+        args, inputs, plan, settings, notes, told, task.name, lambda item: opened(item, task, writing)
+    )
 
 
 def _as_inspected(args: argparse.Namespace) -> int:
@@ -114,27 +113,25 @@ def _as_inspected(args: argparse.Namespace) -> int:
     suggested = Suggested(max_pixels(args))
     notes: list[str] = []
     writing, format = make_writing(args, None)
-    items = _collect(args, notes, format=format, exact=suggested.exact)
-    plan = make_plan(args, images_of(item.file for item in items))
-    manifest = Manifest(args.output, _settings(args, {"task": None}, plan, writing, format), args.overwrite)
-    todo = manifest.todo(items)
-    groups = suggested.tasks(todo, tell)
-    for text in licences(plan) if groups else ():
-        tell(f"note: {text}")
-    wanted = [item for _, group in groups for item in group]
-    for item in (item for item in todo if item.status == "waiting" and item not in wanted):
-        keep(item, writing, suggested.max_pixels)
-    manifest.record([item for item in todo if item.status != "waiting"])
-    for task, group in groups:
-        task.check(plan)
-        _restore(args, group, task, plan, writing, manifest)
-    return summary(items, manifest, notes, args)
+    inputs = _inputs(args, notes, format=format, exact=suggested.exact)
+    plan = make_plan(args, images_of(inputs.files()))
+    settings = _settings(args, {"task": None}, plan, writing, format)
+
+    def begin(item: Item) -> Opened:
+        task = suggested.task(item, plan)
+        if task is not None:
+            return opened(item, task, writing)
+        if item.status == "waiting":
+            keep(item, writing, suggested.max_pixels)
+        return item, None
+
+    return _run(args, inputs, plan, settings, notes, licences(plan), "as inspected", begin)
 
 
-def _collect(args: argparse.Namespace, notes: list[str], **found: Any) -> list[Item]:
+def _inputs(args: argparse.Namespace, notes: list[str], **found: Any) -> Inputs:
     wanted = {"samples": args.samples, "trace": args.trace, "uncertainty": args.uncertainty}
     more = {"recursive": args.recursive, "note": notes.append}
-    return files.collect(args.inputs, args.output, args.seed, **wanted, **more, **found)
+    return Inputs(args.inputs, args.output, args.seed, **wanted, **more, **found)
 
 
 def _settings(
@@ -156,19 +153,46 @@ def _settings(
     }
 
 
-def _restore(
+def _run(
     args: argparse.Namespace,
-    todo: Sequence[Item],
-    task: Task,
+    inputs: Inputs,
     plan: Plan,
-    writing: Writing,
-    manifest: Manifest,
-) -> None:
-    options = {"batch_size": args.batch_size, "writing": writing}
-    with Watch(f"{plan.method}: {task.name}", todo, args.trace) as watch:
-        for chunk in batch.restore_items(todo, task, plan, **options, watch=watch.step):
-            watch.finished()
-            manifest.record(chunk)
+    settings: dict[str, Any],
+    notes: list[str],
+    told: Sequence[str],
+    name: str,
+    begin: Callable[[Item], Opened],
+) -> int:
+    """Restore the inputs, one after the other. told: of the run, before the first is restored. begin: what is
+    done with one that no earlier run has done."""
+    report = Report()
+    size = Auto(plan.device) if args.batch_size is None else Fixed(args.batch_size)
+    with Manifest(args.output, settings, args.overwrite) as manifest:
+        manifest.begin(inputs)
+        with Watch(f"{plan.method}: {name}", len(inputs), args.trace) as watch:
+            stream = _told(opening(inputs, manifest, max_pixels(args), begin), told)
+
+            def done(item: Item) -> None:
+                watch.written(item)
+                manifest.record([item])
+
+            for ended in restore(stream, plan, size=size, watch=watch.step, done=done):
+                watch.ended(ended)
+                manifest.record(ended)
+                report.add(ended)
+    return report.summary(manifest, notes, args)
+
+
+def _told(stream: Iterable[Opened], before: Sequence[str]) -> Iterator[Opened]:
+    """Tells what there is to tell of each item, and of all before the first that is restored."""
+    for item, job in stream:
+        if item.line:
+            tell(item.line)
+        if job is not None:
+            for text in before:
+                tell(f"note: {text}")
+            before = ()
+        yield item, job
 
 
 def make_plan(args: argparse.Namespace, images: Shape | None) -> Plan:

@@ -87,12 +87,20 @@ class File:
         self.path = path
         self._head: Head | None = None
         self._digest: str | None = None
+        self._fetched: bytes | ImageError | None = None
+
+    def fetch(self, max_pixels: float) -> None:
+        """Read all bytes now, once, and keep them for the next `read`, which raises what is wrong."""
+        try:
+            self._fetched = self.read(str(self.path), max_pixels)
+        except ImageError as error:
+            self._fetched = error
 
     @property
     def head(self) -> Head:
         if self._head is None:
             self._head = Head()
-            with contextlib.suppress(OSError, ValueError), limits.opened(self.path) as file:
+            with contextlib.suppress(Exception), limits.opened(self.path) as file:
                 self._head = read_head(file)
         return self._head
 
@@ -105,6 +113,11 @@ class File:
 
     def read(self, name: str, max_pixels: float) -> bytes:
         """All bytes; ImageError where they cannot be read, or the head tells of more than `max_pixels`."""
+        if self._fetched is not None:
+            data, self._fetched = self._fetched, None
+            if isinstance(data, ImageError):
+                raise data
+            return data
         data, self._head = contents(self.path, name, max_pixels, self._head)
         self._digest = hashlib.sha256(data).hexdigest()
         return data
@@ -120,7 +133,9 @@ def contents(path: Path, name: str, max_pixels: float, head: Head | None = None)
             file.seek(0)
             known = head.size is not None
             return limits.read(file, limits.BYTES * max_pixels) if known else file.read(limits.UNKNOWN), head
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+    except ImageError:
+        raise
+    except Exception as error:  # OSError, ValueError for a NUL in the name, whatever zips and clouds raise
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{name}: cannot be read ({reason})") from error
 
@@ -130,5 +145,5 @@ def digest(path: Path) -> str:
     try:
         with limits.opened(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+    except Exception:  # whatever zips and clouds raise
         return ""

@@ -97,7 +97,7 @@ def write(path: Path | str, image: Tensor, bits: int = 8) -> None:
     Raises:
         OutputError: if it cannot be written, and for NaN.
     """
-    path = Path(path)
+    path = Path(path) if isinstance(path, str) else path
     suffix = path.suffix.lower()
     if suffix not in WRITTEN:
         raise OutputError(f"{path}: unknown suffix {suffix!r}; expected one of {', '.join(WRITTEN)}")

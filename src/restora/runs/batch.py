@@ -1,10 +1,12 @@
-"""Degrade or restore the items of a run, a batch at a time; one bad file never stops the others."""
+"""Degrade or restore the items of a run; one bad file never stops the others.
+
+Files are read ahead and results are written behind, in threads, while batches of pictures are restored.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,36 +18,89 @@ from restora.errors import ImageError, MaskError, ObservationError, RestoraError
 from restora.pictures import colour
 from restora.plan import Plan
 from restora.result import Restoration
-from restora.runs.items import Item
-from restora.runs.job import PLAIN, Writing, start
-from restora.runs.loading import Loaded, kind_of, load_all
+from restora.runs.ahead import ahead
+from restora.runs.ending import Done, Ending
+from restora.runs.items import Inputs, Item
+from restora.runs.job import PLAIN, Job, Writing, start
+from restora.runs.loading import Loaded, Loading
+from restora.runs.manifest import Manifest
+from restora.runs.sizes import BatchSize, Fixed
 from restora.runs.task import Task
+from restora.runs.window import Window
 from restora.solvers import Step
 
 Watch = Callable[[Sequence[Loaded], Tensor, Step], None]
-MAX_PIXELS = 2**20  # of all images of a batch
-ALONE = 128**2  # pixels of a picture whose noise may differ from place to place
+Opened = tuple[Item, Job | None]
+OF_ONE = (ImageError, MaskError, ObservationError, ShapeError, ResultError)  # errors of a single picture
 
 
-def room(size: Sequence[int], most: int) -> int:
-    """How many images of (height, width) `size` are restored together, if `most` may be: at least one."""
-    return max(1, min(most, MAX_PIXELS // (size[0] * size[1])))
-
-
-def degrade_items(items: Sequence[Item], task: Task, writing: Writing = PLAIN) -> Iterator[Item]:
+def degrade_items(items: Iterable[Item], task: Task, writing: Writing = PLAIN) -> Iterator[Item]:
     """Write the observation of each clean file; yields the item when it is done or has failed."""
-    for item in items:
-        try:
-            job = start(item, task, writing)
-            for number in range(item.planes):
-                picture = job.picture(number)
-                masked = task.before_mask(picture)
-                degradation = task.degradation([task.pictures(item.path, masked, item.partners, item.note)])
-                x = _clean(picture.pixels, degradation)
-                job.put(number, [degradation(x[None], random.generators([job.seed(number)], 1))[0]])
-        except RestoraError as error:
-            item.fail(error)
-        yield item
+    return degrade(ahead(partial(opened, task=task, writing=writing), items, pixels))
+
+
+def restore_items(
+    items: Iterable[Item],
+    task: Task,
+    plan: Plan,
+    *,
+    batch_size: int = 64,
+    watch: Watch | None = None,
+    writing: Writing = PLAIN,
+) -> Iterator[list[Item]]:
+    """Restore the items, up to `batch_size` pictures and MAX_PIXELS together; yields items as they end: their
+    results are written, or they have failed. `watch` sees every step of the pictures, and their
+    observations."""
+    stream = ahead(partial(opened, task=task, writing=writing), items, pixels)
+    return restore(stream, plan, size=Fixed(batch_size), watch=watch)
+
+
+def opened(item: Item, task: Task, writing: Writing = PLAIN) -> Opened:
+    """The item, and what is under way of it unless it has failed."""
+    try:
+        return item, start(item, task, writing)
+    except RestoraError as error:
+        item.fail(error)
+        return item, None
+
+
+def opening(
+    inputs: Inputs, manifest: Manifest, max_pixels: float, begin: Callable[[Item], Opened]
+) -> Iterator[Opened]:
+    """The inputs, read ahead: `begin` does so for one that no earlier run has done. Larger ones are left."""
+
+    def open_one(i: int) -> Opened:
+        item = inputs.item(i, max_pixels)
+        return (item, None) if manifest.keep(item) else begin(item)
+
+    return ahead(open_one, range(len(inputs)), pixels)
+
+
+def pixels(found: Opened) -> int:
+    """How many are held."""
+    return found[1].pixels if found[1] else 0
+
+
+def degrade(stream: Iterable[Opened], done: Done = lambda item: None) -> Iterator[Item]:
+    """As `degrade_items`, of items that are read; `done` as for `restore`."""
+    with Ending(done) as ending:
+        for item, job in stream:
+            try:
+                for number in range(item.planes if job else 0):
+                    assert job is not None
+                    picture = job.picture(number)
+                    masked = job.task.before_mask(picture)
+                    fields = job.task.pictures(item.path, masked, item.partners, item.note)
+                    degradation = job.task.degradation([fields])
+                    x = _clean(picture.pixels, degradation)
+                    y = degradation(x[None], random.generators([job.seed(number)], 1))[0]
+                    if job.put(number, [y]):
+                        ending.write(job)
+            except RestoraError as error:
+                item.fail(error)
+            yield from ending.ended(item)
+        for ended in ending.rest():
+            yield from ended
 
 
 def _clean(pixels: Tensor, degradation: Degradation) -> Tensor:
@@ -58,70 +113,59 @@ def _clean(pixels: Tensor, degradation: Degradation) -> Tensor:
     return pixels
 
 
-def restore_items(
-    items: Sequence[Item],
-    task: Task,
+def restore(
+    stream: Iterable[Opened],
     plan: Plan,
     *,
-    batch_size: int = 64,
+    size: BatchSize,
     watch: Watch | None = None,
-    writing: Writing = PLAIN,
+    done: Done = lambda item: None,
 ) -> Iterator[list[Item]]:
-    """Restore the items, up to `batch_size` pictures and MAX_PIXELS together; after each batch, yields the
-    items whose results are written, or that have failed. `watch` sees every step of the pictures, and their
-    observations."""
-    work = partial(_restore_batch, task, plan, watch)
-    told: set[Path] = set()
-    for chunk, loaded in _chunks(load_all(items, task, plan, writing), batch_size):
-        for alike in _alike(loaded, task.auto):
-            _try_batch(alike, work)
-        ended = [item for item in chunk if item.status != "waiting" and item.path not in told]
-        told |= {item.path for item in ended}
-        yield list({item.path: item for item in ended}.values())
+    """As `restore_items`, of items that are read; one that has ended already is passed on. `done` is called
+    when the results of an item are written, in some thread."""
+    loading, window = Loading(plan), Window(size.most)
+    with Ending(done) as ending:
+        solve = partial(_solve, plan, watch, size, ending)
+        for item, job in stream:
+            for x in loading.pictures(job) if job else ():
+                for group in window.add(x):
+                    yield from solve(group)
+            if ended := ending.ended(item):
+                yield ended
+        for group in window.rest():
+            yield from solve(group)
+        yield from ending.rest()
 
 
-def _try_batch(loaded: list[Loaded], work: Callable[[list[Loaded]], None]) -> None:
-    """Where a picture is to blame, the others are done without it."""
+def _solve(
+    plan: Plan, watch: Watch | None, size: BatchSize, ending: Ending, group: list[Loaded]
+) -> Iterator[list[Item]]:
+    """Where a picture is to blame, the others are done without it; where memory does not suffice, half."""
+    group = [x for x in group if x.item.status == "waiting"]
     try:
-        work(loaded)
-    except (ImageError, MaskError, ObservationError, ShapeError, ResultError) as error:
-        if len(loaded) == 1:
-            loaded[0].item.fail(error)
+        if group:
+            with size.watching(group):
+                yield from _restore_batch(plan, watch, ending, group)
+        return
+    except OF_ONE as error:
+        if len(group) == 1:
+            ending.fail(group[0].item, error)
             return
-        for x in loaded:
-            _try_batch([x], work)
+        parts = [[x] for x in group]
+    except (RuntimeError, MemoryError) as error:
+        if len(group) == 1 or not size.too_many(group, error):
+            raise
+        half = (len(group) + 1) // 2
+        parts = [group[:half], group[half:]]
+    for part in parts:
+        yield from _solve(plan, watch, size, ending, part)
 
 
-def _chunks(
-    pictures: Iterable[tuple[Item, Loaded | None]], most: int
-) -> Iterator[tuple[list[Item], list[Loaded]]]:
-    """The pictures in their order, and the items that they, or their lack, are of; held are those of a batch,
-    and one."""
-    chunk: list[Item] = []
-    loaded: list[Loaded] = []
-    for item, x in pictures:
-        pixels = sum(other.pixels for other in loaded) + (x.pixels if x else 0)
-        if len(chunk) == most or (loaded and pixels > MAX_PIXELS):
-            yield chunk, loaded
-            chunk, loaded = [], []
-        chunk.append(item)
-        loaded += [x] if x else []
-    if chunk:
-        yield chunk, loaded
-
-
-def _alike(loaded: Sequence[Loaded], blind: bool) -> Iterable[list[Loaded]]:
-    """Pictures may differ in size, and in what their files say of them; those of a batch cannot. `blind`: the
-    noise is found in each picture, of those of some size with all that it has of its own, so one by one."""
-    groups: dict[tuple[Any, ...], list[Loaded]] = {}
-    for i, x in enumerate(loaded):
-        alone = (i,) if blind and x.picture.pixels[0].numel() > ALONE else ()
-        groups.setdefault((*kind_of(x.picture, x.fields), *alone), []).append(x)
-    return groups.values()
-
-
-def _restore_batch(task: Task, plan: Plan, watch: Watch | None, loaded: Sequence[Loaded]) -> None:
+def _restore_batch(
+    plan: Plan, watch: Watch | None, ending: Ending, loaded: Sequence[Loaded]
+) -> Iterator[list[Item]]:
     y = torch.stack([x.picture.pixels for x in loaded])
+    task = loaded[0].job.task
     degradation = task.degradation([x.fields for x in loaded])
     run = plan.run(y, degradation, [x.job.seed(x.number) for x in loaded])
     while True:
@@ -132,6 +176,8 @@ def _restore_batch(task: Task, plan: Plan, watch: Watch | None, loaded: Sequence
             break
         if watch is not None:
             watch(loaded, y, step)
+        if ended := ending.ended():
+            yield ended
     for i, x in enumerate(loaded):
         level = result.degradation.take(torch.tensor([i])).noise.level
         for text in (*result.warnings[i], *(result.notes[i] if result.notes else ())):
@@ -141,14 +187,14 @@ def _restore_batch(task: Task, plan: Plan, watch: Watch | None, loaded: Sequence
                 f"{x.item.path}: no noise was found, so the picture was written as it is; if you see some, "
                 "give its standard deviation, such as sigma=0.03"
             )
-        _put(x, result, i, {"sigma": round(level, 4)} if degradation.blind else {})
+        _put(ending, x, result, i, {"sigma": round(level, 4)} if degradation.blind else {})
 
 
-def _put(x: Loaded, result: Restoration, i: int, found: dict[str, float]) -> None:
+def _put(ending: Ending, x: Loaded, result: Restoration, i: int, found: dict[str, Any]) -> None:
     images = [*result.samples[i], *([] if result.std is None or not x.item.maps else [result.std[i]])]
     known = {} if result.std is None else {"std": result.std[i].square().mean().sqrt().item()}
     try:
-        x.job.put(
+        whole = x.job.put(
             x.number,
             images,
             seconds=result.seconds / len(result.image),
@@ -158,4 +204,7 @@ def _put(x: Loaded, result: Restoration, i: int, found: dict[str, float]) -> Non
             **known,
         )
     except RestoraError as error:
-        x.item.fail(error)
+        ending.fail(x.item, error)
+        return
+    if whole:
+        ending.write(x.job)

@@ -1,4 +1,4 @@
-"""An item under way: the planes of its file, and those of its results, written when all are there."""
+"""An item under way: the planes of its file, and those of its results, to be written when all are there."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class Job:
     """apart: whether each channel of a plane is a grey picture of its own. numbers: standard deviations."""
 
     item: Item
+    task: Task
     document: Document
     results: list[Result]
     numbers: Result | None = None
@@ -63,11 +64,16 @@ class Job:
         """One for each picture; the first has that of the item."""
         return self.item.seed if number == 0 else seed_of(str(number), self.item.seed)
 
-    def put(self, number: int, images: list[Tensor], **facts: float) -> None:
-        """The restorations (C, H, W) of a picture, and perhaps its standard deviation. Once all are there,
-        they are written, and the item is done."""
+    @property
+    def pixels(self) -> int:
+        """Of all that is held."""
+        return sum(array.size for array in self.document.arrays) // 3
+
+    def put(self, number: int, images: list[Tensor], **facts: float) -> bool:
+        """Take the restorations (C, H, W) of a picture, and perhaps its standard deviation. Whether all are
+        there, so that they can be written."""
         if self.item.status == "failed":
-            return
+            return False
         plane, channel = divmod(number, self.channels)
         if self.apart and len(images[0]) != 1:
             raise ShapeError(
@@ -83,20 +89,22 @@ class Job:
             for k, target in enumerate(targets):
                 target.add(plane, torch.cat([parts[c][k] for c in range(self.channels)]))
         self.item.ready += 1
-        if self.item.ready == self.item.planes:
-            self._write()
+        return self.item.ready == self.item.planes
 
-    def _write(self) -> None:
-        item = self.item
+    def write(self) -> None:
+        """Write the results; in any thread."""
         for result in self.results:
             result.write()
         if self.numbers:
-            std_map(item.maps[0], self.numbers.shown())
+            std_map(self.item.maps[0], self.numbers.shown())
             self.numbers.write()
+
+    def end(self) -> None:
+        """The item is done."""
         for text in self.results[0].notes:
-            item.note(text)
+            self.item.note(text)
         planes = {"planes": len(self.document)} if len(self.document) > 1 else {}
-        item.done(**planes, **_summary(self.facts))
+        self.item.done(**planes, **_summary(self.facts))
 
 
 def start(item: Item, task: Task, writing: Writing = PLAIN) -> Job:
@@ -114,7 +122,7 @@ def start(item: Item, task: Task, writing: Writing = PLAIN) -> Job:
     opaque = task.of_alpha
     results = [Result(path, document, writing.quality, opaque=opaque) for path in item.pictures]
     numbers = Result(item.maps[1], document, numbers=True) if item.maps else None
-    return Job(item, document, results, numbers)
+    return Job(item, task, document, results, numbers)
 
 
 def _summary(facts: list[dict[str, Any]]) -> dict[str, float]:

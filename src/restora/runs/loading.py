@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,10 @@ from restora.pictures.picture import Picture
 from restora.plan import Plan
 from restora.priors import Prior
 from restora.runs.items import Item
-from restora.runs.job import Job, Writing, start
+from restora.runs.job import Job
 from restora.runs.task import Task
 
+KINDS = 1000  # that are remembered
 Known = dict[tuple[Any, ...], tuple[int, Shape]]
 
 
@@ -40,31 +41,46 @@ class Loaded:
         return self.job.item
 
 
-def load_all(
-    items: Sequence[Item], task: Task, plan: Plan, writing: Writing
-) -> Iterator[tuple[Item, Loaded | None]]:
-    """Each picture of each item, with its item; None in its place where it cannot be used, and has failed."""
-    known: Known = {}
-    for item in items:
+class Loading:
+    """The pictures of jobs. `known`: how many channels those of a kind must have, and the shape of the images
+    behind them."""
+
+    def __init__(self, plan: Plan):
+        self.plan = plan
+        self.known: Known = {}
+
+    def pictures(self, job: Job) -> Iterator[Loaded]:
+        """Each picture of a job, until one of them cannot be used, and the item has failed."""
         try:
-            job = start(item, task, writing)
-            if _comes_apart(job, task, plan):
+            if _comes_apart(job, self.plan):
                 job.take_apart()
-            for number in range(item.planes):
-                if item.status == "failed":
-                    break
-                yield item, _load(job, number, task, plan, known)
+            for number in range(job.item.planes):
+                if job.item.status == "failed":
+                    return
+                yield self._load(job, number)
         except RestoraError as error:
-            item.fail(error)
-            yield item, None
+            job.item.fail(error)
+
+    def _load(self, job: Job, number: int) -> Loaded:
+        """An observation; a RestoraError where it cannot be used."""
+        item, picture, plan = job.item, job.picture(number), self.plan
+        fields = _fields(item, picture, job.task, plan.prior)
+        kind = (id(job.task), *kind_of(picture, fields))
+        if kind not in self.known:
+            if len(self.known) >= KINDS:
+                self.known.clear()
+            self.known[kind] = _convert(picture.pixels, job.task.degradation([fields]), plan)
+        channels, (_, height, width) = self.known[kind]
+        pixels = colour.convert(picture.pixels, channels, str(item.path))
+        return Loaded(job, number, Picture(pixels, picture.bits), fields, height * width * plan.solver.rows)
 
 
-def _comes_apart(job: Job, task: Task, plan: Plan) -> bool:
+def _comes_apart(job: Job, plan: Plan) -> bool:
     """Whether a plane has channels that neither are a colour nor fit the prior together, but do so alone."""
     picture = job.picture(0)
     if len(picture.pixels) in (1, 3):
         return False
-    degradation = task.degradation([_fields(job.item, picture, task, plan.prior)])
+    degradation = job.task.degradation([_fields(job.item, picture, job.task, plan.prior)])
     try:
         plan.fit(degradation, tuple(picture.pixels.shape))
     except ShapeError:
@@ -74,22 +90,9 @@ def _comes_apart(job: Job, task: Task, plan: Plan) -> bool:
 
 
 def kind_of(picture: Picture, fields: dict[str, Any]) -> tuple[Any, ...]:
-    """What pictures that may be restored together have in common."""
+    """What pictures of one task that may be restored together have in common."""
     plain = {name: None if isinstance(value, Tensor) else value for name, value in fields.items()}
     return (*picture.pixels.shape, *plain.items())
-
-
-def _load(job: Job, number: int, task: Task, plan: Plan, known: Known) -> Loaded:
-    """An observation; a RestoraError where it cannot be used. `known`: how many channels those of a kind must
-    have, and the shape of the images behind them."""
-    item, picture = job.item, job.picture(number)
-    fields = _fields(item, picture, task, plan.prior)
-    kind = kind_of(picture, fields)
-    if kind not in known:
-        known[kind] = _convert(picture.pixels, task.degradation([fields]), plan)
-    channels, (_, height, width) = known[kind]
-    pixels = colour.convert(picture.pixels, channels, str(item.path))
-    return Loaded(job, number, Picture(pixels, picture.bits), fields, height * width * plan.solver.rows)
 
 
 def _convert(pixels: Tensor, degradation: Degradation, plan: Plan) -> tuple[int, Shape]:

@@ -5,22 +5,31 @@ from __future__ import annotations
 import json
 import os
 import platform
+import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy
 import torch
 
 from restora.errors import OutputError
-from restora.limits import parse, read_text
 from restora.pictures.atomic import atomic
+from restora.pictures.places import as_place
+from restora.runs import earlier, journal, record, segments
+from restora.runs.entries import Strangers, entry_of, is_done
 from restora.runs.inputs import MANIFEST
-from restora.runs.items import Item, make_folder, names_file
+from restora.runs.items import Inputs, Item, make_folder, names_file
+from restora.runs.journal import Journal
+from restora.runs.ledger import Ledger
+from restora.runs.segments import Segments
 
 
 class Manifest:
     """`DIR/restora.json`: settings, versions, and for each input its status, outputs, seconds, residual.
+
+    It is written when a run begins and when it ends; what ends in between is in a journal, which the next run
+    reads where this one is killed. Several runs may share a folder.
 
     A second run with the same settings keeps what is done and still there. Without `overwrite`, other
     settings are refused, so that one folder never holds a mixture, and so is any file in the folder that
@@ -33,84 +42,144 @@ class Manifest:
     def __init__(self, output: Path, settings: dict[str, Any], overwrite: bool = False):
         self.output, self.path = output, None if names_file(output) else output / MANIFEST
         self.settings, self.overwrite = json.loads(json.dumps(settings)), overwrite
-        self.files: dict[str, dict[str, Any]] = {}
+        self.ledger = Ledger()
         self.error: OutputError | None = None
+        self._journal: Journal | Segments | None = None
+        self._journals = segments if as_place(output) else journal
+        self._lock = threading.Lock()
         make_folder(output if self.path else output.parent)
-        if self.path:
-            self._take_up(self._read(self.path))
 
-    def _take_up(self, earlier: dict[str, Any]) -> None:
-        """Remember what an earlier run did, with the same settings."""
-        changed = _differences(earlier.get("settings", self.settings), self.settings)
+    def __enter__(self) -> Manifest:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def begin(self, inputs: Inputs) -> None:
+        """Take up what earlier runs did, and enter the inputs. OutputError for what must not be overwritten,
+        and for a folder that cannot be written to."""
+        if self.path is None:
+            self._enter(inputs)
+            return
+        with self._journals.locked(self.output):
+            ended = self._journals.ended(self.output)
+            self._take_up()
+            self._enter(inputs, alone=not self._journals.live(self.output))
+            self._write(self.path)
+            make = Segments if as_place(self.output) else Journal
+            self._journal = make(self.output, self.settings)
+            self._journals.remove(ended)
+
+    def _take_up(self) -> None:
+        """Remember what earlier runs did, with the same settings."""
+        changed = earlier.take_up(self.output, self.ledger, self.settings)
         if not changed:
-            self.files = earlier.get("files", {})
-        elif not self.overwrite and any(entry.get("status") == "done" for entry in earlier["files"].values()):
+            return
+        if not self.overwrite and self.ledger.any_done:
             raise OutputError(
                 f"{self.output} holds results made with other settings ({'; '.join(changed)}); "
                 "choose another folder, or add overwrite=True"
             )
+        self.ledger.close()
+        self.ledger = Ledger()
 
-    @staticmethod
-    def _read(path: Path) -> dict[str, Any]:
-        try:
-            content = parse(read_text(path))
-            names = [name for entry in content["files"].values() for name in entry.get("outputs", [])]
-            if isinstance(content["settings"], dict) and all(isinstance(name, str) for name in names):
-                return content
-            reason: object = "not as restora writes it"
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            reason = getattr(error, "strerror", None) or "not as restora writes it"
-        raise OutputError(f"{path}: cannot be read ({reason}); remove it or use another folder")
+    def _enter(self, inputs: Inputs, alone: bool = False) -> None:
+        """What is not known is waiting; what an earlier run did is looked at when its turn comes."""
+        strangers = Strangers(inputs.folder, self.ledger, alone)
+        for i in range(len(inputs)):
+            path, claims = inputs.path(i), inputs.claims(i)
+            known = self.ledger.key_of(path)
+            others = set().union(*map(self.ledger.owners, claims)) - {known}
+            if others or (strangers.any_of(claims) and not self.overwrite):
+                known = self._displace(inputs.item(i), known)
+            entry = None if known is None else self.ledger.get(known)
+            if known is not None and known != str(path):
+                self.ledger.drop(known)
+            if entry is None or self.overwrite:
+                self.ledger.put(str(path), {"status": "waiting"})
+            elif known != str(path):
+                self.ledger.put(str(path), entry)
 
-    def todo(self, items: Sequence[Item]) -> list[Item]:
-        """Mark what an earlier run finished as kept; enter and return what is left to do."""
-        owners = {name: key for key, entry in self.files.items() for name in entry.get("outputs", [])}
-        paths = {Path(key).resolve(): key for key in self.files}
-        for item in items:
-            key = owners.get(item.names(item.pictures[0])[0]) or paths.get(item.path.resolve())
-            entry = self.files.get(key or "", {})
-            if not self.overwrite:
-                if _is_done(item, entry):
-                    item.status, item.facts = "kept", entry
-                else:
-                    self._refuse_foreign(item, owners, begun=paths.get(item.path.resolve()))
-            self.files.pop(key or "", None)
-            self.files[str(item.path)] = entry if item.status == "kept" else {"status": "waiting"}
-        self._save()
-        return [item for item in items if item.status == "waiting"]
-
-    def _refuse_foreign(self, item: Item, owners: dict[str, str], begun: str | None) -> None:
-        """OutputError for a file that is in the way of a result, but for one of a run that was killed.
-        `begun`: the item's own entry."""
-        killed = begun is not None and self.files[begun].get("status") != "done"
-        for target, name in zip(item.outputs, item.names(*item.outputs), strict=True):
-            owner = owners.get(name)
-            if not target.exists() or (owner == begun if owner else killed):
+    def _displace(self, item: Item, known: str | None) -> str | None:
+        """Make place for the results of an item that is entered as `known`. Returns as what it is entered:
+        where the same picture was elsewhere before, as that. OutputError for a file that is in the way, but
+        for one of a run that was killed."""
+        names = item.names(*item.outputs)
+        owners = {name: self.ledger.owner(name) for name in names}
+        first = owners[names[0]]
+        if self.overwrite:
+            for owner in {*owners.values()} - {None, known}:
+                self.ledger.drop(owner)  # type: ignore[arg-type]
+            return known
+        if first not in (None, known) and is_done(item, self.ledger.get(first or "") or {}):
+            return first
+        entry = (known and self.ledger.get(known)) or {}
+        killed = known is not None and entry.get("status") != "done"
+        for target, name in zip(item.outputs, names, strict=True):
+            owner = owners[name]
+            if not target.exists() or (owner == known if owner else killed):
                 continue
             what = f"the result of {owner}" if owner else "not a result of restora"
-            known = f" and is {what}; choose another folder" if self.path else "; choose another name"
-            raise OutputError(f"{target} exists already{known}, or add overwrite=True")
+            is_what = f" and is {what}; choose another folder" if self.path else "; choose another name"
+            raise OutputError(f"{target} exists already{is_what}, or add overwrite=True")
+        return known
+
+    def keep(self, item: Item) -> bool:
+        """Mark the item as kept, if an earlier run has done it, and all of that is there."""
+        entry = self.ledger.get(str(item.path)) or {}
+        if self.overwrite or not is_done(item, entry):
+            return False
+        item.status, item.facts = "kept", entry
+        return True
 
     def record(self, items: Sequence[Item]) -> None:
-        """Enter finished items, and write the file: a run that is killed loses at most one batch.
+        """Enter items that have ended, each once: from now on, nothing that happens to the run makes them be
+        done again. It may be called from any thread.
 
-        Where it cannot be written, `error` says so, and the run goes on.
+        Where that cannot be written, `error` says so, and the run goes on.
         """
+        with self._lock:
+            self._record([item for item in items if item.status in ("done", "failed") and not item.entered])
+
+    def _record(self, items: Sequence[Item]) -> None:
+        lines: list[journal.Line] = [(str(item.path), entry_of(item)) for item in items]
         for item in items:
-            entry = {"status": item.status, "seed": item.seed, **item.facts}
-            entry |= {"notes": item.notes} if item.notes else {}
-            if item.status == "done":
-                entry |= {name: str(file.path) for name, file in item.partners.items()} | item.digests()
-            self.files[str(item.path)] = entry
+            item.entered = True
+        self.ledger.update(lines)
+        if self._journal is None:
+            return
         try:
-            self._save()
+            self._journal.add(lines)
             self.error = None
         except OutputError as error:
             self.error = error
 
-    def content(self) -> dict[str, Any]:
+    def close(self) -> None:
+        """Write the manifest, with what other runs have done meanwhile. Where it cannot be written, `error`
+        says so, and the journal stays for the next run."""
+        if self._journal is None or self.path is None:
+            return
+        try:
+            make_folder(self.output)
+            with self._journals.locked(self.output):
+                ended = self._journals.ended(self.output)
+                now = earlier.again(self.output, ended, self.settings)
+                self.ledger = self.ledger if now is None else now
+                self.ledger.update(self._journal.lines())
+                self._write(self.path)
+                self._journals.remove(ended)
+            self.error = None
+        except OutputError as error:
+            self.error = error
+        finally:
+            self._journal.close(remove=self.error is None)
+            self._journal = None
+
+    def print(self, file: TextIO) -> None:
+        """Write the JSON."""
+        record.write(file, self._head(), self.ledger)
+
+    def _head(self) -> dict[str, Any]:
         versions = {
             "python": platform.python_version(),
             "torch": torch.__version__,
@@ -125,41 +194,14 @@ class Manifest:
                 "threads": torch.get_num_threads(),
                 "cores": os.cpu_count(),
             },
-            "files": self.files,
         }
 
-    def _save(self) -> None:
-        if self.path is None:
-            return
-        text = json.dumps(self.content(), indent=1)
-        with atomic(self.path) as part:
-            part.write_text(text + "\n", encoding="utf-8")
-
-
-def _is_done(item: Item, entry: dict[str, Any]) -> bool:
-    """Whether `entry` is of the same input, and all that is wanted of it is there."""
-    wanted = set(item.names(*item.outputs))
-    return (
-        entry.get("status") == "done"
-        and wanted <= set(entry.get("outputs", []))
-        and all(map(Path.exists, item.outputs))
-        and all(entry.get(name) == value for name, value in item.digests().items())
-    )
+    def _write(self, path: Path) -> None:
+        with atomic(path) as part, part.open("w", encoding="utf-8") as file:
+            self.print(file)
 
 
 def _version() -> str:
     from restora import __version__
 
     return __version__
-
-
-def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    old, new = _flat(old), _flat(new)
-    keys = [k for k in {**old, **new} if old.get(k) != new.get(k)]
-    return [f"{k}: {old.get(k, 'not set')} there, {new.get(k, 'not set')} now" for k in keys]
-
-
-def _flat(settings: dict[str, Any]) -> dict[str, Any]:
-    """Groups of settings, such as those of the method, taken apart."""
-    nested = {k: v for group in settings.values() if isinstance(group, dict) for k, v in group.items()}
-    return {k: v for k, v in settings.items() if not isinstance(v, dict)} | nested

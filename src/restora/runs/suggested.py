@@ -4,7 +4,7 @@ wrong is kept as it is."""
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+import threading
 from pathlib import Path
 
 from restora import inspection
@@ -14,6 +14,7 @@ from restora.pictures import image
 from restora.pictures.atomic import atomic
 from restora.pictures.file import File
 from restora.pictures.result import Result
+from restora.plan import Plan
 from restora.runs.items import Item
 from restora.runs.job import Writing
 from restora.runs.task import Task
@@ -23,11 +24,14 @@ NOTHING = "nothing wrong was found; the picture is kept as it is"
 
 
 class Suggested:
-    """What `inspect` says of files, each looked at once."""
+    """What `inspect` says of files, each looked at once, and what is done then. It may be asked from any
+    thread."""
 
     def __init__(self, max_pixels: int):
         self.max_pixels = max_pixels
         self._known: dict[Path, Inspection | RestoraError] = {}
+        self._tasks: dict[str, Task] = {}
+        self._lock = threading.Lock()
 
     def of(self, file: File) -> Inspection | RestoraError:
         """The inspection, or why there is none."""
@@ -43,30 +47,27 @@ class Suggested:
         found = self.of(file)
         return isinstance(found, Inspection) and bool(found.suggestion and "jpeg" in found.suggestion.task)
 
-    def tasks(self, items: Sequence[Item], tell: Callable[[str], None]) -> list[tuple[Task, list[Item]]]:
-        """The items that are to be restored, by their tasks. Those that cannot be read have failed. `tell` is
-        told what is done to each."""
-        groups: dict[str, tuple[Task, list[Item]]] = {}
-        for item in items:
-            found = self.of(item.file)
-            if isinstance(found, RestoraError):
-                item.fail(found)
-                continue
-            wanted = found.suggestion
-            if wanted is None:
-                tell(f"{item.path}: {NOTHING}{'' if found.marks is None else MARKS}")
-                item.said = {"suggestion": None}
-                continue
-            wrong = "; ".join(f.text for f in found.findings if f.task and f.task in wanted.reasons)
-            tell(f"{item.path}: {wrong}. Restored with {wanted}")
-            item.said = {"suggestion": str(wanted)}
-            if str(wanted) not in groups:
-                groups[str(wanted)] = self._task(wanted), []
-            groups[str(wanted)][1].append(item)
-        return list(groups.values())
-
-    def _task(self, wanted: inspection.Suggestion) -> Task:
-        return Task(wanted.task, wanted.restoring, max_pixels=self.max_pixels)
+    def task(self, item: Item, plan: Plan) -> Task | None:
+        """How the item is to be restored; None where it is not, since nothing is wrong with it, or it cannot
+        be, and has failed. `item.line` says what is done."""
+        found = self.of(item.file)
+        del self._known[item.path]
+        if isinstance(found, RestoraError):
+            item.fail(found)
+            return None
+        wanted = found.suggestion
+        item.said = {"suggestion": None if wanted is None else str(wanted)}
+        if wanted is None:
+            item.line = f"{item.path}: {NOTHING}{'' if found.marks is None else MARKS}"
+            return None
+        wrong = "; ".join(f.text for f in found.findings if f.task and f.task in wanted.reasons)
+        item.line = f"{item.path}: {wrong}. Restored with {wanted}"
+        with self._lock:
+            if str(wanted) not in self._tasks:
+                task = Task(wanted.task, wanted.restoring, max_pixels=self.max_pixels)
+                task.check(plan)
+                self._tasks[str(wanted)] = task
+            return self._tasks[str(wanted)]
 
 
 def keep(item: Item, writing: Writing, max_pixels: int) -> None:
@@ -74,8 +75,8 @@ def keep(item: Item, writing: Writing, max_pixels: int) -> None:
     try:
         for target in item.pictures[:1]:
             if target.suffix.lower() == item.path.suffix.lower():
-                with atomic(target) as part:
-                    shutil.copyfile(item.path, part)
+                with atomic(target) as part, item.path.open("rb") as source, part.open("wb") as copy:
+                    shutil.copyfileobj(source, copy)
                 continue
             document = image.load(item.file, max_pixels=max_pixels, partial=True, axes=writing.axes)
             result = Result(target, document, writing.quality)

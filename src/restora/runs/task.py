@@ -24,6 +24,7 @@ from restora.pictures.picture import Picture
 from restora.plan import Plan
 from restora.runs.fields import ones, same, together
 from restora.runs.partners import HERE, Partners
+from restora.runs.shapes import images_of
 
 USUAL, PLAIN = (64, 64), masks.Reading()  # pixels a side, where no size is known
 
@@ -113,9 +114,7 @@ class Task:
     def images(self, files: Iterable[File]) -> Shape | None:
         """The shape (C, H, W) of the colour images behind the observations in `files`, as far as their heads
         tell; H = W = 0 where they differ or cannot be, None where none tells."""
-        sizes = {file.head.size for file in files} - {None}
-        found = {self._behind(size) for size in sizes if size} - {None}
-        return next(iter(found)) if len(found) == 1 else (3, 0, 0) if sizes else None
+        return images_of(files, self._behind)
 
     def _behind(self, size: tuple[int, int]) -> Shape | None:
         for channels in (3, 1):
@@ -242,9 +241,3 @@ class Task:
 
     def _stand_ins(self, size: Sequence[int]) -> dict[str, Tensor]:
         return {name: ones(size[0], size[1]) for name in self._pictures}
-
-
-def images_of(files: Iterable[File]) -> Shape | None:
-    """As `Task.images`, of pictures whose size the task keeps."""
-    sizes = {file.head.size for file in files} - {None}
-    return (3, *next(iter(sizes))) if len(sizes) == 1 else (3, 0, 0) if sizes else None  # type: ignore[misc]

@@ -10,7 +10,6 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from restora.errors import RestoraError
 from restora.figure import visible
 from restora.pictures import colour, image
 from restora.pictures.atomic import atomic
@@ -25,11 +24,11 @@ MILLISECONDS = 60
 
 
 class Trace:
-    """Collects about `FRAMES` steps of each item of the present batch; `write` makes STEM-trace.webp."""
+    """Collects about `FRAMES` steps of each item under way; `write` makes STEM-trace.webp."""
 
     def __init__(self) -> None:
         self.group: Sequence[Loaded] = ()  # those that are restored together; a batch may be several such
-        self.frames: dict[Path, tuple[Item, Tensor, list[Tensor]]] = {}
+        self.frames: dict[Path, tuple[Item, Tensor | None, list[Tensor]]] = {}
 
     def watch(self, loaded: Sequence[Loaded], y: Tensor, step: Step) -> None:
         """A step of the pictures, whose observations y are (B, C, H, W). Of each item the first is shown."""
@@ -46,17 +45,11 @@ class Trace:
             for item, frame in zip(items, _bytes(step.x[rows]), strict=True):
                 self.frames[item.path][2].append(frame)
 
-    def write(self) -> None:
-        """Write the animation of each item that was restored, and forget its frames."""
-        for path, (item, observed, frames) in list(self.frames.items()):
-            if item.status == "done" and item.trace:
-                try:
-                    _write(item, item.trace, observed, frames)
-                except RestoraError as error:
-                    item.fail(error)
-            if item.status != "waiting":
-                del self.frames[path]
-        self.group = ()
+    def write(self, item: Item) -> None:
+        """Write the animation of an item that has ended, if it was restored, and forget its frames."""
+        _, observed, frames = self.frames.pop(item.path, (item, None, []))
+        if observed is not None and item.status == "done" and item.trace:
+            _write(item, item.trace, observed, frames)
 
 
 def _reduced(x: Tensor) -> Tensor:

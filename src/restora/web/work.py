@@ -89,12 +89,10 @@ class Worker:
 
     def _restore(self, job: Job, items: Sequence[Item], task: Task, plan: Plan) -> None:
         watch = _Watch(job, items, self.tell)
-        told: set[Path] = set()
-        for chunk in batch.restore_items(items, task, plan, watch=watch.step):
-            for item in chunk:
-                if item.path not in told:
-                    told.add(item.path)
-                    job.items.append(self._done(job, item, task))
+        order = [id for id, _, _ in job.sources]
+        for ended in batch.restore_items(items, task, plan, watch=watch.step):
+            job.items += [self._done(job, item, task) for item in ended]
+            job.items.sort(key=lambda done: order.index(done.picture))
             watch.finished()
 
     def _done(self, job: Job, item: Item, task: Task) -> Done:

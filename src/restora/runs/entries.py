@@ -1,0 +1,61 @@
+"""What a manifest says of items, and which files in the folder of the results it says nothing of."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from restora.pictures import places
+from restora.pictures.atomic import is_part
+from restora.runs.items import Item
+from restora.runs.ledger import Ledger, stem_of
+from restora.runs.record import Entry
+
+
+def entry_of(item: Item) -> Entry:
+    """What the manifest says of an item that has ended."""
+    entry = {"status": item.status, "seed": item.seed, **item.facts}
+    entry |= {"notes": item.notes} if item.notes else {}
+    if item.status == "done":
+        entry |= {name: str(file.path) for name, file in item.partners.items()} | item.digests()
+    return entry
+
+
+def is_done(item: Item, entry: Entry) -> bool:
+    """Whether `entry` is of the same input, and all that is wanted of it is there."""
+    wanted = set(item.names(*item.outputs))
+    return (
+        entry.get("status") == "done"
+        and wanted <= set(entry.get("outputs", []))
+        and all(path.exists() for path in item.outputs)
+        and all(entry.get(name) == value for name, value in item.digests().items())
+    )
+
+
+class Strangers:
+    """The files in the folder of the results that are no results of any input. alone: no other run writes
+    there, so that what a run that was killed had begun to write is removed."""
+
+    def __init__(self, folder: Path, ledger: Ledger, alone: bool = False):
+        self.folder, self.ledger, self.alone = folder, ledger, alone
+        self._place, self._stems = "", self._look("")
+
+    def any_of(self, claims: Sequence[str]) -> bool:
+        """Whether one has one of these names, but for its suffix."""
+        place = os.path.dirname(claims[0])
+        if place != self._place:  # inputs come folder by folder
+            self._place, self._stems = place, self._look(place)
+        return any(os.path.basename(claim) in self._stems for claim in claims)
+
+    def _look(self, place: str) -> set[str]:
+        try:
+            names = [name for name, kind in places.entries(self.folder / place) if kind != places.FOLDER]
+        except OSError:
+            return set()
+        for name in filter(is_part, names if self.alone else ()):
+            with contextlib.suppress(OSError):
+                (self.folder / place / name).unlink()
+        found = (os.path.join(place, name) for name in names)
+        return {os.path.basename(stem_of(name)) for name in found if self.ledger.owner(name) is None}
