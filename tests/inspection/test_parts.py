@@ -82,6 +82,26 @@ def test_a_scratch_is_proposed_and_a_coloured_line_is_not(tone: float) -> None:
     assert find_marks(Sample(Picture(painted)))[2] == 0
 
 
+def test_dead_pixels_stand_out_and_a_frame_is_no_scratch() -> None:
+    flat = torch.full((3, 200, 300), 0.5)
+    places = [(30, 40), (90, 200), (150, 100), (170, 260), (60, 250)]
+    stuck = flat.clone()
+    for row, column in places:
+        stuck[:, row, column] = 1.0
+    mask, dead, _ = find_marks(Sample(Picture(stuck)))
+    assert dead == 5
+    assert mask is not None
+    assert mask.sum() == 5
+    detailed = stuck.clone()  # much else is far from its neighbours: five may be chance
+    detailed[:, :, 275::4] = 1.0
+    assert find_marks(Sample(Picture(detailed)))[1] == 0
+    framed = flat.clone()
+    framed[:, :, 1:3] = 0.02
+    assert find_marks(Sample(Picture(framed)))[2] == 0
+    framed[:, :, 100:102] = 0.02
+    assert find_marks(Sample(Picture(framed)))[2] == 1
+
+
 def test_the_search_for_a_blur_ends_at_the_least_cost() -> None:
     """Of coefficients that the model itself draws, what was drawn."""
     from restora.inspection.blur import RINGS, ROUNDING, SIDE, _Fit, _tables

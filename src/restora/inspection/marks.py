@@ -25,11 +25,13 @@ QUARTILE = 0.6745  # the median of |e|, e ~ N(0, 1)
 IMPULSES, BALANCE = 0.002, 0.2  # share of the pixels that is salt and pepper; the rarer of both, of all
 ALONE, MANY = 0.45, 0.02  # of the black and white pixels; of all
 DEAD = (3, 2e-3)  # at least so many, and no more than this share
+STRAY = 0.005  # of all pixels that are far from the median: so many look dead by chance
 WIDEST = 7  # pixels across a stroke, at most
-CONTRAST, DEVIATIONS, TONE = 0.12, 6.0, 0.02
-NEUTRAL = 0.18  # largest less smallest channel of a stroke, which has no colour of its own
-LIGHT, DARK = (0.7, 0.18), (0.2, 0.25)  # how light or dark it is, and how far from what it lies on
-LENGTH, SLIM = 0.12, 8.0  # of the diagonal; length over thickness
+CONTRAST, DEVIATIONS, TONE = 0.12, 6.0, 0.05
+NEUTRAL = 0.06  # largest less smallest channel of a stroke, which has no colour of its own
+LIGHT, DARK, AWAY = 0.7, 0.2, 0.25  # how light or dark it is, and how far from what it lies on
+LENGTH, SLIM = 0.16, 16.0  # of the diagonal; length over thickness
+FRAME = 2  # pixels from the border of the picture, where a stroke along it is a frame
 STROKES = (0.0002, 0.08)  # share of the picture that scratches take
 
 
@@ -57,7 +59,7 @@ def find_impulses(tiles: Tensor) -> Impulses:
     white, black = (tiles >= 1).all(1), (tiles <= 0).all(1)
     far = (tiles - _median(tiles)).abs().amin(1) > FAR
     return Impulses(
-        *(part.float().mean().item() for part in (white & far, black & far, _dead(tiles), white | black))
+        *(part.float().mean().item() for part in (white & far, black & far, _dead(tiles)[0], white | black))
     )
 
 
@@ -65,9 +67,11 @@ def find_marks(sample: Sample, look: bool = True) -> tuple[Tensor | None, int, i
     """The proposal (1, H, W) for a picture of one channel or three, 1 where it is likely damaged, None where
     nothing is; how many dead pixels there are, and how many scratches. look: whether dead pixels are looked
     for, which takes longest in a large picture."""
-    dead = _dead(sample.picture.pixels[None])[0] if look else torch.zeros(sample.size, dtype=torch.bool)
+    dead, far = torch.zeros(sample.size, dtype=torch.bool), 0
+    if look:
+        (dead,), far = _dead(sample.picture.pixels[None])
     count = int(dead.sum())
-    if not DEAD[0] <= count <= DEAD[1] * dead.numel():
+    if not DEAD[0] + STRAY * far <= count <= DEAD[1] * dead.numel():
         dead, count = torch.zeros_like(dead), 0
     strokes, scratches = _strokes(sample.small, sample.size)
     marks = dead | strokes
@@ -84,15 +88,15 @@ def _median(tiles: Tensor) -> Tensor:
     return torch.from_numpy(found).view(channels, count, height, width).movedim(0, 1)
 
 
-def _dead(tiles: Tensor) -> Tensor:
-    """(N, h, w): far from the median, among pixels that agree."""
+def _dead(tiles: Tensor) -> tuple[Tensor, int]:
+    """(N, h, w): far from the median, among pixels that agree; and how many are far from it at all."""
     median = grey(_median(tiles))
     away = (grey(tiles) - median).abs()
     noise = away.flatten()[:: 1 + away.numel() // 100_000].median() / QUARTILE
     own = (away > FAR) & (away > DEVIANT * noise)
     others = (9 * F.avg_pool2d(away, 3, 1, 1) - away) / 8
     level = F.max_pool2d(median, 3, 1, 1) + F.max_pool2d(-median, 3, 1, 1)
-    return (own & (others < AGREE * away) & (level < FAR / 2))[:, 0]
+    return (own & (others < AGREE * away) & (level < FAR / 2))[:, 0], int((away > FAR).sum())
 
 
 def _strokes(small: Tensor, size: tuple[int, int]) -> tuple[Tensor, int]:
@@ -131,15 +135,22 @@ def _thin(level: np.ndarray, spread: np.ndarray, sign: int) -> tuple[np.ndarray,
     for k in range(1, count):
         left, top, width, height, area = stats[k]
         length = math.hypot(width, height)
-        if length < least or length * length < SLIM * area:
+        if length < least or length * length < SLIM * area or _frames(stats[k], image.shape):
             continue
         place = slice(top, top + height), slice(left, left + width)
         window = labels[place] == k
         tone = np.median(image[place][window])
         even = np.median(np.abs(image[place][window] - tone)) < TONE
-        end, away = (tone >= LIGHT[0], LIGHT[1]) if sign > 0 else (-tone <= DARK[0], DARK[1])
+        end = tone >= LIGHT if sign > 0 else -tone <= DARK
         colourless = np.median(spread[place][window]) <= NEUTRAL
-        if even and end and colourless and np.median(hat[place][window]) >= away:
+        if even and end and colourless and np.median(hat[place][window]) >= AWAY:
             found[place] |= window.astype(np.uint8)
             number += 1
     return found, number
+
+
+def _frames(box: np.ndarray, size: tuple[int, ...]) -> bool:
+    """Whether what is in (left, top, width, height, ...) is a thin line along a border."""
+    left, top, width, height = box[:4].tolist()
+    gap = min(left, top, size[1] - left - width, size[0] - top - height)
+    return gap <= FRAME and min(width, height) < WIDEST
