@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import io
 import json
-import os
 import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -64,7 +63,8 @@ def opened(path: Path) -> io.BufferedReader:
 
 def read(file: BinaryIO, most: float) -> bytes:
     """All bytes of an open file; BoundError for more than `most`."""
-    size = os.fstat(file.fileno()).st_size
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
     if size > most:
         raise BoundError(f"it has {amount(size)}; at most {amount(most)} are accepted")
     return file.read(size)

@@ -14,6 +14,7 @@ from restora.pictures.file import File
 from restora.pictures.formats import SUFFIXES, WRITTEN, Format, of_result, of_suffix, suffix_for
 from restora.random import seed_of
 from restora.runs.inputs import Note, Source, find, unique_names
+from restora.runs.inside import check_inside
 
 
 @dataclass
@@ -161,6 +162,10 @@ def sample_paths(first: Path, count: int) -> list[Path]:
 def _check_outputs(items: Sequence[Item]) -> None:
     sources = {file.path.resolve() for item in items for file in (item.file, *item.partners.values())}
     owner: dict[Path, Item] = {}
+    for root in {item.folder for item in items if item.folder}:
+        check_inside(
+            root, {target.parent for item in items for target in item.outputs if item.folder == root}
+        )
     for item in items:
         for target in item.outputs:
             if target in owner:
