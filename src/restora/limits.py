@@ -9,9 +9,7 @@ from __future__ import annotations
 import errno
 import io
 import json
-import os
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -40,8 +38,6 @@ MEMBER = 2**30
 """Bytes of a picture in a zip."""
 ENTRY = 2**26
 """Characters of an entry in a manifest."""
-PART = 2**20
-"""Bytes that are read at once."""
 
 
 class BoundError(ValueError):
@@ -71,24 +67,11 @@ def opened(path: Path) -> io.BufferedReader:
 
 def read(file: BinaryIO, most: float) -> bytes:
     """All bytes of an open file; BoundError for more than `most`."""
-    try:
-        size = os.fstat(file.fileno()).st_size
-    except OSError:  # in a zip, or behind a URL
-        data = b"".join(_parts(file, most))
-        size = len(data)
-    else:
-        data = b"" if size > most else file.read(size)
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
     if size > most:
         raise BoundError(f"it has {amount(size)}; at most {amount(most)} are accepted")
-    return data
-
-
-def _parts(file: BinaryIO, most: float) -> Iterator[bytes]:
-    """The bytes of a file of unknown length, until there are more than `most`."""
-    total = 0
-    while total <= most and (part := file.read(PART)):
-        total += len(part)
-        yield part
+    return file.read(size)
 
 
 def check_zip(path: Path) -> None:

@@ -185,8 +185,10 @@ def _read_text(path: Path) -> str:
 
 
 def _parse(line: str) -> dict[str, Any] | None:
+    """The settings of a cell, or a batch; None for a line that is neither, such as an unfinished one."""
     try:
         content = parse(line)
-    except ValueError:
+        is_batch = isinstance(content.get("batch"), int) and all("name" in row for row in content["images"])
+        return content if is_batch or isinstance(content.get("settings"), dict) else None
+    except (ValueError, TypeError, AttributeError, KeyError):
         return None
-    return content if isinstance(content, dict) else None

@@ -71,6 +71,9 @@ class Place:
     def relative_to(self, other: Place) -> PurePosixPath:
         return self.inner.relative_to(other.inner)
 
+    def is_relative_to(self, other: Place) -> bool:
+        return self.store is other.store and self.inner.is_relative_to(other.inner)
+
     def resolve(self) -> Place:
         return self
 

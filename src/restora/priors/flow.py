@@ -86,6 +86,8 @@ class FlowPrior(Prior):
             raise OptionError(
                 f"form must be one of {', '.join(get_args(Form))}, or a convention, got {form!r}"
             )
+        if symmetries not in (1, 2, 8):
+            raise OptionError(f"expected 1, 2 or 8, got {symmetries!r}", "symmetries")
         self.form = form
         self.convention = form if isinstance(form, Convention) else NAMED[form]
         if self.convention is None and gaussian is None:

@@ -76,6 +76,7 @@ def load(name: str | Path) -> Prior:
         with untouched(), Budget(tensors):
             prior = priors.get(header["kind"]).from_config(header["config"])
             prior.unpack(tensors)
+        _check(prior)
     except PackageError:
         raise
     except Exception as error:  # whatever a header with other values leads to
@@ -83,6 +84,14 @@ def load(name: str | Path) -> Prior:
         raise WeightsError(f"{path}: its weights do not match its header ({reason})") from error
     prior.name, prior.card = path.parent.resolve().name, header.get("card", {})
     return prior.eval().requires_grad_(False)
+
+
+def _check(prior: Prior) -> None:
+    """ValueError for what no trained prior is."""
+    if not all(isinstance(side, int) and side > 0 for side in prior.image_shape):
+        raise ValueError(f"images of shape {tuple(prior.image_shape)}")
+    if not all(value.isfinite().all() for value in prior.state_dict().values()):
+        raise ValueError("some of them are not finite")
 
 
 def save(path: Path, prior: Prior, facts: dict[str, Any], pictured: bool = True) -> None:

@@ -15,6 +15,7 @@ from restora.pictures.formats import SUFFIXES, WRITTEN, Format, of_result, of_su
 from restora.pictures.places import as_place
 from restora.random import seed_of
 from restora.runs.inputs import Note, find
+from restora.runs.inside import check_inside
 from restora.runs.names import Names, check_overwriting
 
 
@@ -139,6 +140,7 @@ class Inputs:
         self._names = Names(self.sources, self._claims, lambda i, name: self._make(i, name).outputs, fixed)
         self._names.check()
         check_overwriting(self)
+        check_inside(self.folder, {self.folder / self.place(i) for i in range(len(self))})
 
     def __len__(self) -> int:
         return len(self.sources)

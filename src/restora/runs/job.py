@@ -92,12 +92,12 @@ class Job:
         return self.item.ready == self.item.planes
 
     def write(self) -> None:
-        """Write the results; in any thread."""
-        for result in self.results:
-            result.write()
+        """Write the results; in any thread. The first comes last: where it is, all others are."""
         if self.numbers:
-            std_map(self.item.maps[0], self.numbers.shown())
             self.numbers.write()
+            std_map(self.item.maps[0], self.numbers.shown())
+        for result in reversed(self.results):
+            result.write()
 
     def end(self) -> None:
         """The item is done."""

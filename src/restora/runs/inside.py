@@ -1,0 +1,19 @@
+"""Results stay in the folder that the user named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from restora.errors import OutputError
+
+
+def check_inside(folder: Path, places: Iterable[Path]) -> None:
+    """OutputError where a place for results below `folder` is elsewhere, because a folder is a link."""
+    root = folder.resolve()
+    for place in places:
+        if not place.resolve().is_relative_to(root):
+            raise OutputError(
+                f"{place} is a link that leads out of {folder}, and results stay in it; remove the link, or "
+                "choose another folder"
+            )
