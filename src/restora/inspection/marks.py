@@ -150,7 +150,7 @@ def _thin(level: np.ndarray, spread: np.ndarray, sign: int) -> tuple[np.ndarray,
 
 
 def _frames(box: np.ndarray, size: tuple[int, ...]) -> bool:
-    """Whether what is in (left, top, width, height, ...) is a thin line along a border."""
+    """Whether what is in (left, top, width, height, ...) is a thin line beside the border it follows."""
     left, top, width, height = box[:4].tolist()
-    gap = min(left, top, size[1] - left - width, size[0] - top - height)
-    return gap <= FRAME and min(width, height) < WIDEST
+    beside = width < WIDEST and min(left, size[1] - left - width) <= FRAME
+    return beside or (height < WIDEST and min(top, size[0] - top - height) <= FRAME)
