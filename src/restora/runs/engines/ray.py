@@ -107,7 +107,7 @@ class Actor:
             own, lines = journal.read(path)
             self.known |= dict(lines) if own == settings else {}
         self.lock = threading.Lock()
-        self.journal = (segments.Segments if as_place(folder) else journal.Journal)(folder, settings)
+        self.journal: journal.Journal | segments.Segments | None = None  # one without lines would be left
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
         calls = [self._call(text) for text in batch["call"]]
@@ -121,6 +121,9 @@ class Actor:
 
     def _done(self, item: Item) -> None:
         with self.lock:
+            if self.journal is None:
+                folder, settings = self.work.maker.folder, self.work.settings
+                self.journal = (segments.Segments if as_place(folder) else journal.Journal)(folder, settings)
             self.journal.add([(str(item.path), entry_of(item))])
 
 
