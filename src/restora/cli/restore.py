@@ -20,30 +20,28 @@ Rerunning a command skips files that were already restored. Defaults are in pare
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from restora import restoration
 from restora.cli.arguments import a_batch_size, max_pixels
-from restora.cli.options import add_input, add_task, make_task, needs_no_task
+from restora.cli.engines import add_engine, make_engine
+from restora.cli.options import add_input, add_task
 from restora.cli.report import Report
 from restora.cli.settings import add_solver, make_solver
 from restora.cli.telling import tell
 from restora.cli.watch import Watch
-from restora.cli.writing import add_writing, make_writing, written
+from restora.cli.ways import Inspected, Told, way_of
+from restora.cli.writing import add_writing, written
 from restora.errors import OptionError
 from restora.operators.base import Shape
-from restora.pictures.formats import Format
 from restora.plan import Plan
 from restora.priors import FlowPrior, store
-from restora.runs.batch import Opened, opened, opening, restore
-from restora.runs.beforehand import beforehand, licences
-from restora.runs.items import Inputs, Item
-from restora.runs.job import Writing
+from restora.runs.engines import Following
+from restora.runs.item import Item
+from restora.runs.items import Inputs, maker
 from restora.runs.manifest import Manifest
-from restora.runs.shapes import images_of
-from restora.runs.sizes import Auto, Fixed
-from restora.runs.suggested import Suggested, keep
+from restora.runs.work import Call, Work
 from restora.tiles import OVERLAP, TILE
 
 EXAMPLES = """examples:
@@ -77,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", type=a_batch_size, default=64, metavar="N|auto", help=together)
     tile = f"restore larger images in tiles of N pixels per side ({TILE})"
     add("--tile", type=int, default=TILE, metavar="N", help=tile)
+    add_engine(parser)
     add("--overwrite", action="store_true", help="restore again what was already restored")
     add("--trace", action="store_true", help="also write STEM-trace.webp, an animation of the progress")
     add("--json", action="store_true", help="print the manifest to stdout")
@@ -88,59 +87,54 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, name) < least:
             flag = f"--{name.replace('_', '-')}"
             raise OptionError(f"{flag} must be at least {least}, got {getattr(args, name)}")
-    return _as_inspected(args) if args.task is None else _as_told(args)
-
-
-def _as_told(args: argparse.Namespace) -> int:
-    """One task for all pictures."""
-    task = make_task(args, restoring=True)
+    engine = make_engine(args)
+    way = way_of(args)
     notes: list[str] = []
-    writing, format = make_writing(args, task)
-    inputs = _inputs(args, notes, format=format, partners=task.partners, exact=task.of_file)
-    images = task.images(inputs.files())
-    plan = make_plan(args, images)
-    task.check(plan, images)
-    settings = _settings(args, task.facts(), plan, writing, format)
-    told = beforehand(plan, task)
-    return _run(
-        args, inputs, plan, settings, notes, told, task.name, lambda item: opened(item, task, writing)
+    inputs = Inputs(
+        args.inputs, args.output, recursive=args.recursive, note=notes.append, **_wanted(args, way)
     )
+    images = way.images(inputs.files())
+    work = _work(args, way, images)
+    report, before = Report(), way.before(work.plan)
+
+    def told(item: Item, restored: bool) -> None:
+        """Tells what there is to tell of each item, and of all before the first that is restored."""
+        if item.line:
+            tell(item.line)
+        while restored and before:
+            tell(f"note: {before.pop(0)}")
+
+    with Manifest(args.output, work.settings, args.overwrite) as manifest:
+        manifest.begin(inputs)
+        calls = (
+            Call(i, source, inputs.name(i), manifest.known(source.path))
+            for i, source in enumerate(inputs.sources)
+        )
+        with Watch(f"{work.plan.method}: {way.name}", len(inputs), args.trace) as watch:
+
+            def done(item: Item) -> None:
+                watch.written(item)
+                manifest.record([item])
+
+            make = partial(make_work, argparse.Namespace(**{**vars(args), "inputs": []}), images)
+            for ended in engine.run(work, make, calls, Following(told, watch.step, done)):
+                watch.ended(ended)
+                manifest.record(ended)
+                report.add(ended)
+    return report.summary(manifest, notes, args)
 
 
-def _as_inspected(args: argparse.Namespace) -> int:
-    """Each picture as `inspect` suggests."""
-    needs_no_task(args)
-    suggested = Suggested(max_pixels(args))
-    notes: list[str] = []
-    writing, format = make_writing(args, None)
-    inputs = _inputs(args, notes, format=format, exact=suggested.exact)
-    plan = make_plan(args, images_of(inputs.files()))
-    settings = _settings(args, {"task": None}, plan, writing, format)
-
-    def begin(item: Item) -> Opened:
-        task = suggested.task(item, plan)
-        if task is not None:
-            return opened(item, task, writing)
-        if item.status == "waiting":
-            keep(item, writing, suggested.max_pixels)
-        return item, None
-
-    return _run(args, inputs, plan, settings, notes, licences(plan), "as inspected", begin)
+def make_work(args: argparse.Namespace, images: Shape | None) -> Work:
+    """What is to be done with the inputs, in any process. images: the shape of those behind the pictures."""
+    return _work(args, way_of(args), images)
 
 
-def _inputs(args: argparse.Namespace, notes: list[str], **found: Any) -> Inputs:
-    wanted = {"samples": args.samples, "trace": args.trace, "uncertainty": args.uncertainty}
-    more = {"recursive": args.recursive, "note": notes.append}
-    return Inputs(args.inputs, args.output, args.seed, **wanted, **more, **found)
-
-
-def _settings(
-    args: argparse.Namespace, facts: dict[str, Any], plan: Plan, writing: Writing, format: Format | None
-) -> dict[str, Any]:
-    """What the manifest says of the run."""
-    return {
+def _work(args: argparse.Namespace, way: Told | Inspected, images: Shape | None) -> Work:
+    plan = make_plan(args, images)
+    way.check(plan, images)
+    settings = {
         "command": "restore",
-        **facts,
+        **way.facts(),
         "method": plan.method,
         "method settings": plan.settings,
         **store.facts(plan.prior, args.prior),
@@ -148,51 +142,17 @@ def _settings(
         "samples": args.samples,
         "seed": args.seed,
         "device": str(plan.device),
-        **written(writing, format),
+        **written(way.writing, way.format),
         **({"tile": args.tile} if plan.prior is not None and plan.prior.any_size else {}),
     }
+    make = maker(args.output, **_wanted(args, way))
+    return Work(plan, settings, make, way.begin(plan), args.batch_size, max_pixels(args))
 
 
-def _run(
-    args: argparse.Namespace,
-    inputs: Inputs,
-    plan: Plan,
-    settings: dict[str, Any],
-    notes: list[str],
-    told: Sequence[str],
-    name: str,
-    begin: Callable[[Item], Opened],
-) -> int:
-    """Restore the inputs, one after the other. told: of the run, before the first is restored. begin: what is
-    done with one that no earlier run has done."""
-    report = Report()
-    size = Auto(plan.device) if args.batch_size is None else Fixed(args.batch_size)
-    with Manifest(args.output, settings, args.overwrite) as manifest:
-        manifest.begin(inputs)
-        with Watch(f"{plan.method}: {name}", len(inputs), args.trace) as watch:
-            stream = _told(opening(inputs, manifest, max_pixels(args), begin), told)
-
-            def done(item: Item) -> None:
-                watch.written(item)
-                manifest.record([item])
-
-            for ended in restore(stream, plan, size=size, watch=watch.step, done=done):
-                watch.ended(ended)
-                manifest.record(ended)
-                report.add(ended)
-    return report.summary(manifest, notes, args)
-
-
-def _told(stream: Iterable[Opened], before: Sequence[str]) -> Iterator[Opened]:
-    """Tells what there is to tell of each item, and of all before the first that is restored."""
-    for item, job in stream:
-        if item.line:
-            tell(item.line)
-        if job is not None:
-            for text in before:
-                tell(f"note: {text}")
-            before = ()
-        yield item, job
+def _wanted(args: argparse.Namespace, way: Told | Inspected) -> dict[str, Any]:
+    """Which results there are to be of each input."""
+    wanted = {"seed": args.seed, "samples": args.samples, "trace": args.trace}
+    return {**wanted, "uncertainty": args.uncertainty, **way.found}
 
 
 def make_plan(args: argparse.Namespace, images: Shape | None) -> Plan:

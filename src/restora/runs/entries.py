@@ -15,7 +15,9 @@ from restora.runs.record import Entry
 
 
 def entry_of(item: Item) -> Entry:
-    """What the manifest says of an item that has ended."""
+    """What the manifest says of an item that has ended; `facts` are that where it was elsewhere."""
+    if item.elsewhere:
+        return item.facts
     entry = {"status": item.status, "seed": item.seed, **item.facts}
     entry |= {"notes": item.notes} if item.notes else {}
     if item.status == "done":

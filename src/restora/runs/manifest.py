@@ -22,6 +22,7 @@ from restora.runs.inputs import MANIFEST
 from restora.runs.items import Inputs, Item, make_folder, names_file
 from restora.runs.journal import Journal
 from restora.runs.ledger import Ledger
+from restora.runs.record import Entry
 from restora.runs.segments import Segments
 
 
@@ -124,10 +125,15 @@ class Manifest:
             raise OutputError(f"{target} exists already{is_what}, or add overwrite=True")
         return known
 
+    def known(self, path: Path) -> Entry | None:
+        """What an earlier run did of an input, if that may be kept."""
+        entry = None if self.overwrite else self.ledger.get(str(path))
+        return entry if entry and entry.get("status") == "done" else None
+
     def keep(self, item: Item) -> bool:
         """Mark the item as kept, if an earlier run has done it, and all of that is there."""
-        entry = self.ledger.get(str(item.path)) or {}
-        if self.overwrite or not is_done(item, entry):
+        entry = self.known(item.path)
+        if entry is None or not is_done(item, entry):
             return False
         item.status, item.facts = "kept", entry
         return True
