@@ -106,7 +106,7 @@ def _growing() -> bytes:
     data = _animated("GIF")
     place = data.rindex(b"\x21\xf9")
     place = data.index(b"\x2c", place)
-    return data[: place + 1] + struct.pack("<HHHH", 0, 0, 60_000, 60_000) + data[place + 9 :]
+    return data[: place + 1] + struct.pack("<HHHH", 0, 0, 3000, 3000) + data[place + 9 :]
 
 
 def _frames() -> bytes:
