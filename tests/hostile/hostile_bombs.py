@@ -176,7 +176,7 @@ def headers() -> dict[str, Make]:
     def of(header: object, size: int | None = None) -> Make:
         def make() -> bytes:
             text = header if isinstance(header, bytes) else json.dumps(header).encode()
-            return struct.pack("<Q", len(text) if size is None else size) + text + bytes(64)
+            return struct.pack("<Q", len(text) if size is None else size) + text + bytes(16)
 
         return make
 
