@@ -106,7 +106,7 @@ def _growing() -> bytes:
     data = _animated("GIF")
     place = data.rindex(b"\x21\xf9")
     place = data.index(b"\x2c", place)
-    return data[: place + 1] + struct.pack("<HHHH", 0, 0, 60_000, 60_000) + data[place + 9 :]
+    return data[: place + 1] + struct.pack("<HHHH", 0, 0, 3000, 3000) + data[place + 9 :]
 
 
 def _frames() -> bytes:
@@ -176,7 +176,7 @@ def headers() -> dict[str, Make]:
     def of(header: object, size: int | None = None) -> Make:
         def make() -> bytes:
             text = header if isinstance(header, bytes) else json.dumps(header).encode()
-            return struct.pack("<Q", len(text) if size is None else size) + text + bytes(64)
+            return struct.pack("<Q", len(text) if size is None else size) + text + bytes(16)
 
         return make
 

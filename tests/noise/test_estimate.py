@@ -168,3 +168,13 @@ def test_a_blur_with_a_map_of_noise_is_restored(photo: Tensor) -> None:
     x = photo[None, :, 60:124, 60:124]
     found = restora.restore(degradation(x, generators(0, 1)), degradation, prior="natural", device="cpu")
     assert found.warnings == ((),)
+
+
+def test_a_part_without_any_noise() -> None:
+    """As in a truncated file, whose end is grey; the noise of the rest grows with brightness."""
+    ramp = torch.linspace(0.1, 0.9, 256).expand(3, 256, 256)
+    noise = torch.randn(ramp.shape, generator=torch.Generator().manual_seed(0))
+    y = (ramp + (0.02 + 0.06 * ramp) * noise).clamp(0, 1)
+    whole = estimate_noise(y[None])[0].sigma
+    y[:, 180:] = 128 / 255
+    assert 0.3 * whole < estimate_noise(y[None])[0].sigma < whole

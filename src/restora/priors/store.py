@@ -8,6 +8,7 @@ NAME/samples.png         what the prior draws by itself, or what its card says
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,8 @@ def load(name: str | Path) -> Prior:
     places.check(path.parent)
     header, tensors = _read(path)
     try:
+        if max(_counts(header["config"]), default=0) > 2**16 + sum(map(torch.Tensor.numel, tensors.values())):
+            raise ValueError("it asks for a far larger network than it has weights for")
         with untouched(), Budget(tensors):
             prior = priors.get(header["kind"]).from_config(header["config"])
             prior.unpack(tensors)
@@ -84,6 +87,14 @@ def load(name: str | Path) -> Prior:
         raise WeightsError(f"{path}: its weights do not match its header ({reason})") from error
     prior.name, prior.card = path.parent.resolve().name, header.get("card", {})
     return prior.eval().requires_grad_(False)
+
+
+def _counts(node: Any) -> Iterator[int]:
+    """All whole numbers of a tree: sizes and counts, none of which is larger than that of the weights."""
+    if isinstance(node, int):
+        yield abs(node)
+    for part in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _counts(part)
 
 
 def _check(prior: Prior) -> None:
