@@ -97,14 +97,12 @@ def behind(degradation: Degradation, observed: Shape, prior: Prior | None) -> Sh
     """
     operator = degradation.operator
     if prior is not None and not prior.any_size:
-        expected = tuple(operator.observed_shape(prior.image_shape))
-        if observed == expected:
-            return prior.image_shape
         height, width = prior.image_shape[1:]
-        grey = (1, height, width)
-        with contextlib.suppress(ShapeError):
-            if prior.fits(grey) and tuple(operator.observed_shape(grey)) == observed:
-                return grey
+        for image in (prior.image_shape, (1, height, width)):
+            with contextlib.suppress(ShapeError):
+                if prior.fits(image) and tuple(operator.observed_shape(image)) == observed:
+                    return image
+        expected = tuple(operator.observed_shape(prior.image_shape))
         raise ShapeError(
             f"the observation is {describe(observed)}, but prior {prior.name!r} makes {width}x{height} "
             f"images with {_channels(prior.image_shape[0])}, so {task_name(degradation)} needs "

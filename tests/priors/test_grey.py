@@ -11,6 +11,7 @@ import restora
 from restora.degradations import AdditiveNoise, Blur, Downsample, Grayscale, Mask
 from restora.errors import ShapeError, WeightsError
 from restora.metrics import psnr
+from restora.operators import Matrix
 from restora.priors import DictionaryPrior, FlowPrior, GANPrior, GaussianPrior, Prior, load_prior
 from restora.random import generators
 
@@ -114,6 +115,17 @@ def test_which_channels_a_prior_has() -> None:
         prior.with_channels(2)
     with pytest.raises(WeightsError, match="stored as"):
         prior.grey().config()
+
+
+def test_an_operator_that_only_takes_grey_images() -> None:
+    """Its observations are flat, so that they tell no channels; the operator does."""
+    rows = torch.randn(40, 64, generator=torch.Generator().manual_seed(0)) / 8
+    sums = restora.Degradation(Matrix(rows, shape=(1, 8, 8)), restora.GaussianNoise(0.01))
+    prior = FlowPrior(Zero(), gaussian())
+    x = gaussian().grey().sample(1, torch.Generator().manual_seed(0))
+    found = restora.restore(sums.A(x), sums, method="lmmse", prior=gaussian(), device="cpu").image
+    assert restora.restore(sums.A(x), sums, prior=prior, device="cpu").image.shape == x.shape
+    assert (found - x).square().mean() < 0.5 * x.var()
 
 
 def test_a_grey_photo_of_any_size() -> None:
