@@ -1,0 +1,78 @@
+"""The same seed gives the same bytes, whatever the batch, the order of files and the threads that read."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage.data import astronaut
+
+from restora.priors import places
+from restora.runs import ahead
+
+Command = Callable[..., Any]
+FACES = pytest.mark.skipif(
+    not any((folder / "faces64").exists() for folder in places.packaged()), reason="needs restora-faces64"
+)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    (tmp_path / "in").mkdir()
+    noise = np.random.default_rng(0)
+    for k in range(6):
+        part = astronaut()[40 * k : 40 * k + 64, 100 + 30 * k : 164 + 30 * k]
+        noisy = part + noise.normal(0, 20, part.shape)
+        Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(tmp_path / "in" / f"{k}.png")
+    return tmp_path / "in"
+
+
+def results(restora: Command, photos: Path, tmp_path: Path, *words: object) -> list[dict[str, bytes]]:
+    """Of several batch sizes, and of files in another order, with one thread that reads."""
+    files = sorted(photos.iterdir())
+    found = []
+    ways = [(8, [photos]), (1, files), (4, files[::-1]), (4, files[3:] + files[:3])]
+    for number, (size, given) in enumerate(ways):
+        out = tmp_path / f"out{number}"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ahead, "WORKERS", 1 if number == 2 else 2)
+            done = restora("restore", *given, "-o", out, "--batch-size", size, "--device", "cpu", *words)
+        assert done.code == 0, done.err
+        found.append({path.name: path.read_bytes() for path in out.glob("*.png")})
+    return found
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--task", "denoise", "--sigma", 0.08, "--method", "tv"),
+        ("--task", "denoise", "--sigma", 0.08, "--prior", "natural", "--samples", 2),
+        pytest.param(("--task", "denoise", "--sigma", 0.08, "--prior", "faces64-gaussian"), marks=FACES),
+        pytest.param(("--task", "inpaint", "--hole", "center", "--prior", "faces64-gaussian"), marks=FACES),
+    ],
+)
+def test_same_bytes(words: tuple[object, ...], photos: Path, tmp_path: Path, restora: Command) -> None:
+    first, *others = results(restora, photos, tmp_path, *words)
+    assert len(first) >= 6
+    for other in others:
+        assert other == first
+
+
+@FACES
+def test_bound_of_the_flow_of_faces(photos: Path, tmp_path: Path, restora: Command) -> None:
+    """Its linear part amplifies how sums are rounded: by 0.002 at most, so that values differ by 1 of 255."""
+    words = ("--task", "inpaint", "--hole", "center", "--prior", "faces64")
+    first, *others = results(restora, photos, tmp_path, *words)
+    for other, name in ((other, name) for other in others for name in first):
+        a, b = (torch.from_numpy(_pixels(found[name])) for found in (first, other))
+        assert (a.int() - b.int()).abs().max() <= 1
+
+
+def _pixels(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)))
