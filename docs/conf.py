@@ -12,7 +12,11 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 warnings.filterwarnings("ignore", message=".*non-interactive.*")
 
+import matplotlib  # noqa: E402
+
 import restora  # noqa: E402
+
+matplotlib.rcParams["savefig.bbox"] = "tight"  # as in a notebook; titles are cut without
 
 project = "restora"
 author = "restora contributors"

@@ -43,7 +43,12 @@ for column in range(20, 170):
 scratched = Mask(mask)(clean)
 filled = restore(scratched, Mask(mask)).image
 
-panels = {"noisy": noisy, "noise removed": clean, "scratched": scratched, "scratch filled": filled}
+panels = {
+    "noisy": noisy,
+    "noise removed": clean,
+    "scratched": scratched,
+    "scratch filled": filled,
+}
 figure, axes = plt.subplots(1, 4, figsize=(12, 3.4), layout="constrained")
 for axis, (name, image) in zip(axes, panels.items(), strict=True):
     axis.imshow(image[0].permute(1, 2, 0).clamp(0, 1))

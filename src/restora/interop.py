@@ -174,7 +174,7 @@ def _classes() -> SimpleNamespace:
             level = torch.as_tensor(sigma, dtype=x.dtype, device=x.device).flatten()
             if len(level) not in (1, len(x)):
                 raise OptionError(
-                    f"expected one number, or {len(x)}, one an image; got {len(level)}", "sigma"
+                    f"expected one number, or {len(x)} numbers, one per image; got {len(level)}", "sigma"
                 )
             return _denoise(self.prior, x, level.expand(len(x)))
 

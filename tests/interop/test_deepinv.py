@@ -229,7 +229,7 @@ def test_a_prior_is_a_denoiser(sigma: float) -> None:
 def test_denoisers_that_are_none() -> None:
     with pytest.raises(PairingError, match="a denoiser needs a FlowPrior"):
         interop.to_denoiser(flow().gaussian)  # type: ignore[arg-type]
-    with pytest.raises(OptionError, match="sigma: expected one number, or 2, one an image; got 3"):
+    with pytest.raises(OptionError, match="sigma: expected one number, or 2 numbers, one per image; got 3"):
         interop.to_denoiser(flow())(images(), torch.ones(3))
 
 
