@@ -11,7 +11,7 @@ chroma have their own spectra and vary together. All are positive semi-definite 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -130,10 +130,6 @@ class Stationary(Covariance):
     def rest_variance(self) -> float:
         """The mean variance of a value under R."""
         return self.spread.square().sum().item() / self.spread[0].numel()
-
-    def double(self) -> Stationary:
-        """In float64."""
-        return replace(self, **{entry.name: getattr(self, entry.name).double() for entry in fields(self)})
 
     def sized(self, window: Window) -> Stationary:
         """For images of another size: the spectrum at their frequencies."""

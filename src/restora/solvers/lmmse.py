@@ -5,9 +5,6 @@
 Quantisation counts as noise of variance step^2 / 12, and the result is then cut to the cells. A sample of the
 posterior is the same formula about a draw x_0 ~ N(mean, S) instead of the mean, with a draw of the noise
 taken from y (Papandreou and Yuille, NIPS 2010). The standard deviation is that of such samples about x_hat.
-
-All is in float64. Variances along the directions of S differ by so much that float32 would be off by 0.001,
-in ways that depend on how many images are restored together.
 """
 
 from __future__ import annotations
@@ -69,8 +66,8 @@ class LMMSE(Solver[GaussianPrior]):
         prior: GaussianPrior,
         generator: Sequence[Stream],
     ) -> Iterator[Step]:
-        mean, covariance = prior.mean.double().expand(len(y), -1, -1, -1), prior.covariance.double()
-        best = lmmse(degradation, mean, covariance, y.double(), tolerance=self.tolerance).to(y)
+        mean = prior.mean.to(y).expand(len(y), -1, -1, -1)
+        best = lmmse(degradation, mean, prior.covariance, y, tolerance=self.tolerance)
         samples, std = best.unsqueeze(1), None
         if self.samples > 1:
             rows = torch.arange(len(y), device=y.device).split(1)
