@@ -52,6 +52,14 @@ SCHEDULES = {"auto": Schedule(0.2, 1.0, 12, 2.0, 0.6), "dpir": Schedule(49 / 255
 FEWEST = 1e-3  # q, at least
 
 
+def suits(degradation: Degradation, prior: Prior | None) -> bool:
+    """Whether it is better than levels with noise: A is a blur, and the prior's Gaussian has no directions,
+    which tell more of what a blur hides."""
+    gaussian = getattr(prior, "gaussian", None)
+    alike = gaussian is None or not gaussian.rank
+    return degradation.linear and degradation.operator.kernel is not None and alike
+
+
 @dataclass(frozen=True)
 class HQS(Solver[FlowPrior]):
     """Plug-and-play by half-quadratic splitting; an evaluation of the network a level, and nothing random."""
@@ -84,13 +92,19 @@ class HQS(Solver[FlowPrior]):
         self, y: Tensor, degradation: Degradation, prior: FlowPrior, generator: Sequence[Stream]
     ) -> Iterator[Step]:
         conditioner = Conditioner(prior, degradation, tolerance=self.tolerance)
-        z, levels = conditioner.start(y), self.levels(degradation, prior)
-        weight = self._weight(conditioner, z, y)
-        for i, t in enumerate(levels):
-            x = prior.denoise(t * z, t, i)
-            yield Step(i + 1, len(levels), x, degradation.fidelity(x, y))
-            if i + 1 < len(levels):
-                z = self._data(conditioner, x, levels[i + 1], y, weight)
+        total = len(self.levels(degradation, prior))
+        for i, x in enumerate(self.refine(conditioner.start(y), y, conditioner, settled=True)):
+            yield Step(i + 1, total, x, degradation.fidelity(x, y))
+
+    def refine(
+        self, x: Tensor, y: Tensor, conditioner: Conditioner, settled: bool = False
+    ) -> Iterator[Tensor]:
+        """The estimate of each level, from x. settled: x is E[x | y] of some prior already."""
+        weight = self._weight(conditioner, x, y)
+        for i, t in enumerate(self.levels(conditioner.degradation, conditioner.prior)):
+            z = x if settled and i == 0 else self._data(conditioner, x, t, y, weight)
+            x = conditioner.prior.denoise(t * z, t, i)
+            yield x
 
     def levels(self, degradation: Degradation, prior: FlowPrior) -> list[float]:
         """t of each level, evenly spaced in the logarithm of the noise, none noisier than the prior knows."""

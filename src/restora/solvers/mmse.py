@@ -34,7 +34,7 @@ from restora.solvers.base import Solver, Step
 from restora.solvers.conditioning import Conditioner
 from restora.solvers.denoising import evaluations, white
 from restora.solvers.flower import Flower, orientations_field
-from restora.solvers.hqs import HQS
+from restora.solvers.hqs import HQS, suits
 
 
 class Schedule(NamedTuple):
@@ -104,12 +104,9 @@ class MMSE(Solver[FlowPrior]):
         return usual._replace(**{name: value for name, value in own.items() if value != "auto"})
 
     def _splitting(self, degradation: Degradation, prior: Prior | None) -> HQS | None:
-        """What takes its place where A is a blur, and the prior knows no directions of its images."""
+        """What takes its place where that is better."""
         usual = all(getattr(self, name) == "auto" for name in Schedule._fields)
-        blurred = degradation.linear and degradation.operator.kernel is not None
-        gaussian = getattr(prior, "gaussian", None)
-        alike = gaussian is None or not gaussian.rank
-        return HQS(tolerance=self.tolerance) if usual and blurred and alike else None
+        return HQS(tolerance=self.tolerance) if usual and suits(degradation, prior) else None
 
     def steps(
         self,

@@ -4,12 +4,14 @@
     x = x_hat, moved to where it explains y, as far as y leaves no doubt
 
 With several evaluations the network sees p in other orientations, and with other draws; their mean is better
-than any. Some levels of `mmse` after it bring in what the flow knows, which was trained for longer; where
-A = I and the noise is about white, the flow's own denoiser is the mean. Samples are Flower's.
+than any. Some levels of `mmse` after it, or twice as many of `hqs` for a blur, bring in what the flow knows,
+which was trained for longer; where A = I and the noise is about white, the flow's own denoiser is the mean.
+Samples are Flower's.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -29,8 +31,10 @@ from restora.solvers.base import Solver, Step
 from restora.solvers.conditioning import Conditioner
 from restora.solvers.denoising import denoise, evaluations, white
 from restora.solvers.flower import Flower, orientations_field
+from restora.solvers.hqs import HQS, suits
 
-FIRST, LAST = 0.75, 0.9  # levels of refinement
+FIRST, LAST = 0.85, 0.95  # levels of refinement
+BLURRED = 0.06  # noise of the first of those of `hqs`
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class OnePass(Solver[AmortisedPrior]):
     predicts: ClassVar[bool] = True
 
     passes: int = option(1, "evaluations of the network, each sees the picture in another orientation", 1, 8)
-    refinements: int = option(2, "levels of the flow after it, of two evaluations each", 0)
+    refinements: int = option(2, "pairs of evaluations of the flow after it", 0)
     orientations: int = orientations_field()
     tolerance: float = option(
         0.02, "relative residual of y - A mean at which the linear solve stops", above=0, below=1
@@ -89,12 +93,26 @@ class OnePass(Solver[AmortisedPrior]):
             x = denoise(y, noise, degradation, prior, self.orientations)[1]
         else:
             x = exactly(means, y, degradation)
-        total = 1 if noise is not None else 1 + self.refinements
-        yield Step(1, total, x, degradation.fidelity(x, y), None, std)
-        for i in range(total - 1):
-            t = LAST - (total - 2 - i) * (LAST - FIRST) / max(total - 2, 1)
-            x = conditioner.level(x, t, y, generator, i)
-            yield Step(i + 2, total, x, degradation.fidelity(x, y), None, std)
+        count, others = (0, iter(())) if noise is not None else self._refine(x, y, conditioner, generator)
+        for i, estimate in enumerate(itertools.chain([x], others)):
+            yield Step(i + 1, 1 + count, estimate, degradation.fidelity(estimate, y), None, std)
+
+    def _refine(
+        self, x: Tensor, y: Tensor, conditioner: Conditioner, streams: Sequence[Stream]
+    ) -> tuple[int, Iterator[Tensor]]:
+        """How many estimates come after x, and these."""
+        count = self.refinements
+        if count and suits(conditioner.degradation, conditioner.prior):
+            return 2 * count, HQS(first=BLURRED, iterations=2 * count).refine(x, y, conditioner)
+        return count, self._levels(x, y, conditioner, streams)
+
+    def _levels(
+        self, x: Tensor, y: Tensor, conditioner: Conditioner, streams: Sequence[Stream]
+    ) -> Iterator[Tensor]:
+        for i in range(self.refinements):
+            t = LAST - (self.refinements - 1 - i) * (LAST - FIRST) / max(self.refinements - 1, 1)
+            x = conditioner.level(x, t, y, streams, i)
+            yield x
 
 
 def exactly(x: Tensor, y: Tensor, degradation: Degradation) -> Tensor:
