@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,10 @@ import torch
 from PIL import Image
 from skimage.data import astronaut
 
-from restora.priors import places
 from restora.runs import ahead
 
 Command = Callable[..., Any]
-FACES = pytest.mark.skipif(
-    not any((folder / "faces64").exists() for folder in places.packaged()), reason="needs restora-faces64"
-)
+FACES = pytest.mark.skipif(find_spec("restora_faces64") is None, reason="needs restora-faces64")
 
 
 @pytest.fixture
