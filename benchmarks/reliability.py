@@ -49,9 +49,8 @@ def command(source: Path, out: Path, *words: str) -> list[str]:
     return [sys.executable, "-m", "restora", "restore", str(source), "-o", str(out), *words]
 
 
-def run(source: Path, out: Path, words: list[str]) -> tuple[float, int]:
-    """A run in this process: seconds from when a quarter of the images is done to the end, and how many that
-    are."""
+def run(source: Path, out: Path, words: list[str], skip: int = 0) -> tuple[float, int]:
+    """A run: its seconds, and how many images; `skip`: from the end of so many on, once actors run."""
     from restora.cli.commands import build_parser
     from restora.cli.engines import make_engine
     from restora.cli.restore import make_work
@@ -63,7 +62,7 @@ def run(source: Path, out: Path, words: list[str]) -> tuple[float, int]:
     args = build_parser(["restore"]).parse_args(["restore", str(source), "-o", str(out), *words])
     work = make_work(args, None)
     inputs = Inputs([source], out, 0)
-    times: list[float] = []
+    times = [time.monotonic()]
     with Manifest(out, work.settings) as manifest:
         manifest.begin(inputs)
         calls = (Call(i, s, inputs.name(i), None) for i, s in enumerate(inputs.sources))
@@ -71,8 +70,7 @@ def run(source: Path, out: Path, words: list[str]) -> tuple[float, int]:
         for ended in make_engine(args).run(work, partial(make_work, args, None), calls, Following(done=done)):
             manifest.record(ended)
             times += [time.monotonic()] * len(ended)
-    first = len(times) // 4
-    return times[-1] - times[first], len(times) - 1 - first
+    return times[-1] - times[skip], len(times) - 1 - skip
 
 
 def bare(source: Path, words: list[str]) -> tuple[float, int]:
@@ -97,9 +95,11 @@ def bare(source: Path, words: list[str]) -> tuple[float, int]:
 
 def rate(args: argparse.Namespace, folder: Path) -> Iterator[str]:
     source = pictures(folder / "in", args.count, args.side)
+    network = [*NETWORK, "--batch-size", str(args.batch)]
+    bare(source, network)
     pairs = []
     for k in range(args.repeat):
-        whole, alone = run(source, folder / f"out{k}", NETWORK), bare(source, NETWORK)
+        whole, alone = run(source, folder / f"out{k}", network), bare(source, network)
         pairs.append((whole[1] / whole[0], alone[1] / alone[0]))
     ours, solver = (statistics.median(values) for values in zip(*pairs, strict=True))
     ratio = statistics.median(a / b for a, b in pairs)
@@ -111,7 +111,7 @@ def ray(args: argparse.Namespace, folder: Path) -> Iterator[str]:
     words = {"local": NETWORK, "ray": [*NETWORK, "--engine", "ray", "--workers", "2"]}
     speed = {}
     for name, own in words.items():
-        seconds, count = run(source, folder / name, own)
+        seconds, count = run(source, folder / name, own, skip=2 * args.batch)
         speed[name] = count / seconds
         yield f"{name}: {speed[name]:.1f} images/s"
     same = all(
@@ -246,6 +246,7 @@ def main() -> None:
     parser.add_argument("what", choices=known)
     parser.add_argument("--count", type=int, default=500, help="images (500)")
     parser.add_argument("--side", type=int, default=64, help="pixels a side, for rate and ray (64)")
+    parser.add_argument("--batch", type=int, default=64, help="images a batch, for rate and ray (64)")
     parser.add_argument("--repeat", type=int, default=3, help="for rate and busy; the median counts (3)")
     parser.add_argument("--kills", type=int, default=50, help="faults that are injected (50)")
     parser.add_argument("--seconds", type=float, default=1.0, help="of work before a fault, at most (1)")
