@@ -99,7 +99,8 @@ def degrade(stream: Iterable[Opened], done: Done = lambda item: None) -> Iterato
             except RestoraError as error:
                 item.fail(error)
             yield from ending.ended(item)
-        yield from ending.ended(wait=True)
+        while ended := ending.ended(wait=True):  # again, for what was raised behind them
+            yield from ended
 
 
 def _clean(pixels: Tensor, degradation: Degradation) -> Tensor:
@@ -133,7 +134,7 @@ def restore(
                 yield ended
         for group in window.rest():
             yield from solve(group)
-        if ended := ending.ended(wait=True):
+        while ended := ending.ended(wait=True):  # again, for what was raised behind them
             yield ended
 
 

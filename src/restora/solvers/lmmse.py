@@ -75,7 +75,8 @@ class LMMSE(Solver[GaussianPrior]):
         if self.samples > 1:
             rows = torch.arange(len(y), device=y.device).split(1)
             draws = [
-                self._draws(y[i], degradation.take(i), prior, g) for i, g in zip(rows, generator, strict=True)
+                self._draws(y[i].double(), degradation.take(i), prior, g).to(y)
+                for i, g in zip(rows, generator, strict=True)
             ]
             samples = torch.cat([samples, torch.stack(draws)], dim=1)
         if self.samples > 2:
@@ -88,4 +89,4 @@ class LMMSE(Solver[GaussianPrior]):
         x, y = (prior.mean + prior.deviation(count, generator)).to(y), y.expand(count, *y.shape[1:])
         model, z = degradation.gaussian(x, y)
         system = system_of(model)
-        return system.mean(prior.covariance, x, z - system.noise.draw(z, generator), self.tolerance)
+        return system.mean(prior.covariance.double(), x, z - system.noise.draw(z, generator), self.tolerance)

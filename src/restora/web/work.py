@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,12 +90,12 @@ class Worker:
 
     def _restore(self, job: Job, items: Sequence[Item], task: Task, plan: Plan) -> None:
         watch = _Watch(job, items, self.tell)
-        told: set[Path] = set()
+        told: list[int] = []
         for chunk in batch.restore_items(items, task, plan, watch=watch.step):
             for item in chunk:
-                if item.path not in told:
-                    told.add(item.path)
-                    job.items.append(self._done(job, item, task))
+                at = bisect(told, item.number)  # in the order of the inputs, whichever ends first
+                told.insert(at, item.number)
+                job.items.insert(at, self._done(job, item, task))
             watch.finished()
 
     def _done(self, job: Job, item: Item, task: Task) -> Done:
