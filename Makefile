@@ -8,14 +8,14 @@ INTEROP := .venv-interop
 # deepinv needs torchvision, which only goes with a torch of its own release.
 DEEPINV := deepinv==0.5.0 torch==2.14.1 torchvision==0.29.1
 
-.PHONY: demo test test-web test-interop lint docs dist release clean
+.PHONY: demo test test-web test-interop test-ray lint docs dist release clean
 
 demo: $(STAMP)
 	$(BIN)/restora demo -o out/demo
 
 test: $(STAMP)
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n auto --ignore tests/browser \
-		--ignore tests/interop $(ARGS)
+		--ignore tests/interop --ignore tests/ray $(ARGS)
 
 test-web: $(STAMP)
 	@command -v chromium chromium-browser >/dev/null || [ -n "$$CHROMIUM" ] || \
@@ -26,6 +26,10 @@ test-web: $(STAMP)
 
 test-interop: $(INTEROP)/.installed
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(INTEROP)/bin/python -m pytest tests/interop -rs $(ARGS)
+
+test-ray: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[ray]"
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest tests/ray -rs $(ARGS)
 
 $(INTEROP)/.installed: pyproject.toml | $(BIN)/python
 	@echo "Installing deepinv and its own torch into $(INTEROP); this takes minutes, once." >&2

@@ -45,6 +45,11 @@ class Document:
         return len(self.arrays)
 
     @property
+    def channels(self) -> int:
+        """Of a plane, without transparency."""
+        return self.arrays[0].shape[2] - self.has_alpha
+
+    @property
     def bits(self) -> int:
         """8 or 16, which stands for floats too."""
         return 8 if self.full == 255 else 16

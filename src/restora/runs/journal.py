@@ -8,7 +8,6 @@ files do not grow and nothing can be locked, it is in `segments`.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import io
 import json
 import os
@@ -20,6 +19,8 @@ from typing import Any
 
 from restora.errors import OutputError
 from restora.pictures import places
+from restora.runs import locks
+from restora.runs.locks import locked as locked
 from restora.runs.record import Entry
 
 PREFIX, SUFFIX = ".restora-", ".journal"
@@ -36,7 +37,7 @@ class Journal:
         self._length, self._synced = 0, time.monotonic()
         try:
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
-            _try_lock(self._file)
+            locks.take(self._file)
             self._append(json.dumps({"settings": settings}) + "\n")
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be written ({error.strerror or error})") from error
@@ -74,10 +75,10 @@ class Journal:
 
     def close(self, remove: bool) -> None:
         """remove: its lines are in the manifest."""
+        os.close(self._file)
         if remove:
             with contextlib.suppress(OSError):
                 self.path.unlink()
-        os.close(self._file)
 
 
 def journals(folder: Path) -> list[Path]:
@@ -114,18 +115,6 @@ def _lines(file: Any) -> Iterator[Line]:
             yield key, entry
 
 
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """One process at a time, in this folder; the lock ends with the process."""
-    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(place, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(place)
-
-
 def ended(folder: Path) -> list[Path]:
     """The journals that no process holds any more."""
     return [path for path in journals(folder) if _is_free(path)]
@@ -148,14 +137,6 @@ def _is_free(path: Path) -> bool:
     except OSError:
         return False
     try:
-        return _try_lock(file)
+        return locks.take(file)
     finally:
         os.close(file)
-
-
-def _try_lock(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    except OSError:
-        return False

@@ -77,9 +77,9 @@ class Loading:
 
 def _comes_apart(job: Job, plan: Plan) -> bool:
     """Whether a plane has channels that neither are a colour nor fit the prior together, but do so alone."""
-    picture = job.picture(0)
-    if len(picture.pixels) in (1, 3):
+    if job.document.channels in (1, 3):
         return False
+    picture = job.picture(0)
     degradation = job.task.degradation([_fields(job.item, picture, job.task, plan.prior)])
     try:
         plan.fit(degradation, tuple(picture.pixels.shape))

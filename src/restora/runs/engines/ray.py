@@ -64,7 +64,6 @@ class Ray(Engine):
             raise PackageError(
                 "the engine 'ray' needs an optional package: pip install 'restora[ray]'"
             ) from error
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
         if ray.is_initialized():
             return ray, False
         try:
@@ -75,6 +74,7 @@ class Ray(Engine):
 
     def _run(self, ray: Any, make: Callable[[], Work], calls: list[str]) -> Iterator[Item]:
         ray.data.DataContext.get_current().enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)  # ray.data has set it when it was loaded
         gpus, cores = (int(ray.cluster_resources().get(kind, 0)) for kind in ("GPU", "CPU"))
         blocks = -(-len(calls) // BLOCK)
         count = min(self.workers or gpus or max(1, cores), blocks)
