@@ -304,9 +304,9 @@ def test_full_disk_fails_that_file_alone(
     real = Path.write_bytes
     monkeypatch.setattr(Path, "write_bytes", write_bytes)
     items = run(clean, tmp_path / "out", DENOISE, prior)
-    assert [item.status for item in items.values()] == ["done", "failed", "done", "done", "done"]
-    assert "No space left on device" in items["b.png"].facts["error"]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "c.png", "d.png", "e.png"]
+    (failed,) = (name for name, item in items.items() if item.status == "failed")  # threads write
+    assert "No space left on device" in items[failed].facts["error"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == items.keys() - {failed}
 
 
 @dataclass(frozen=True)

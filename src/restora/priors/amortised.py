@@ -31,7 +31,7 @@ class AmortisedPrior(FlowPrior):
     log variances (B, 2 C, H, W), in units of the linear estimate's error."""
 
     kind = "amortised"
-    shipped: ClassVar[tuple[str, ...]] = ()
+    shipped: ClassVar[tuple[str, ...]] = ("natural",)
 
     def __init__(
         self,
