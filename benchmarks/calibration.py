@@ -2,7 +2,8 @@
 
     python benchmarks/calibration.py ../shared/faces/val --prior faces64-gaussian --limit 32 -o calibration
 
-Every task damages the images as in the protocol `clean`, and restorations are drawn from the posterior.
+Every task damages the images as in the protocol `clean`. Restorations are drawn from the posterior, unless
+the method predicts its deviation itself.
 calibration.md, calibration.csv and calibration.png come into DIR; see restora.bench.calibration.
 """
 
@@ -24,6 +25,7 @@ from restora.errors import RestoraError
 from restora.pictures.atomic import atomic
 from restora.plan import Plan, decide
 from restora.random import generators
+from restora.result import finish
 from restora.runs.items import make_folder
 
 
@@ -34,6 +36,9 @@ def measure(images: Images, task: str, plan: Plan, runs: int, batch: int) -> Cal
         degradation = protocol.degradation(task, (truth.shape[2], truth.shape[3]))
         missing = 1 - degradation.mask if isinstance(degradation, Mask) else None
         y = protocol.observe(degradation, truth, generators(seeds, len(rows)))
+        if plan.solver.predicts:
+            found.judge(finish(plan.run(y, degradation, seeds)), truth, missing)
+            continue
         *_, last = plan.run(y, degradation, seeds)
         assert last.samples is not None
         found.add(last.samples[:, -runs:].cpu(), truth, missing)

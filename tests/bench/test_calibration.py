@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from restora import restore
 from restora.bench.calibration import KNOWN, Calibration, Group, plot, to_csv, to_markdown
-from restora.degradations import Mask
+from restora.degradations import AdditiveNoise, Mask
 from restora.errors import OptionError
 from restora.pictures import image
 from restora.priors import FlowPrior, GaussianPrior
@@ -98,6 +100,24 @@ def test_flower_on_gaussian_images(refine: str, low: float, high: float) -> None
     assert all(low - 0.1 < groups[name].ratio < high + 0.1 for name in TENTHS)
 
 
+def test_deviations_that_are_predicted() -> None:
+    """Normal errors of the size that is said: the ratio is 1, and nine in ten are in the interval."""
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.rand(2, 3, 64, 64, generator=generator)
+    std = 0.02 + 0.1 * torch.rand(truth.shape, generator=generator)
+    noisy = truth + std * torch.randn(truth.shape, generator=generator)
+    degradation = AdditiveNoise(0.1)
+    result = replace(restore(noisy, degradation, method="observed"), image=noisy, std=std)
+    found = Calibration()
+    found.judge(result, truth)
+    assert all(group.ratio == pytest.approx(1, abs=0.05) for group in found.groups())
+    assert found.coverage == pytest.approx(0.9, abs=0.01)
+    found = Calibration()
+    found.judge(replace(result, std=std / 2), truth)
+    assert all(group.ratio == pytest.approx(0.5, abs=0.05) for group in found.groups())
+    assert "58." in to_markdown({"denoise": found}).splitlines()[2]  # P(|Z| < 1.645 / 2)
+
+
 def test_tables_and_plot(tmp_path: Path) -> None:
     found = Calibration()
     truth = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -109,7 +129,7 @@ def test_tables_and_plot(tmp_path: Path) -> None:
     assert float(rows[1]["ratio"]) == groups[0].ratio
     lines = to_markdown({"denoise": found}).splitlines()
     numbers = f"{groups[0].predicted:.4f} | {groups[0].actual:.4f} | {groups[0].ratio:.2f}"
-    assert lines[2] == f"| denoise | 384 | 0 | {numbers} | — |"
+    assert lines[2] == f"| denoise | 384 | 0 | {numbers} | — | — |"
     assert lines[-1] == f"| denoise | {' | '.join(f'{g.ratio:.2f}' for g in groups[1:])} |"
     plot(tmp_path / "plot.png", {"denoise": found})
     assert image.read(tmp_path / "plot.png").size == (550, 572)

@@ -8,7 +8,8 @@ that the ratio is 1 for any K: above it the errors are smaller than was said, be
 
 The tenths must not be made by the s^2 that they are to judge: of K draws, some values have a large s^2 by
 chance, and not a large error. So values are sorted by the spread of the first half of the draws, and s^2 of a
-group is that of the second half.
+group is that of the second half. Where a network predicts s, there are no draws: x_K is its image, and the
+error is taken as it is.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from torch import Tensor
 
 from restora.errors import OptionError
 from restora.figure import write_figure
+from restora.result import Restoration
 
 KNOWN = 1e-3  # full scale 1
 TENTHS = 10
+LEVEL = 0.9
 TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)
 
 
@@ -53,6 +56,7 @@ class Calibration:
     def __init__(self) -> None:
         self.known = 0
         self._columns: list[Tensor] = []
+        self._inside: list[Tensor] = []
 
     def add(self, draws: Tensor, truth: Tensor, missing: Tensor | None = None) -> None:
         """draws: (B, K, C, H, W), from the posterior. truth: (B, C, H, W). missing: broadcastable to it, 1
@@ -62,8 +66,24 @@ class Calibration:
             raise OptionError(f"calibration needs at least 4 draws of each image, got {runs}")
         draws, half = draws.double(), runs // 2
         variance, error = draws.var(1), (draws.mean(1) - truth).square() / (1 + 1 / runs)
+        self._add(variance, error, missing, draws[:, :half].var(1), draws[:, half:].var(1))
+
+    def judge(self, found: Restoration, truth: Tensor, missing: Tensor | None = None) -> None:
+        """Of restorations whose std (B, C, H, W) a network predicted; otherwise as `add`."""
+        assert found.std is not None
+        low, high = found.interval(LEVEL)
+        inside, variance = (low <= truth) & (truth <= high), found.std.double().square()
+        self._inside.append(inside[variance >= KNOWN**2].cpu())
+        self._add(variance, (found.image - truth).double().square(), missing, variance, variance)
+
+    @property
+    def coverage(self) -> float | None:
+        """The part of the values that are not known that lies in the interval of LEVEL, of predictions."""
+        return torch.cat(self._inside).float().mean().item() if self._inside else None
+
+    def _add(self, variance: Tensor, error: Tensor, missing: Tensor | None, *halves: Tensor) -> None:
         hidden = torch.zeros_like(error) if missing is None else missing.to(error).expand_as(error)
-        columns = torch.stack([variance, error, hidden, draws[:, :half].var(1), draws[:, half:].var(1)])
+        columns = torch.stack([variance, error, hidden, *halves])
         certain = variance < KNOWN**2
         self.known += int(certain.sum())
         self._columns.append(columns[:, ~certain | (hidden > 0)].cpu())
@@ -97,13 +117,17 @@ def to_csv(found: Mapping[str, Calibration]) -> str:
 
 def to_markdown(found: Mapping[str, Calibration]) -> str:
     """Two tables with a line a task: over all values, and the ratio in each tenth."""
-    head: Sequence[str] = ("task", "values", "known", "predicted", "actual", "ratio", "missing pixels")
+    head: Sequence[str] = (
+        *("task", "values", "known", "predicted", "actual", "ratio"),
+        *("missing pixels", "in the 90 % interval"),
+    )
     lines, tenths = [_line(head), _line(["---:"] * len(head))], []
     for task, calibration in found.items():
         groups = {g.name: g for g in calibration.groups()}
         whole, missing = groups.pop("all"), groups.pop("missing", None)
         numbers = [f"{value:.4f}" for value in (whole.predicted, whole.actual)]
         ratios = [f"{g.ratio:.2f}" if g else "—" for g in (whole, missing)]
+        ratios.append("—" if calibration.coverage is None else f"{100 * calibration.coverage:.1f} %")
         lines.append(_line([task, str(whole.count), str(calibration.known), *numbers, *ratios]))
         tenths.append(_line([task, *(f"{g.ratio:.2f}" for g in groups.values())]))
     head = ("ratio by tenth", *map(str, range(1, TENTHS + 1)))

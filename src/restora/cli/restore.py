@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--faces", action="store_true", help=faces)
     add_writing(parser)
     add("--samples", type=int, default=1, metavar="K", help="results per image, best first (1)")
-    uncertainty = "also write STEM-std.png and .tiff: the standard deviation of --samples, or 8, draws"
+    uncertainty = "also write STEM-std.png and .tiff: the standard deviation of each pixel"
     add("--uncertainty", action="store_true", help=uncertainty)
     add("--seed", type=int, default=0, metavar="N", help="random seed (0)")
     add("--device", default="auto", metavar="NAME", help="auto, cpu or cuda (auto)")
