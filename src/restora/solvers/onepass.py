@@ -4,8 +4,8 @@
     x = x_hat, moved to where it explains y, as far as y leaves no doubt
 
 With several evaluations the network sees p in other orientations, and with other draws; their mean is better
-than any. Some levels of `mmse` after it, or twice as many of `hqs` for a blur, bring in what the flow knows,
-which was trained for longer; where A = I and the noise is about white, the flow's own denoiser is the mean.
+than any. Some levels of `mmse` after it, or as many evaluations of `hqs` for a blur, bring in what the flow
+knows, which was trained for longer; where A = I and the noise is about white, its denoiser is the mean.
 Samples are Flower's.
 """
 
@@ -14,14 +14,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
 from restora.errors import PairingError
-from restora.options import option
+from restora.options import Auto, option
 from restora.priors.amortised import AmortisedPrior
 from restora.priors.base import Prior
 from restora.priors.flow import FlowPrior
@@ -33,7 +33,16 @@ from restora.solvers.denoising import denoise, evaluations, white
 from restora.solvers.flower import Flower, orientations_field
 from restora.solvers.hqs import HQS, suits
 
-FIRST, LAST = 0.85, 0.95  # levels of refinement
+
+class Schedule(NamedTuple):
+    """`iterations` levels of refinement, evenly from `first` to `last`."""
+
+    first: float
+    last: float
+    iterations: int
+
+
+USUAL, MISSING = Schedule(0.85, 0.95, 2), Schedule(0.6, 0.93, 4)
 BLURRED = 0.06  # noise of the first of those of `hqs`
 
 
@@ -46,7 +55,9 @@ class OnePass(Solver[AmortisedPrior]):
     predicts: ClassVar[bool] = True
 
     passes: int = option(1, "evaluations of the network, each sees the picture in another orientation", 1, 8)
-    refinements: int = option(2, "pairs of evaluations of the flow after it", 0)
+    refinements: int | Auto = option(
+        "auto", "pairs of evaluations of the flow after it; auto: 4 if pixels are missing, else 2", 0
+    )
     orientations: int = orientations_field()
     tolerance: float = option(
         0.02, "relative residual of y - A mean at which the linear solve stops", above=0, below=1
@@ -71,7 +82,12 @@ class OnePass(Solver[AmortisedPrior]):
 
     def evaluations(self, degradation: Degradation, prior: Prior | None = None) -> int:
         denoised = evaluations(degradation, self.orientations)
-        return self.passes + (denoised or 2 * self.refinements)
+        return self.passes + (denoised or 2 * self.schedule(degradation).iterations)
+
+    def schedule(self, degradation: Degradation) -> Schedule:
+        """Of missing pixels the flow knows more than one evaluation tells."""
+        usual = MISSING if degradation.operator.mask is not None else USUAL
+        return usual if self.refinements == "auto" else usual._replace(iterations=self.refinements)
 
     def steps(
         self,
@@ -101,18 +117,21 @@ class OnePass(Solver[AmortisedPrior]):
         self, x: Tensor, y: Tensor, conditioner: Conditioner, streams: Sequence[Stream]
     ) -> tuple[int, Iterator[Tensor]]:
         """How many estimates come after x, and these."""
-        count = self.refinements
+        schedule = self.schedule(conditioner.degradation)
+        count = schedule.iterations
         if count and suits(conditioner.degradation, conditioner.prior):
             return 2 * count, HQS(first=BLURRED, iterations=2 * count).refine(x, y, conditioner)
-        return count, self._levels(x, y, conditioner, streams)
+        return count, _levels(x, y, conditioner, streams, schedule)
 
-    def _levels(
-        self, x: Tensor, y: Tensor, conditioner: Conditioner, streams: Sequence[Stream]
-    ) -> Iterator[Tensor]:
-        for i in range(self.refinements):
-            t = LAST - (self.refinements - 1 - i) * (LAST - FIRST) / max(self.refinements - 1, 1)
-            x = conditioner.level(x, t, y, streams, i)
-            yield x
+
+def _levels(
+    x: Tensor, y: Tensor, conditioner: Conditioner, streams: Sequence[Stream], schedule: Schedule
+) -> Iterator[Tensor]:
+    first, last, count = schedule
+    for i in range(count):
+        t = last - (count - 1 - i) * (last - first) / max(count - 1, 1)
+        x = conditioner.level(x, t, y, streams, i)
+        yield x
 
 
 def exactly(x: Tensor, y: Tensor, degradation: Degradation) -> Tensor:
