@@ -46,7 +46,7 @@ def test_what_is_said() -> None:
     assert "take about 41 times as long as one restoration (164 evaluations" in str(
         told(AdditiveNoise(0.1), "mmse", uncertainty=True)
     )
-    assert "about 12 times as long as one restoration (60 " in str(told(Mask.center((64, 64)), samples=3))
+    assert "about 7 times as long as one restoration (60 " in str(told(Mask.center((64, 64)), samples=3))
     gaussian = told(AdditiveNoise(0.1), "lmmse", "faces64-gaussian", uncertainty=True)
     assert "about 9 times as long as one restoration (9 solves" in str(gaussian)
     assert told(AdditiveNoise(0.1), "map", "faces64-dcgan", samples=2) is None  # its starts are shared
