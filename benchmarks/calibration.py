@@ -19,7 +19,7 @@ import torch
 from restora.bench.calibration import Calibration, plot, to_csv, to_markdown
 from restora.bench.data import Images, read_images
 from restora.bench.protocol import TASKS, Clean, check_tasks
-from restora.cli.options import make_solver
+from restora.cli.settings import make_solver
 from restora.degradations import Mask
 from restora.errors import RestoraError
 from restora.pictures.atomic import atomic
@@ -55,10 +55,11 @@ def main() -> None:
     parser.add_argument("--as-set", action="store_true", help="the method's usual runs, not those for a std")
     parser.add_argument("--tasks", default=",".join(TASKS), metavar="T,..")
     parser.add_argument("--limit", type=int, metavar="N", help="evenly spaced images")
+    parser.add_argument("--multiple", type=int, default=1, metavar="N", help="sides are cut to multiples")
     parser.add_argument("--runs", type=int, default=8, metavar="K", help="draws of each image")
     parser.add_argument("--batch", type=int, default=8, metavar="N", help="images restored together")
     args = parser.parse_args()
-    images = read_images(args.data, args.limit)
+    images = read_images(args.data, args.limit, multiple=args.multiple)
     plan = decide(
         args.method,
         args.prior,

@@ -21,6 +21,8 @@ LIMITS = ("-timeout=10", "-rss_limit_mb=3000", "-max_len=8000")
 
 
 def main() -> None:
+    if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
+        sys.exit(__doc__)
     if importlib.util.find_spec("atheris") is None:
         sys.exit("atheris is not installed; pip install atheris")
     import atheris

@@ -77,8 +77,9 @@ class OnePass(Solver[AmortisedPrior]):
         return Flower().for_samples(count) if count > 1 else self
 
     def for_uncertainty(self, count: int = 1) -> Solver:
-        """Itself: it always says. The card's calibration was measured with the default settings."""
-        return self if count == 1 else Flower().for_uncertainty(count)
+        """Flower's draws. What the network predicts is there without being asked for, but in holes it is too
+        sure (docs/explanation/calibration.md)."""
+        return Flower().for_uncertainty(count)
 
     def evaluations(self, degradation: Degradation, prior: Prior | None = None) -> int:
         denoised = evaluations(degradation, self.orientations)
