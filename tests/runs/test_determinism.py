@@ -54,12 +54,15 @@ def results(restora: Command, photos: Path, tmp_path: Path, *words: object) -> l
         ("--task", "denoise", "--sigma", 0.08, "--method", "tv"),
         ("--task", "denoise", "--sigma", 0.08, "--prior", "natural", "--samples", 2),
         ("--task", "denoise", "--sigma", 0.08, "--prior", "natural-gaussian"),
+        ("--task", "deblur", "--width", 1, "--sigma", 0.08, "--prior", "natural"),
+        ("--task", "inpaint", "--hole", "center", "--prior", "natural"),
     ],
 )
 def test_same_bytes(words: tuple[object, ...], photos: Path, tmp_path: Path, restora: Command) -> None:
     first, *others = results(restora, photos, tmp_path, *words)
     assert len(first) >= 4
     for other in others:
+        assert other
         assert other == {name: first[name] for name in other}
 
 

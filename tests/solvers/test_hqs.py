@@ -10,6 +10,7 @@ from torch import Tensor
 import restora
 from restora.degradations import AdditiveNoise, Blur, Degradation, Mask
 from restora.errors import OptionError
+from restora.noise import GaussianNoise
 from restora.priors import FlowPrior
 from restora.random import generators
 from restora.solvers import HQS, MMSE
@@ -125,3 +126,14 @@ def test_options() -> None:
     for name in ("first", "last", "iterations", "weight"):
         with pytest.raises(OptionError, match=name):
             HQS(**{name: 0})
+
+
+def test_images_with_problems_of_their_own_are_as_alone() -> None:
+    """The noise of each sets its levels, and what it tells its weight."""
+    prior, blur = flow(), Blur(width=1.0).operator.double()
+    both = Degradation(blur, GaussianNoise(torch.tensor([0.01, 0.2]).double()))
+    y = observe(prior, both)
+    found = solve(HQS(), prior, both, y)
+    for i in range(2):
+        alone = solve(HQS(), prior, both.take(torch.tensor([i])), y[i, None])
+        torch.testing.assert_close(found[i, None], alone, rtol=0, atol=1e-9)

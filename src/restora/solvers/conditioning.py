@@ -54,6 +54,15 @@ class Conditioner:
         self.tolerance, self.runs = tolerance, runs
         self._system: System | None = None
 
+    def apart(self, count: int) -> list[Conditioner]:
+        """One for all images of a batch, if they share the linear problem, else one for each."""
+        degradation = self.degradation
+        if count == 1 or (self._steady and degradation.operator.shared and degradation.noise.shared):
+            return [self]
+        own = self.covariance, self.tolerance, self.runs
+        rows = torch.arange(count).split(1)
+        return [Conditioner(self.prior, degradation.take(row), *own) for row in rows]
+
     def start(self, y: Tensor) -> Tensor:
         """The linear estimate, (B, C, H, W): E[x | y] for x ~ N(mean, C_0)."""
         shape = len(y), *self.prior.image_shape
@@ -65,9 +74,10 @@ class Conditioner:
 
     def told(self, x: Tensor, y: Tensor) -> float:
         """The share of the coefficients of an image that y tells: tr(K A) / n, with K the gain of the linear
-        estimate; by a probe of random signs, the same for every image."""
+        estimate; by a probe of random signs, on the first image."""
+        x, y = x[:1], y[:1]
         system = self.system(x, y) or system_of(self.degradation.gaussian(x, y)[0], self.runs)
-        probe = signs(x.shape[1:]).to(x).expand_as(x)
+        probe = signs(x.shape[1:]).to(x)[None]
         held = system.mean(self._given(0.0), torch.zeros_like(x), system.operator(probe), self.tolerance)
         return float((probe * held).mean().detach())
 
@@ -105,10 +115,14 @@ class Conditioner:
 
     def system(self, x_hat: Tensor, y: Tensor) -> System | None:
         """What A makes of the directions, where that is the same at every level."""
-        degradation = self.degradation
-        if self._system is None and degradation.operator.linear and degradation.noise.steady:
-            self._system = system_of(degradation.gaussian(x_hat, y)[0], self.runs)
+        if self._system is None and self._steady:
+            self._system = system_of(self.degradation.gaussian(x_hat, y)[0], self.runs)
         return self._system
+
+    @property
+    def _steady(self) -> bool:
+        """Whether the linear problem is the same about every image."""
+        return self.degradation.operator.linear and self.degradation.noise.steady
 
 
 def signs(shape: Sequence[int]) -> Tensor:

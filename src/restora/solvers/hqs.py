@@ -100,6 +100,12 @@ class HQS(Solver[FlowPrior]):
         self, x: Tensor, y: Tensor, conditioner: Conditioner, settled: bool = False
     ) -> Iterator[Tensor]:
         """The estimate of each level, from x. settled: x is E[x | y] of some prior already."""
+        parts = conditioner.apart(len(y))
+        rows = zip(x.chunk(len(parts)), y.chunk(len(parts)), parts, strict=True)
+        runs = [self._refine(*row, settled) for row in rows]
+        yield from (torch.cat(level) for level in zip(*runs, strict=True))
+
+    def _refine(self, x: Tensor, y: Tensor, conditioner: Conditioner, settled: bool) -> Iterator[Tensor]:
         weight = self._weight(conditioner, x, y)
         for i, t in enumerate(self.levels(conditioner.degradation, conditioner.prior)):
             z = x if settled and i == 0 else self._data(conditioner, x, t, y, weight)
