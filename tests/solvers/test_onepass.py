@@ -46,10 +46,12 @@ def test_posterior_of_gaussian_images(task: str, rank: int) -> None:
     refinements = 0 if suits(degradation, prior) else 2  # half-quadratic splitting is no mean
     solver = OnePass(tolerance=1e-6, refinements=refinements)
     *_, found = solver.steps(y, degradation, prior, generators(0, 2))
-    assert found.std is not None
+    assert (found.std is None) == (task == "denoise")  # which the flow does alone
     for i in range(2):
         mean, covariance = posterior(prior, degradation.take(torch.tensor([i])), y[i, None])
         torch.testing.assert_close(found.x[i].flatten(), mean, rtol=0, atol=2e-3)
+        if found.std is None:
+            continue
         expected = (covariance.trace() / len(covariance)).sqrt().item()
         assert found.std[i].mean().item() == pytest.approx(expected, rel=0.35)  # of one draw
 

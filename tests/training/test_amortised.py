@@ -19,6 +19,7 @@ from restora.training.amortised import AmortisedConfig, widened
 from restora.training.damage import damage, draw, kinds
 
 SHAPE = (3, 16, 16)
+WHITE = {"denoise", "poisson", "noise"}  # the flow restores these alone, and says nothing of its error
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +82,7 @@ def test_training_improves_on_it(start: Path, tmp_path: Path) -> None:
     assert own.check()["validation_loss"] < before - 0.05
     prior = load_prior(tmp_path / "run")
     assert isinstance(prior, AmortisedPrior)
-    assert prior.card["calibration"].keys() == {*kinds(SHAPE), "all"}
+    assert prior.card["calibration"].keys() == {*kinds(SHAPE), "all"} - WHITE
     x = torch.rand(1, 3, 20, 28)  # any size, any degradation
     degradation = Chain(Blur(width=0.8, sigma=0), Downsample(2), AdditiveNoise(0.03))
     found = restora.restore(degradation(x).clamp(0, 1), degradation, prior=prior)

@@ -5,8 +5,8 @@
 
 With several evaluations the network sees p in other orientations, and with other draws; their mean is better
 than any. Some levels of `mmse` after it, or as many evaluations of `hqs` for a blur, bring in what the flow
-knows, which was trained for longer; where A = I and the noise is about white, its denoiser is the mean.
-Samples are Flower's.
+knows, which was trained for longer. Where A = I and the noise is about white, the flow's denoiser alone is
+the mean, as for `mmse`, and nothing is said of its error. Samples are Flower's.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from restora.priors.posterior import posterior
 from restora.random import Stream
 from restora.solvers.base import Solver, Step
 from restora.solvers.conditioning import Conditioner
-from restora.solvers.denoising import denoise, evaluations, white
+from restora.solvers.denoising import evaluations, white
 from restora.solvers.flower import Flower, orientations_field
 from restora.solvers.hqs import HQS, suits
 
@@ -83,7 +83,7 @@ class OnePass(Solver[AmortisedPrior]):
 
     def evaluations(self, degradation: Degradation, prior: Prior | None = None) -> int:
         denoised = evaluations(degradation, self.orientations)
-        return self.passes + (denoised or 2 * self.schedule(degradation).iterations)
+        return denoised or self.passes + 2 * self.schedule(degradation).iterations
 
     def schedule(self, degradation: Degradation) -> Schedule:
         """Of missing pixels the flow knows more than one evaluation tells."""
@@ -99,18 +99,17 @@ class OnePass(Solver[AmortisedPrior]):
     ) -> Iterator[Step]:
         assert prior.gaussian is not None
         assert prior.wiener is not None
+        if white(y, degradation, prior) is not None:
+            yield from Flower(orientations=self.orientations).steps(y, degradation, prior, generator)
+            return
         conditioner = Conditioner(prior, degradation, tolerance=self.tolerance)
         mean = prior.gaussian.mean.to(y).expand(len(y), -1, -1, -1)
         system = conditioner.system(mean, y)
         seen = posterior(y, degradation, prior.gaussian, prior.wiener, generator, self.tolerance, system)
         found = [prior.estimate(seen, k) for k in range(self.passes)]
         means, logs = (torch.stack(part).mean(0) for part in zip(*found, strict=True))
-        std, noise = (logs / 2).exp(), white(y, degradation, prior)
-        if noise is not None:
-            x = denoise(y, noise, degradation, prior, self.orientations)[1]
-        else:
-            x = exactly(means, y, degradation)
-        count, others = (0, iter(())) if noise is not None else self._refine(x, y, conditioner, generator)
+        x, std = exactly(means, y, degradation), (logs / 2).exp()
+        count, others = self._refine(x, y, conditioner, generator)
         for i, estimate in enumerate(itertools.chain([x], others)):
             yield Step(i + 1, 1 + count, estimate, degradation.fidelity(estimate, y), None, std)
 
