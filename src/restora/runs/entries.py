@@ -36,6 +36,14 @@ def is_done(item: Item, entry: Entry) -> bool:
     )
 
 
+def keep(item: Item, entry: Entry | None) -> bool:
+    """Mark the item as kept, if an earlier run has done it as `entry` says, and all of that is there."""
+    if entry is None or not is_done(item, entry):
+        return False
+    item.status, item.facts = "kept", entry
+    return True
+
+
 class Strangers:
     """The files in the folder of the results that are no results of any input. alone: no other run writes
     there, so that what a run that was killed had begun to write is removed."""

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from restora import limits
 from restora.errors import OutputError
 from restora.pictures import places
 from restora.runs import locks
@@ -92,7 +93,7 @@ def read(path: Path) -> tuple[dict[str, Any] | None, Iterator[Line]]:
     """The settings of the run, None where there are none; and its lines."""
     file = io.TextIOWrapper(path.open("rb"), encoding="utf-8", errors="replace")
     try:
-        settings = json.loads(file.readline())["settings"]
+        settings = limits.parse(file.readline())["settings"]
     except (ValueError, KeyError, TypeError):
         settings = None
     file.seek(0)
@@ -108,8 +109,8 @@ def _lines(file: Any) -> Iterator[Line]:
     """What was killed in the middle of a line did not write that line."""
     for text in file:
         try:
-            key, entry = json.loads(text)
-        except (ValueError, TypeError, RecursionError):
+            key, entry = limits.parse(text)
+        except (ValueError, TypeError):
             continue
         if isinstance(key, str) and isinstance(entry, dict):
             yield key, entry

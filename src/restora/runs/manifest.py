@@ -17,7 +17,7 @@ from restora.errors import OutputError
 from restora.pictures.atomic import atomic
 from restora.pictures.places import as_place
 from restora.runs import earlier, journal, record, segments
-from restora.runs.entries import Strangers, entry_of, is_done
+from restora.runs.entries import Strangers, entry_of, is_done, keep
 from restora.runs.inputs import MANIFEST
 from restora.runs.items import Inputs, Item, make_folder, names_file
 from restora.runs.journal import Journal
@@ -132,11 +132,7 @@ class Manifest:
 
     def keep(self, item: Item) -> bool:
         """Mark the item as kept, if an earlier run has done it, and all of that is there."""
-        entry = self.known(item.path)
-        if entry is None or not is_done(item, entry):
-            return False
-        item.status, item.facts = "kept", entry
-        return True
+        return keep(item, self.known(item.path))
 
     def record(self, items: Sequence[Item]) -> None:
         """Enter items that have ended, each once: from now on, nothing that happens to the run makes them be

@@ -11,7 +11,7 @@ from restora.plan import Plan
 from restora.runs.ahead import ahead
 from restora.runs.batch import Opened, Watch, pixels, restore
 from restora.runs.ending import Done
-from restora.runs.entries import is_done
+from restora.runs.entries import keep
 from restora.runs.inputs import Source
 from restora.runs.items import Item, Maker
 from restora.runs.record import Entry
@@ -57,10 +57,7 @@ class Work:
 
     def _open(self, call: Call) -> Opened:
         item = self.maker.item(call.source, call.name, call.number, self.max_pixels)
-        if call.known is not None and is_done(item, call.known):
-            item.status, item.facts = "kept", call.known
-            return item, None
-        return self.begin(item)
+        return (item, None) if keep(item, call.known) else self.begin(item)
 
 
 def _seen(stream: Iterable[Opened], told: Callable[[Item, bool], None]) -> Iterator[Opened]:
