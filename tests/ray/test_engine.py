@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from reliability import actors
 
 from restora.pictures import image
 
@@ -92,15 +93,3 @@ def test_actors_that_are_killed(many: Path, tmp_path: Path, restora: Command, ra
     last = restora("restore", many, "-o", out, *WORDS)  # removes what the killed had begun to write
     assert last.out == f"0 written to {out}, 151 kept from an earlier run\n"
     assert len(results(out)) == 151
-
-
-def actors() -> list[int]:
-    """The processes of actors that restore."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if b"MapWorker(MapBatches(Actor))" in (folder / "cmdline").read_bytes():
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return found
