@@ -20,6 +20,7 @@ import torch
 
 from restora import metrics
 from restora.bench import protocol, run
+from restora.cli import progress
 from restora.degradations import Mask
 from restora.networks.dcgan import Discriminator, Generator
 from restora.pictures import colour, image
@@ -458,6 +459,7 @@ def test_time_left_is_that_of_each_method(bench: Command, monkeypatch: pytest.Mo
     real = Plan.run
     monkeypatch.setattr(Plan, "run", slow)
     monkeypatch.setattr(run.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(progress, "EVERY", 3600.0)  # no other lines, however slow the machine
     words = ("--methods", "copy,moody", "--tasks", "denoise,superres,inpaint", "--batch-size", 2)
     lines = bench(*words).err.splitlines()
     left = [line.rpartition("; ")[2] for line in lines]
