@@ -25,7 +25,8 @@ from restora.plan import Plan, decide, finish
 from restora.priors import GANPrior, load_prior
 from restora.runs import window
 from restora.runs.batch import degrade_items, restore_items
-from restora.runs.items import Item, collect
+from restora.runs.item import Item
+from restora.runs.items import collect
 from restora.runs.loading import Loaded
 from restora.runs.task import Task
 from restora.solvers import LatentMAP, Solver, Step

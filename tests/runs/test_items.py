@@ -11,7 +11,8 @@ import pytest
 from restora.errors import ImageError, OutputError
 from restora.pictures.file import File, digest
 from restora.random import seed_of
-from restora.runs.items import Item, collect, make_folder, sample_paths
+from restora.runs.item import Item
+from restora.runs.items import collect, make_folder, sample_paths
 
 
 def touch(*paths: Path) -> None:

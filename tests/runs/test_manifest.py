@@ -13,7 +13,8 @@ import pytest
 
 from restora.errors import OutputError
 from restora.pictures.file import File
-from restora.runs.items import Inputs, Item
+from restora.runs.item import Item
+from restora.runs.items import Inputs
 from restora.runs.journal import journals
 from restora.runs.manifest import Manifest
 

@@ -12,7 +12,7 @@ from restora.errors import OutputError
 from restora.pictures import image
 from restora.pictures.document import Document
 from restora.pictures.picture import Picture
-from restora.runs.items import Item
+from restora.runs.item import Item
 from restora.runs.job import Job
 from restora.runs.loading import Loaded
 from restora.runs.task import Task

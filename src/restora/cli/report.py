@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from restora.cli.options import as_options
 from restora.cli.telling import printable, tell
-from restora.runs.items import Item
+from restora.runs.item import Item
 from restora.runs.manifest import Manifest
 
 MOST = 1000  # notes, and failures, that are told one by one

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from restora.cli.progress import progress
-from restora.runs.items import Item
+from restora.runs.item import Item
 from restora.runs.loading import Loaded
 from restora.runs.trace import Trace
 from restora.solvers import Step

@@ -11,8 +11,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from restora.errors import ImageError
-from restora.limits import MAX_PIXELS as MAX_PIXELS
-from restora.limits import VALUES, BoundError
+from restora.limits import MAX_PIXELS, VALUES, BoundError
 from restora.pictures import (
     damage,
     formats,

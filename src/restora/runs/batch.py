@@ -20,7 +20,8 @@ from restora.plan import Plan
 from restora.result import Restoration
 from restora.runs.ahead import ahead
 from restora.runs.ending import Done, Ending
-from restora.runs.items import Inputs, Item
+from restora.runs.item import Item
+from restora.runs.items import Inputs
 from restora.runs.job import PLAIN, Job, Writing, start
 from restora.runs.loading import Loaded, Loading
 from restora.runs.manifest import Manifest

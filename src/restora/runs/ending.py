@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from restora.errors import RestoraError
 from restora.runs.ahead import Writer
-from restora.runs.items import Item
+from restora.runs.item import Item
 from restora.runs.job import Job
 
 Done = Callable[[Item], None]

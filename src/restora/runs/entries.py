@@ -9,7 +9,7 @@ from pathlib import Path
 
 from restora.pictures import places
 from restora.pictures.atomic import is_part
-from restora.runs.items import Item
+from restora.runs.item import Item
 from restora.runs.ledger import Ledger, stem_of
 from restora.runs.record import Entry
 

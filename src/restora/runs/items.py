@@ -16,7 +16,7 @@ from restora.pictures.places import as_place
 from restora.random import seed_of
 from restora.runs.inputs import Note, Source, find
 from restora.runs.inside import check_inside
-from restora.runs.item import Item as Item
+from restora.runs.item import Item
 from restora.runs.names import Names, check_overwriting
 
 TRACE = "-trace.webp"

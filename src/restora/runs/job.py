@@ -17,7 +17,7 @@ from restora.pictures.document import Document
 from restora.pictures.picture import Picture
 from restora.pictures.result import Result
 from restora.random import seed_of
-from restora.runs.items import Item
+from restora.runs.item import Item
 from restora.runs.task import Task
 
 

@@ -16,7 +16,7 @@ from restora.pictures import colour
 from restora.pictures.picture import Picture
 from restora.plan import Plan
 from restora.priors import Prior
-from restora.runs.items import Item
+from restora.runs.item import Item
 from restora.runs.job import Job
 from restora.runs.task import Task
 

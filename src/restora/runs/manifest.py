@@ -19,7 +19,8 @@ from restora.pictures.places import as_place
 from restora.runs import earlier, journal, record, segments
 from restora.runs.entries import Strangers, entry_of, is_done, keep
 from restora.runs.inputs import MANIFEST
-from restora.runs.items import Inputs, Item, make_folder, names_file
+from restora.runs.item import Item
+from restora.runs.items import Inputs, make_folder, names_file
 from restora.runs.journal import Journal
 from restora.runs.ledger import Ledger
 from restora.runs.record import Entry

@@ -15,7 +15,7 @@ from restora.pictures.atomic import atomic
 from restora.pictures.file import File
 from restora.pictures.result import Result
 from restora.plan import Plan
-from restora.runs.items import Item
+from restora.runs.item import Item
 from restora.runs.job import Writing
 from restora.runs.task import Task
 

@@ -11,14 +11,14 @@ from typing import Any
 
 from torch import Tensor
 
-from restora import inspection
+from restora import inspection, limits
 from restora.degradations import Degradation, Mask, NamedDegradation, degradations, named
 from restora.degradations.holes import Hole
 from restora.degradations.members import shares
 from restora.errors import OptionError, RestoraError, ShapeError
 from restora.operators import Identity, Operator, compose
 from restora.operators.base import Shape
-from restora.pictures import decoding, masks
+from restora.pictures import masks
 from restora.pictures.file import File
 from restora.pictures.picture import Picture
 from restora.plan import Plan
@@ -43,7 +43,7 @@ class Task:
     name: str
     options: dict[str, Any]
     hole: str | None = None
-    max_pixels: int = decoding.MAX_PIXELS
+    max_pixels: int = limits.MAX_PIXELS
     reading: masks.Reading = PLAIN
     _last: list[Any] = field(default_factory=list, init=False, repr=False, compare=False)
 

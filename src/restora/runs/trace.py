@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from restora.figure import visible
 from restora.pictures import colour, image
 from restora.pictures.atomic import atomic
-from restora.runs.items import Item
+from restora.runs.item import Item
 from restora.runs.loading import Loaded
 from restora.solvers import Step
 

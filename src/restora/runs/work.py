@@ -13,7 +13,8 @@ from restora.runs.batch import Opened, Watch, pixels, restore
 from restora.runs.ending import Done
 from restora.runs.entries import keep
 from restora.runs.inputs import Source
-from restora.runs.items import Item, Maker
+from restora.runs.item import Item
+from restora.runs.items import Maker
 from restora.runs.record import Entry
 from restora.runs.sizes import Auto, Fixed
 

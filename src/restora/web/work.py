@@ -20,7 +20,7 @@ from restora.restoration import make_plan
 from restora.runs import batch
 from restora.runs import items as files
 from restora.runs.beforehand import beforehand
-from restora.runs.items import Item
+from restora.runs.item import Item
 from restora.runs.loading import Loaded
 from restora.runs.task import Task
 from restora.solvers import Step
