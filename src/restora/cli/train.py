@@ -116,7 +116,7 @@ def told(images: Any, size: int) -> str:
 
 def settings(config: Any) -> dict[str, Any]:
     """For the card: of files and folders their names alone, which mean something elsewhere too."""
-    places = {"validation", "init", "prior"}
+    places = {"validation", "init", "prior", "teacher"}
     return {k: Path(v).name if k in places else v for k, v in asdict(config).items()}
 
 

@@ -4,9 +4,10 @@
     b = A^T N^-1 (z - A L),   b_0 = A^T N^-1 (z_0 - A L(y_0))
 
 z = A x + n is the linear Gaussian observation that stands for y about L. e is a draw of the error of L: where
-y tells little it is large. c, its size, tells the level t of white noise at which the linear denoiser is as
-wrong. What y holds beyond L, b, is given in units of the size that it has for x_0, and as large as it would
-be for white noise of that level.
+y tells little it is large. c, its size where it is not 0, tells the level t of white noise at which the
+linear denoiser is as wrong: that of a hole does not depend on the size of the image around it. What y holds
+beyond L, b, is given in units of the size that it has for x_0, and as large as it would be for white noise of
+that level.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def posterior(
     noise = system.noise.draw(z, streams).nan_to_num(0, 0, 0)  # infinite where z tells nothing
     z_0 = model.A(x) + noise
     L_0 = system.mean(S, mean, z_0, tolerance)
-    error = _size(x - L_0).clamp(min=1e-6)
+    error = _strength(x - L_0).clamp(min=1e-6)
     level = wiener.level(error)
     b = _back(model, system, z - model.A(L))
     own, whole = (_size(_back(model, system, z_0 - model.A(at))) for at in (L_0, mean))
@@ -91,6 +92,12 @@ def _share(error: Tensor, t: Tensor, scale: float) -> Tensor:
 def _size(x: Tensor) -> Tensor:
     """The root mean square of each image, (B,)."""
     return x.flatten(1).square().mean(1).sqrt()
+
+
+def _strength(e: Tensor) -> Tensor:
+    """The root mean square of normal errors where they are, (B,): sqrt(sum v^2 / sum v) of variances v."""
+    square = e.flatten(1).square()
+    return (square.square().mean(1) / (3 * square.mean(1)).clamp(min=1e-30)).sqrt()
 
 
 def _view(values: Tensor) -> Tensor:

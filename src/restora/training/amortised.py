@@ -40,10 +40,12 @@ TOLERANCE = 0.02
 
 @dataclass(frozen=True)
 class AmortisedConfig(StepsConfig):
-    """Settings of `restora train amortised`. The images have the flow's size, and its network's shape is
-    the estimator's."""
+    """Settings of `restora train amortised`. The shape of the flow's network is the estimator's."""
 
     prior: str = option("natural", "the flow to start from, by name or folder")
+    size: int = option(
+        0, "side of the training images in pixels; 0: the flow's. Larger ones have larger holes", 0
+    )
     group: int = option(4, "images of a batch that share a degradation", 1)
     rate: float = option(
         5e-4, "learning rate of AdamW; less than a flow's, whose network it starts from", 0, 1
@@ -52,7 +54,10 @@ class AmortisedConfig(StepsConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        assert self.flow is not None  # a wrong one is refused before anything is written
+        own = self.flow.image_shape[-1]
+        object.__setattr__(self, "size", self.size or own)
+        if self.size != own and not self.flow.any_size:
+            raise OptionError(f"{self.prior} makes images of {own}x{own} alone, got {self.size}", "size")
 
     @cached_property
     def flow(self) -> FlowPrior:
@@ -64,10 +69,6 @@ class AmortisedConfig(StepsConfig):
                 "prior",
             )
         return prior
-
-    @property
-    def size(self) -> int:
-        return self.flow.image_shape[-1]
 
     @property
     def channels(self) -> int:
@@ -141,6 +142,12 @@ class AmortisedTrainer(NetworkTrainer):
     def average(self) -> UNet:
         return self.prior.estimator
 
+    @property
+    def _sized(self) -> AmortisedPrior:
+        """The prior for the training images."""
+        found: Any = self.prior.sized(self.config.size, self.config.size)
+        return found
+
     def loss(self, network: torch.nn.Module, x: Tensor, generator: torch.Generator) -> Tensor:
         with torch.no_grad():
             seen = self._see(damage(x, self.config.group, generator), generator)
@@ -156,7 +163,9 @@ class AmortisedTrainer(NetworkTrainer):
         return error.mean() + SPREAD * likelihood.mean()
 
     def _see(self, observations: Observations, generator: torch.Generator) -> Posterior:
-        prior = self.prior
+        prior = self._sized
+        assert prior.gaussian is not None
+        assert prior.wiener is not None
         parts = [
             posterior(y, degradation, prior.gaussian, prior.wiener, generator, TOLERANCE)
             for y, degradation in observations
@@ -184,7 +193,7 @@ class AmortisedTrainer(NetworkTrainer):
             "summary": "A flow, and a network that answers any degradation in one evaluation.",
             "pictures": "Of images that were held out, the linear estimate, the restoration, four times its "
             "deviation, and the truth",
-            "calibration": calibrate(self.prior, to_unit(self.validation.to(self.device)), self.config.seed),
+            "calibration": calibrate(self._sized, to_unit(self.validation.to(self.device)), self.config.seed),
         }
         super().export(folder, {**facts, **told})
 
