@@ -12,14 +12,13 @@ from torch import Tensor
 import restora
 from restora.degradations import AdditiveNoise, Blur, Chain, Downsample
 from restora.errors import OptionError
-from restora.networks.unet import UNet
+from restora.networks.unet import UNet, grown
 from restora.priors import AmortisedPrior, FlowPrior, GaussianPrior, load_prior, store
 from restora.training import AmortisedTrainer, loop
-from restora.training.amortised import AmortisedConfig, widened
+from restora.training.amortised import AmortisedConfig
 from restora.training.damage import damage, draw, kinds
 
 SHAPE = (3, 16, 16)
-WHITE = {"denoise", "poisson", "noise"}  # the flow restores these alone, and says nothing of its error
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +62,12 @@ def test_it_starts_as_the_linear_estimate(start: Path) -> None:
     torch.testing.assert_close(logs, (2 * seen.error.log()).view(-1, 1, 1, 1).expand_as(logs))
 
 
-def test_widened_networks_give_what_the_narrow_ones_do() -> None:
+def test_grown_networks_give_what_the_narrow_ones_do() -> None:
     torch.manual_seed(0)
-    narrow, wide = UNet(6, 3, 8, blocks=1, attention=False), UNet(9, 6, 8, blocks=1, attention=False)
-    torch.nn.init.normal_(narrow.last.weight)
-    wide.load_state_dict(widened(narrow.state_dict(), wide.state_dict()))
+    narrow, wide = UNet(6, 3, 8, blocks=1, attention=False), UNet(9, 6, 8, blocks=1, attention=False, fine=2)
+    for parameter in narrow.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    wide.load_state_dict(grown(narrow.state_dict(), wide.state_dict()))
     x, t = torch.rand(2, 9, 16, 16), torch.rand(2)
     answer = wide(x, t)
     torch.testing.assert_close(answer[:, :3], narrow(x[:, :6], t))
@@ -82,7 +82,7 @@ def test_training_improves_on_it(start: Path, tmp_path: Path) -> None:
     assert own.check()["validation_loss"] < before - 0.05
     prior = load_prior(tmp_path / "run")
     assert isinstance(prior, AmortisedPrior)
-    assert prior.card["calibration"].keys() == {*kinds(SHAPE), "all"} - WHITE
+    assert prior.card["calibration"].keys() == {*kinds(SHAPE), "all"}
     x = torch.rand(1, 3, 20, 28)  # any size, any degradation
     degradation = Chain(Blur(width=0.8, sigma=0), Downsample(2), AdditiveNoise(0.03))
     found = restora.restore(degradation(x).clamp(0, 1), degradation, prior=prior)
@@ -92,6 +92,24 @@ def test_training_improves_on_it(start: Path, tmp_path: Path) -> None:
     low, high = found.interval(0.5)
     wide_low, wide_high = found.interval(0.95)
     assert ((wide_low < low) & (high < wide_high)).all()
+
+
+def test_larger_images_than_the_flows(start: Path, tmp_path: Path) -> None:
+    own = trainer(start, size=20)
+    assert own._sized.image_shape == (3, 20, 20)
+    for _ in loop.run(own, tmp_path / "run", loop.Budget(images=16)):
+        pass
+    prior = load_prior(tmp_path / "run")
+    assert prior.image_shape == SHAPE
+    assert trainer(start).config.size == 16
+
+
+def test_a_flow_of_one_size_refuses_others(start: Path, tmp_path: Path) -> None:
+    prior = load_prior(start)
+    fixed = FlowPrior(UNet(6, 3, 8, blocks=1, attention=True), prior.gaussian)
+    store.save(tmp_path / "fixed", fixed, {})
+    with pytest.raises(OptionError, match="16x16 alone, got 20"):
+        AmortisedConfig(prior=str(tmp_path / "fixed"), size=20)
 
 
 def test_a_run_goes_on_where_it_stopped(start: Path, tmp_path: Path) -> None:

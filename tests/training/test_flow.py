@@ -60,6 +60,54 @@ def test_at_first_it_is_the_linear_denoiser() -> None:
     assert trainer.prior.gaussian.rank == 36  # one for ten of the 360 that are not held out
 
 
+class Oracle(torch.nn.Module):
+    """A denoiser of one answer: grey."""
+
+    def forward(self, x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+        return torch.full_like(x, 0.5)
+
+
+def taught(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> FlowTrainer:
+    teacher = FlowPrior.from_denoiser(Oracle(), "ve", levels=(0.05, 0.5), check=False)
+    monkeypatch.setattr("restora.training.flow.store.load", lambda name: teacher)
+    return FlowTrainer(FlowConfig(**SETTINGS | {"teacher": "grey", **settings}), images(400))
+
+
+def test_a_teacher_answers_at_the_levels_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = taught(monkeypatch)
+    x = torch.rand(4, 3, 8, 8)
+    t = 1 / (1 + torch.tensor([0.01, 0.06, 0.4, 0.6]) / 0.5)
+    target = trainer._target(x, torch.zeros_like(x), t)
+    torch.testing.assert_close(target[[0, 3]], x[[0, 3]])
+    torch.testing.assert_close(target[[1, 2]], 0.2 * x[[1, 2]] + 0.8 * 0.5)
+    torch.testing.assert_close(trainer._target(x, x, torch.zeros(4)), x)
+
+
+def test_a_network_learns_from_its_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The teacher is wrong here, so that what the student took from it shows."""
+    greyness = {}
+    for name in ("", "grey"):
+        trainer = taught(monkeypatch, teacher=name, rate=3e-3, average_images=64)
+        for _ in range(80):
+            trainer.step(0.0)
+        w = 0.7 * torch.rand(8, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+        greyness[name] = (trainer.prior.denoise(w, 0.7) - 0.5).abs().mean().item()
+    assert greyness["grey"] < 0.9 * greyness[""]
+
+
+def test_levels_lean_towards_little_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    trainer = FlowTrainer(FlowConfig(**SETTINGS | {"lean": 2.0}), images(400))
+    monkeypatch.setattr(trainer, "_noisy", lambda x, t, generator: seen.append(t) or x)
+    trainer.loss(trainer.network, torch.rand(400, 3, 8, 8), torch.Generator().manual_seed(0))
+    assert (seen[0] > 0.75).float().mean().item() == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_teacher_has_to_remove_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OptionError, match="expected a flow prior or an imported denoiser, got gaussian"):
+        FlowTrainer(FlowConfig(**SETTINGS | {"teacher": "natural-gaussian"}), images(400))
+
+
 def test_the_rate_rises_and_falls() -> None:
     trainer = FlowTrainer(FlowConfig(**SETTINGS | {"warmup": 16, "decay_from": 0.5}), images())
     rates, muon_rates = [], []

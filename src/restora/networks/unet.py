@@ -26,7 +26,8 @@ class UNet(nn.Module):
     """(B, inputs, H, W) and levels (B,) in [0, 1] -> (B, outputs, H, W), of any H and W.
 
     width: channels at half resolution, even; multipliers: of the width, one a resolution; blocks: residual
-    blocks a resolution, on the way down and again on the way up; attention: in the last of them at 1/8 and
+    blocks a resolution, on the way down and again on the way up; fine: as many more at half resolution, where
+    they have few parameters and see the detail; attention: in the last of them at 1/8 and
     below, in heads of about 64 channels. The last layer starts at 0. Sides that 2^len(multipliers) does not
     divide are continued by their border, and cut again.
     """
@@ -39,12 +40,18 @@ class UNet(nn.Module):
         multipliers: Sequence[int] = (1, 2, 4, 4),
         blocks: int = 2,
         attention: bool = True,
+        fine: int = 0,
     ):
         super().__init__()
         if width < 2 or width % 2:
             raise ValueError(f"a U-Net needs an even width, got {width}")
         self.config: dict[str, Any] = {"inputs": inputs, "outputs": outputs, "width": width}
-        self.config |= {"multipliers": list(multipliers), "blocks": blocks, "attention": attention}
+        self.config |= {
+            "multipliers": list(multipliers),
+            "blocks": blocks,
+            "attention": attention,
+            "fine": fine,
+        }
         levels, channels = 4 * width, [width * m for m in multipliers]
         self.multiple, self.any_size = 2 ** len(channels), not attention
         hidden = nn.Linear(width, levels), nn.SiLU(), nn.Linear(levels, levels), nn.SiLU()
@@ -52,7 +59,8 @@ class UNet(nn.Module):
         self.first = nn.Conv2d(4 * inputs, width, 3, padding=1)
 
         def stage(i: int) -> Stage:
-            attends = [attention and i >= FIRST_ATTENTION and k == blocks - 1 for k in range(blocks)]
+            count = blocks if i else blocks + fine
+            attends = [attention and i >= FIRST_ATTENTION and k == count - 1 for k in range(count)]
             return Stage(Block(channels[i], levels, a) for a in attends)
 
         self.down = nn.ModuleList(stage(i) for i in range(len(channels)))
@@ -151,3 +159,16 @@ def zero(layer: Layer) -> Layer:
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)
     return layer
+
+
+def grown(state: dict[str, Tensor], like: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The parameters of a U-Net for one with more inputs, outputs or blocks; they change nothing at first."""
+    found = {}
+    for name, wanted in like.items():
+        value = state.get(name, wanted)
+        if value.shape != wanted.shape:
+            wider = torch.zeros_like(wanted)
+            wider[tuple(slice(n) for n in value.shape)] = value
+            value = wider
+        found[name] = value
+    return found

@@ -7,6 +7,7 @@ from restora.plan import Plan
 from restora.priors import Prior
 from restora.runs.task import Task
 
+NOTICED = 1.5
 FAINT = (
     "the colours of photographs are guessed from squares of {0}x{0}: expect faint, brownish ones, no nearer "
     "to the truth than grey; faces of 64x64 fare better (--prior faces64)"
@@ -34,12 +35,12 @@ def _licence(prior: Prior) -> str:
 
 
 def cost(plan: Plan, example: Degradation) -> str | None:
-    """In a line, how much longer it takes than one restoration of such a degradation; None where it does not,
-    or nobody knows."""
+    """In a line, how much longer it takes than one restoration of such a degradation; None where that is not
+    much, or not known."""
     if plan.plain is None or plan.solver == plan.plain:
         return None
     many, one = (solver.evaluations(example, plan.prior) for solver in (plan.solver, plan.plain))
-    if not many or not one or many <= one:
+    if not many or not one or many < NOTICED * one:
         return None
     what = "solves" if getattr(plan.prior, "network", None) is None else "evaluations of the network"
     return (

@@ -6,15 +6,15 @@
 With several evaluations the network sees p in other orientations, and with other draws; their mean is better
 than any. Some levels of `mmse` after it, or as many evaluations of `hqs` for a blur, bring in what the flow
 knows, which was trained for longer. Where A = I and the noise is about white, the flow's denoiser alone is
-the mean, as for `mmse`, and nothing is said of its error. Samples are Flower's.
+the mean, as for `mmse`, and the second network only says how sure it is, if asked. Samples are Flower's.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -59,6 +59,9 @@ class OnePass(Solver[AmortisedPrior]):
         "auto", "pairs of evaluations of the flow after it; auto: 4 if pixels are missing, else 2", 0
     )
     orientations: int = orientations_field()
+    deviation: bool = option(
+        False, "predict the standard deviation of plain noise too, which takes one more evaluation"
+    )
     tolerance: float = option(
         0.02, "relative residual of y - A mean at which the linear solve stops", above=0, below=1
     )
@@ -76,14 +79,15 @@ class OnePass(Solver[AmortisedPrior]):
         """Several restorations are draws, and Flower's."""
         return Flower().for_samples(count) if count > 1 else self
 
-    def for_uncertainty(self, count: int = 1) -> Solver:
-        """Flower's draws. What the network predicts is there without being asked for, but in holes it is too
-        sure (docs/explanation/calibration.md)."""
-        return Flower().for_uncertainty(count)
+    def for_uncertainty(self, count: int = 1) -> OnePass:
+        """What the network predicts."""
+        return replace(self, deviation=True)
 
     def evaluations(self, degradation: Degradation, prior: Prior | None = None) -> int:
         denoised = evaluations(degradation, self.orientations)
-        return denoised or self.passes + 2 * self.schedule(degradation).iterations
+        if denoised:
+            return denoised + self.passes * self.deviation
+        return self.passes + 2 * self.schedule(degradation).iterations
 
     def schedule(self, degradation: Degradation) -> Schedule:
         """Of missing pixels the flow knows more than one evaluation tells."""
@@ -97,21 +101,26 @@ class OnePass(Solver[AmortisedPrior]):
         prior: AmortisedPrior,
         generator: Sequence[Stream],
     ) -> Iterator[Step]:
-        assert prior.gaussian is not None
-        assert prior.wiener is not None
-        if white(y, degradation, prior) is not None:
-            yield from Flower(orientations=self.orientations).steps(y, degradation, prior, generator)
-            return
         conditioner = Conditioner(prior, degradation, tolerance=self.tolerance)
-        mean = prior.gaussian.mean.to(y).expand(len(y), -1, -1, -1)
-        system = conditioner.system(mean, y)
-        seen = posterior(y, degradation, prior.gaussian, prior.wiener, generator, self.tolerance, system)
-        found = [prior.estimate(seen, k) for k in range(self.passes)]
-        means, logs = (torch.stack(part).mean(0) for part in zip(*found, strict=True))
-        x, std = exactly(means, y, degradation), (logs / 2).exp()
+        if white(y, degradation, prior) is not None:
+            *_, step = Flower(orientations=self.orientations).steps(y, degradation, prior, generator)
+            yield replace(step, std=self._look(y, conditioner, generator)[1]) if self.deviation else step
+            return
+        mean, std = self._look(y, conditioner, generator)
+        x = exactly(mean, y, degradation)
         count, others = self._refine(x, y, conditioner, generator)
         for i, estimate in enumerate(itertools.chain([x], others)):
             yield Step(i + 1, 1 + count, estimate, degradation.fidelity(estimate, y), None, std)
+
+    def _look(self, y: Tensor, conditioner: Conditioner, streams: Sequence[Stream]) -> tuple[Tensor, Tensor]:
+        """The mean and the standard deviation that the second network predicts, (B, C, H, W) each."""
+        prior: Any = conditioner.prior
+        mean = prior.gaussian.mean.to(y).expand(len(y), -1, -1, -1)
+        system, gaussian = conditioner.system(mean, y), prior.gaussian
+        seen = posterior(y, conditioner.degradation, gaussian, prior.wiener, streams, self.tolerance, system)
+        found = [prior.estimate(seen, k) for k in range(self.passes)]
+        means, logs = (torch.stack(part).mean(0) for part in zip(*found, strict=True))
+        return means, (logs / 2).exp()
 
     def _refine(
         self, x: Tensor, y: Tensor, conditioner: Conditioner, streams: Sequence[Stream]

@@ -21,7 +21,7 @@ from torch import Tensor
 from restora.errors import OptionError
 from restora.figure import grid
 from restora.metrics import psnr
-from restora.networks.unet import UNet
+from restora.networks.unet import UNet, grown
 from restora.options import option
 from restora.pictures.colour import to_unit
 from restora.priors import FlowPrior, store
@@ -100,6 +100,10 @@ class AmortisedConfig(StepsConfig):
         return self._network["blocks"]
 
     @property
+    def fine(self) -> int:
+        return self._network["fine"]
+
+    @property
     def attention(self) -> bool:
         return self._network["attention"]
 
@@ -130,7 +134,7 @@ class AmortisedTrainer(NetworkTrainer):
         """The flow's network, blind to what it has not seen so far; its spread starts at the linear one."""
         flow: FlowPrior = self.config.flow
         start = flow.estimator if isinstance(flow, AmortisedPrior) else flow.network
-        self.network.load_state_dict(widened(start.state_dict(), self.network.state_dict()))
+        self.network.load_state_dict(grown(start.state_dict(), self.network.state_dict()))
         self._gaussian = flow.gaussian
 
     def build(self, network: UNet, gaussian: GaussianPrior) -> AmortisedPrior:
@@ -196,16 +200,3 @@ class AmortisedTrainer(NetworkTrainer):
             "calibration": calibrate(self._sized, to_unit(self.validation.to(self.device)), self.config.seed),
         }
         super().export(folder, {**facts, **told})
-
-
-def widened(state: dict[str, Tensor], like: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The parameters of a U-Net for one with more inputs and outputs, which are 0 at first."""
-    found = {}
-    for name, wanted in like.items():
-        value = state[name]
-        if value.shape != wanted.shape:
-            wider = torch.zeros_like(wanted)
-            wider[tuple(slice(n) for n in value.shape)] = value
-            value = wider
-        found[name] = value
-    return found

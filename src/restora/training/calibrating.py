@@ -26,25 +26,23 @@ def calibrate(prior: AmortisedPrior, images: Tensor, seed: int = 0) -> dict[str,
     images: (N, C, H, W) in [0, 1], of the prior's size, from no training image. Half of each kind has the
     default options, the rest such as are drawn at random.
     """
-    measured = {name: _errors(prior, images, name, seed) for name in kinds(prior.image_shape)}
-    pairs = {name: pair for name, pair in measured.items() if pair.numel()}
+    pairs = {name: _errors(prior, images, name, seed) for name in kinds(prior.image_shape)}
     every = torch.cat(list(pairs.values()), 1)
     found = {name: Calibration.measured(*pair).facts() for name, pair in pairs.items()}
     return {**found, ALL: Calibration.measured(*every).facts()}
 
 
 def _errors(prior: AmortisedPrior, images: Tensor, kind: str, seed: int) -> Tensor:
-    """What was said and what was wrong of every value, (2, N); none for white noise, of which nothing is."""
+    """What was predicted and what was wrong of every value, (2, N)."""
     generator = torch.Generator().manual_seed(seed_of(f"calibrate {kind}", seed))
-    found = [torch.empty(2, 0)]
+    found, solver = [], OnePass(deviation=True)
     for x in images.split(AT_ONCE):
         for usual in (True, False):
             first = 0
             for y, degradation in _observe(x, kind, usual, generator):
                 truth, first = x[first : first + len(y)], first + len(y)
-                *_, step = OnePass().steps(y, degradation, prior, generators(seed, len(y), kind))
-                if step.std is None:
-                    continue
+                *_, step = solver.steps(y, degradation, prior, generators(seed, len(y), kind))
+                assert step.std is not None
                 wrong = step.x.clamp(0, 1) - truth
                 found.append(torch.stack([step.std.flatten(), wrong.flatten()]).cpu())
     return torch.cat(found, 1)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from restora.device import fast_bfloat16
 from restora.errors import OptionError, TrainingError
-from restora.networks.unet import UNet
+from restora.networks.unet import UNet, grown
 from restora.options import option
 from restora.pictures.colour import to_unit
 from restora.pictures.tiff import MAX_CHANNELS
@@ -62,6 +62,7 @@ class NetworkConfig(StepsConfig):
     channels: int = option(3, CHANNELS, 1, MAX_CHANNELS)
     width: int = option(64, "channels of the network at half resolution, an even number", 2)
     blocks: int = option(2, "residual blocks per resolution, down and up; 2 make 14 M parameters", 1)
+    fine: int = option(0, "more residual blocks at half resolution, down and up, which see the detail", 0)
     rank: int = option(1024, "principal directions of the Gaussian prior; at most one per ten images", 0)
     crop: bool = option(False, f"{CROP}, for images of any size")
     attention: bool = option(
@@ -107,7 +108,7 @@ class NetworkTrainer(Trainer):
         self.batches = batches(images, config)
         torch.manual_seed(config.seed)
         shape = {"blocks": config.blocks, "attention": config.attention and not config.any_size}
-        network: Any = UNet(self.inputs, self.outputs, config.width, **shape)
+        network: Any = UNet(self.inputs, self.outputs, config.width, fine=config.fine, **shape)
         self.network = network.to(device, memory_format=torch.channels_last).train()
         inside = kernels(self.network)
         rest = [p for p in self.network.parameters() if p not in set(inside)]
@@ -157,9 +158,10 @@ class NetworkTrainer(Trainer):
             raise OptionError(
                 f"expected {self.starts} for images of this size and these channels, got {name}", "init"
             )
-        if prior.gaussian is None or prior.network.config != self.network.config:
+        smaller = {**self.network.config, "fine": prior.network.config["fine"]}
+        if prior.gaussian is None or prior.network.config != smaller or smaller["fine"] > self.config.fine:
             raise OptionError(f"expected a prior of this width and these blocks, got {name}", "init")
-        self.network.load_state_dict(prior.network.state_dict())
+        self.network.load_state_dict(grown(prior.network.state_dict(), self.network.state_dict()))
         self._gaussian = prior.gaussian
 
     @property
