@@ -57,8 +57,8 @@ class Observation:
 
     def keep(self, found: Tensor, degradation: Degradation) -> Tensor:
         """Images `found` (B, ..., C, H, W), with the pixels that y tells exactly."""
-        mask = degradation.operator.mask
-        if mask is None or degradation.blind or not degradation.noise.linear or degradation.noise.level > 0:
+        mask = degradation.known
+        if mask is None:
             return found
         more = [1] * (found.ndim - self.y.ndim)
         known, y = (

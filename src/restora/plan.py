@@ -149,10 +149,11 @@ class Plan:
         """The standard deviation, corrected where the solver predicts it, and by what."""
         if last.std is None:
             return None, None
-        std, known = self._finite(last.std), None
+        std, measured = self._finite(last.std), None
         if self.solver.predicts and self.prior is not None:
-            known = self.prior.calibration(task_name(degradation))
-        return (std if known is None else known.correct(std)), known
+            measured = self.prior.calibration(task_name(degradation))
+        std = std if measured is None else measured.correct(std)
+        return (std if degradation.known is None else std * (1 - degradation.known.to(std))), measured
 
     def _warnings(
         self, x: Tensor, y: Tensor, degradation: Degradation, last: Step
@@ -194,7 +195,7 @@ class Plan:
         streams: Sequence[random.Stream],
         shape: Shape,
     ) -> Iterator[Step]:
-        if prior is not None and prior.any_size and max(shape[1:]) > self.tile:
+        if prior is not None and prior.any_size and not tiles.whole(degradation, shape, self.tile):
             return tiles.steps(self.solver, y, degradation, prior, streams, shape, self.tile)
         sized = None if prior is None else prior.sized(*shape[1:])
         return self.solver.steps(y, degradation, sized, streams)

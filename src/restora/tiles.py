@@ -4,12 +4,16 @@ The noise a solver draws is that of the whole image, cut to the window (`restora
 windows find the same where they overlap, but for what the network and the prior see beyond the border of one
 and not of the other. What a window finds near an inner border counts for less the nearer it is, and for
 nothing at it. Memory is what a window needs, and the image itself.
+
+Where a mask hides a part of an image, and the rest is known exactly, the windows cover that part and OVERLAP
+around it. A window without a hidden pixel is left as it is.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -86,6 +90,62 @@ def grain(degradation: Degradation) -> int:
     return degradation.operator.grain * degradation.noise.grain
 
 
+class Piece(NamedTuple):
+    """A window of the images `rows` of a batch, and the weights of its pixels, (h, w)."""
+
+    rows: slice
+    window: Window
+    weight: Tensor
+
+
+def hidden(degradation: Degradation, rows: slice = slice(None)) -> Tensor | None:
+    """What a noiseless mask hides in any of these images, (H, W); None for other degradations."""
+    known = degradation.known
+    return None if known is None else (known[rows] == 0).flatten(0, 1).any(0)
+
+
+def whole(degradation: Degradation, shape: Shape, tile: int) -> bool:
+    """Whether images of `shape` (C, H, W) are restored in one piece."""
+    size = shape[1], shape[2]
+    return max(size) <= tile and all(area == Window(0, 0, *size) for _, area in _areas(degradation, size))
+
+
+def _areas(degradation: Degradation, size: tuple[int, int]) -> Iterator[tuple[slice, Window]]:
+    """The part of images that is to be restored, and of which images of the batch."""
+    count = 1 if degradation.known is None else len(degradation.known)
+    for rows in [slice(i, i + 1) for i in range(count)] if count > 1 else [slice(None)]:
+        yield rows, _around(hidden(degradation, rows), size, grain(degradation))
+
+
+def _around(mask: Tensor | None, size: tuple[int, int], grain: int) -> Window:
+    if mask is None or not bool(mask.any()):
+        return Window(0, 0, *size)
+    spans = []
+    for axis, side in enumerate(size):
+        places = mask.any(1 - axis).nonzero()
+        unit = math.lcm(GRAIN, grain)
+        start = max(int(places.min()) - OVERLAP, 0) // unit * unit
+        end = min(-(-(int(places.max()) + 1 + OVERLAP) // unit) * unit, side)
+        spans.append((start, end - start))
+    (top, height), (left, width) = spans
+    return Window(top, left, height, width)
+
+
+def pieces(degradation: Degradation, size: tuple[int, int], tile: int) -> Iterator[Piece]:
+    """Those that cover what is to be restored of images of (H, W) `size`."""
+    for rows, area in _areas(degradation, size):
+        parts = windows(area.height, area.width, tile, math.lcm(GRAIN, grain(degradation)))
+        for part, weight in zip(parts, fade(parts, area.height, area.width), strict=True):
+            window = Window(area.top + part.top, area.left + part.left, part.height, part.width)
+            yield Piece(rows, window, weight)
+
+
+def settled(degradation: Degradation, piece: Piece) -> bool:
+    """Whether y is x there."""
+    mask = hidden(degradation, piece.rows)
+    return mask is not None and not bool(piece.window.of(mask).any())
+
+
 def steps(
     solver: Solver,
     y: Tensor,
@@ -100,35 +160,34 @@ def steps(
 
     PairingError for a degradation that cannot be cut.
     """
-    height, width = shape[1:]
-    parts = windows(height, width, tile, math.lcm(GRAIN, grain(degradation)))
-    found = {"x": y.new_zeros(len(y), *shape)}
+    size = shape[1], shape[2]
+    every = list(pieces(degradation, size, tile))
+    parts = [piece for piece in every if not settled(degradation, piece)] or every
+    base = y.new_zeros(len(y), *shape) if hidden(degradation) is None else y
+    found = {"x": base.clone()}
     sized: dict[tuple[int, int], Prior] = {}
     loss = y.new_zeros(len(y))
-    for i, (window, weight) in enumerate(zip(parts, fade(parts, height, width), strict=True)):
-        model, observed = cut(degradation, window, y, (height, width))
-        own = [stream.within(window) for stream in generator]
-        size = window.height, window.width
-        if size not in sized:
-            sized = {size: prior.sized(*size)}
-        for last in solver.steps(observed, model, sized[size], own):
+    for i, (rows, window, weight) in enumerate(parts):
+        index = torch.arange(len(y), device=y.device)[rows]
+        model, observed = cut(degradation.take(index), window, y[rows], size)
+        own = [stream.within(window) for stream in generator[rows]]
+        sides = window.height, window.width
+        if sides not in sized:
+            sized = {sides: prior.sized(*sides)}
+        for last in solver.steps(observed, model, sized[sides], own):
             if last.i < last.total:
                 yield Step(i * last.total + last.i, len(parts) * last.total, found["x"], loss)
-        loss = loss + last.loss
-        for name in ("x", "samples", "std"):
+        loss = loss.index_add(0, index, last.loss)
+        for name, start in (("x", base), ("samples", base[:, None]), ("std", None)):
             part = getattr(last, name)
-            if part is not None and name not in found:
-                found[name] = part.new_zeros(*part.shape[:-2], height, width)
-            if part is not None:
-                window.of(found[name]).add_(part * weight.to(part))
+            if part is None:
+                continue
+            before = torch.zeros_like(base) if start is None else start
+            if name not in found:
+                found[name] = before.expand(len(y), *part.shape[1:-2], *size).clone()
+            change = part - window.of(before[rows])
+            window.of(found[name][rows]).add_(change * weight.to(part))
         total = len(parts) * last.total
         if i + 1 < len(parts):
             yield Step((i + 1) * last.total, total, found["x"], loss)
-    yield Step(
-        total,
-        total,
-        found["x"],
-        loss,
-        found.get("samples"),
-        found.get("std"),
-    )
+    yield Step(total, total, found["x"], loss, found.get("samples"), found.get("std"))

@@ -41,6 +41,13 @@ class Degradation(ForwardModel):
     """
 
     @property
+    def known(self) -> Tensor | None:
+        """1 where y is x exactly and 0 where y tells nothing, (B or 1, 1, H, W); None for all but a noiseless
+        mask."""
+        noisy = self.blind or not self.noise.linear or self.noise.level > 0
+        return None if noisy else self.operator.mask
+
+    @property
     def valuewise(self) -> bool:
         """Whether `condition` takes the noise's own posterior, value by value."""
         special = not self.noise.linear and self.operator.linear
