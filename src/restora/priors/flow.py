@@ -123,11 +123,6 @@ class FlowPrior(Prior):
         return 0.0 if self.convention is None else 1 / (1 + self.convention.levels[1] / SCALE)
 
     @property
-    def last(self) -> float:
-        """The level t of least noise that the network knows: 1, but where its convention says otherwise."""
-        return 1.0 if self.convention is None else 1 / (1 + self.convention.levels[0] / SCALE)
-
-    @property
     def wiener(self) -> Wiener | None:
         """The linear denoiser of the Gaussian; made when it is first asked for, which takes a while."""
         if self._wiener is None and self.gaussian is not None:

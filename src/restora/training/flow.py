@@ -96,7 +96,9 @@ class FlowTrainer(NetworkTrainer):
         """x, with the teacher's answers to w (B, C, H, W) in it at the levels t (B,) that it knows."""
         if self.teacher is None:
             return x
-        known = (t >= self.teacher.first) & (t <= self.teacher.last)
+        convention = self.teacher.convention
+        least, most = convention.levels if convention else (0.0, torch.inf)
+        known = (least * t <= SCALE * (1 - t)) & (SCALE * (1 - t) <= most * t)
         answer = self.teacher.denoise(w[known], t[known])
         return x.index_put((known,), torch.lerp(x[known], answer, TRUST))
 
