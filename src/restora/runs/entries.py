@@ -31,7 +31,7 @@ def is_done(item: Item, entry: Entry) -> bool:
     return (
         entry.get("status") == "done"
         and wanted <= set(entry.get("outputs", []))
-        and all(path.exists() for path in item.outputs)
+        and all(map(places.exists, item.outputs))
         and all(entry.get(name) == value for name, value in item.digests().items())
     )
 
@@ -62,7 +62,7 @@ class Strangers:
     def _look(self, place: str) -> set[str]:
         try:
             names = [name for name, kind in places.entries(self.folder / place) if kind != places.FOLDER]
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a name that the file system refuses
             return set()
         for name in filter(is_part, names if self.alone else ()):
             with contextlib.suppress(OSError):

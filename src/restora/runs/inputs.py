@@ -64,7 +64,7 @@ class _Search:
     """Looks for pictures, and remembers what it passed over."""
 
     def __init__(self, output: Path, recursive: bool):
-        self.output, self.recursive = output.resolve(), recursive
+        self.output, self.recursive = places.real(output), recursive
         self.passed = _Passed()
         self._real: tuple[Path, Path] | None = None
 
@@ -72,13 +72,13 @@ class _Search:
     def results(self) -> set[Path]:
         """What an earlier run wrote to the output folder, as far as its manifest can be read."""
         return {
-            path.parent.resolve() / path.name for path in map(self.output.joinpath, _outputs(self.output))
+            places.real(path.parent) / path.name for path in map(self.output.joinpath, _outputs(self.output))
         }
 
     def real(self, folder: Path) -> Path:
         """The folder without links; the last one is remembered, since files come folder by folder."""
         if self._real is None or self._real[0] is not folder:
-            self._real = folder, folder.resolve()
+            self._real = folder, places.real(folder)
         return self._real[1]
 
     def expand(self, given: Path) -> list[Source]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from restora.errors import ShapeError
 from restora.figure import std_map
 from restora.pictures import image
+from restora.pictures.atomic import check_names
 from restora.pictures.document import Document
 from restora.pictures.picture import Picture
 from restora.pictures.result import Result
@@ -109,6 +110,7 @@ class Job:
 
 def start(item: Item, task: Task, writing: Writing = PLAIN) -> Job:
     """Read the file of an item. A RestoraError where it cannot be, or its results could not be written."""
+    check_names(item.outputs)
     document = image.load(
         item.file,
         max_pixels=task.max_pixels,
