@@ -20,6 +20,13 @@ def is_part(name: str) -> bool:
     return name.startswith(".restora-") and name.endswith(".part")
 
 
+def remove_parts(folder: Path, names: Iterable[str]) -> None:
+    """Remove those of these files that a process had begun to write when it was killed."""
+    for name in filter(is_part, names):
+        with contextlib.suppress(OSError):
+            (folder / name).unlink()
+
+
 def check_names(paths: Iterable[Path]) -> None:
     """OutputError for a path that the file system refuses, such as one with a name that is too long."""
     for path in paths:

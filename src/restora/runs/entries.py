@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from restora.pictures import places
-from restora.pictures.atomic import is_part
+from restora.pictures.atomic import remove_parts
 from restora.runs.item import Item
 from restora.runs.ledger import Ledger, stem_of
 from restora.runs.record import Entry
@@ -64,8 +63,7 @@ class Strangers:
             names = [name for name, kind in places.entries(self.folder / place) if kind != places.FOLDER]
         except (OSError, ValueError):  # ValueError: a name that the file system refuses
             return set()
-        for name in filter(is_part, names if self.alone else ()):
-            with contextlib.suppress(OSError):
-                (self.folder / place / name).unlink()
+        if self.alone:
+            remove_parts(self.folder / place, names)
         found = (os.path.join(place, name) for name in names)
         return {os.path.basename(stem_of(name)) for name in found if self.ledger.owner(name) is None}
