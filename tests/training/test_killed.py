@@ -25,21 +25,10 @@ from restora.cli import main
 from restora.training import loop
 loop.run = functools.partial(loop.run, every=0)  # a checkpoint after each step
 sys.exit(main(sys.argv[1:]))"""
-NETWORK = ("--size", "16", "--width", "8", "--blocks", "1", "--batch", "4", "--images", "160")
+SMALL = ("--size", "16", "--batch", "4", "--images", "120")
 KINDS = {
-    "flow": (*NETWORK, "--warmup", "8", "--average-images", "40"),
-    "dcgan": (
-        "--size",
-        "16",
-        "--width",
-        "4",
-        "--width-discriminator",
-        "4",
-        "--batch",
-        "4",
-        "--images",
-        "160",
-    ),
+    "flow": (*SMALL, "--width", "8", "--blocks", "1", "--warmup", "8", "--average-images", "40"),
+    "dcgan": (*SMALL, "--width", "4", "--width-discriminator", "4"),
 }
 
 
@@ -79,7 +68,7 @@ def test_killed_at_any_moment(kind: str, tmp_path: Path) -> None:
     whole, out = tmp_path / "whole", tmp_path / "out"
     finish(start(kind, tmp_path / "data", whole))
     writing = kills = 0
-    for k in range(4):
+    for k in range(3):
         resume = ["--resume"] if (out / CHECKPOINT).exists() else []
         process = start(kind, tmp_path / "data", out, *resume)
         seen = (out / CHECKPOINT).stat().st_mtime_ns if resume else 0
