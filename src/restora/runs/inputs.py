@@ -6,7 +6,7 @@ import glob
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from restora import limits
@@ -36,7 +36,13 @@ class Source:
     @property
     def name(self) -> Path:
         """Of its result, without a suffix: STEM, or SUB/FOLDER/STEM of a file further down."""
-        return self.folder.relative_to(self.root) / Path(self.file).stem
+        return _below(self.folder, self.root) / Path(self.file).stem
+
+
+@lru_cache(16)
+def _below(folder: Path, root: Path) -> Path:
+    """Of the folder of many files, one after the other."""
+    return folder.relative_to(root)
 
 
 def find(inputs: Sequence[Path], output: Path, recursive: bool, note: Note) -> list[Source]:

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -131,11 +130,11 @@ def _summary(facts: list[dict[str, Any]]) -> dict[str, float]:
     """Of all planes: seconds in all, root mean squares of differences, means of others."""
     found: dict[str, float] = {}
     for name in facts[0] if facts else {}:
-        values = np.array([entry[name] for entry in facts], float)
+        values = [float(entry[name]) for entry in facts]
         if name == "seconds":
-            found[name] = round(values.sum(), 4)
+            found[name] = round(math.fsum(values), 4)
         elif name in ("residual", "std"):
-            found[name] = round(math.sqrt((values**2).mean()), 6)
+            found[name] = round(math.sqrt(math.fsum(value * value for value in values) / len(values)), 6)
         else:
-            found[name] = round(values.mean(), 4)
+            found[name] = round(math.fsum(values) / len(values), 4)
     return found
