@@ -6,6 +6,7 @@
     python benchmarks/reliability.py memory                peak memory at 1,000 and at 10,000 images
     python benchmarks/reliability.py faults                kill -9 at random moments, and what was lost
     python benchmarks/reliability.py faults --engine ray   the same with Ray actors that are killed
+    python benchmarks/reliability.py faults --engine nodes the same with whole nodes of a Ray cluster
 
 Pictures are random, since what is measured is the run. Each command works in a temporary folder.
 """
@@ -13,6 +14,7 @@ Pictures are random, since what is measured is the run. Each command works in a 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -171,8 +173,9 @@ def finished(out: Path) -> dict[str, int]:
         [json.loads((out / "restora.json").read_text())["files"]] if (out / "restora.json").exists() else []
     )
     for path in out.glob(".restora-*.journal"):
-        lines = [line for line in path.read_text().splitlines()[1:] if line.endswith("]")]
-        entries.append(dict(json.loads(line) for line in lines))
+        with contextlib.suppress(FileNotFoundError):  # its lines are in the manifest meanwhile
+            lines = [line for line in path.read_text().splitlines()[1:] if line.endswith("]")]
+            entries.append(dict(json.loads(line) for line in lines))
     names = {n for files in entries for e in files.values() if e["status"] == "done" for n in e["outputs"]}
     return {name: (out / name).stat().st_mtime_ns for name in names}
 
@@ -189,11 +192,62 @@ def actors() -> list[int]:
     return found
 
 
+class Victims:
+    """What is killed: the process of the run, an actor, or a node and all that runs on it."""
+
+    words: tuple[str, ...] = ()
+
+    def kill(self, process: subprocess.Popen[bytes]) -> int:
+        """How many were killed."""
+        os.kill(process.pid, signal.SIGKILL)
+        return 1
+
+    def close(self) -> None:
+        """All that was started ends."""
+
+
+class Actors(Victims):
+    words = ("--engine", "ray", "--workers", "2")
+
+    def kill(self, process: subprocess.Popen[bytes]) -> int:
+        first = actors()[:1]
+        for pid in first:
+            os.kill(pid, signal.SIGKILL)
+        return len(first)
+
+
+class Nodes(Victims):
+    """A cluster of a head and a node on this machine. The node is killed, and another takes its place."""
+
+    def __init__(self) -> None:
+        from ray.cluster_utils import Cluster
+
+        self.cluster: Any = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+        self.node = self.cluster.add_node(num_cpus=1)
+        self.words = ("--engine", "ray", "--workers", "2", "--address", self.cluster.address)
+
+    def kill(self, process: subprocess.Popen[bytes]) -> int:
+        self.cluster.remove_node(self.node, allow_graceful=False)
+        self.node = self.cluster.add_node(num_cpus=1)
+        return 1
+
+    def close(self) -> None:
+        self.cluster.shutdown()
+
+
 def faults(args: argparse.Namespace, folder: Path) -> Iterator[str]:
+    victims = {"local": Victims, "ray": Actors, "nodes": Nodes}[args.engine]()
+    try:
+        yield from _faults(args, folder, victims)
+    finally:
+        victims.close()
+
+
+def _faults(args: argparse.Namespace, folder: Path, victims: Victims) -> Iterator[str]:
     source, out, chance = pictures(folder / "in", args.count, 48), folder / "out", random.Random(args.seed)
     redone = kills = 0
     known: dict[str, int] = {}
-    words = [*SLOW, *(["--engine", "ray", "--workers", "2"] if args.engine == "ray" else [])]
+    words = [*SLOW, *victims.words]
     while kills < args.kills:
         process = subprocess.Popen(
             command(source, out, *words), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -202,9 +256,8 @@ def faults(args: argparse.Namespace, folder: Path) -> Iterator[str]:
             time.sleep(0.01)
         while process.poll() is None and kills < args.kills:
             time.sleep(chance.uniform(0, args.seconds))
-            for pid in actors()[:1] if args.engine == "ray" else [process.pid]:
-                os.kill(pid, signal.SIGKILL)
-                kills += 1
+            known |= finished(out)
+            kills += victims.kill(process)
         process.wait()
         redone += sum((out / name).stat().st_mtime_ns != written for name, written in known.items())
         known = finished(out)
@@ -250,7 +303,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3, help="for rate and busy; the median counts (3)")
     parser.add_argument("--kills", type=int, default=50, help="faults that are injected (50)")
     parser.add_argument("--seconds", type=float, default=1.0, help="of work before a fault, at most (1)")
-    parser.add_argument("--engine", choices=("local", "ray"), default="local")
+    parser.add_argument("--engine", choices=("local", "ray", "nodes"), default="local")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     if args.what != "busy" and args.what != "solve":

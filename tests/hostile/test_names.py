@@ -66,14 +66,104 @@ def test_a_name_as_it_is_given(
     assert (outcome.code, Path("out", f"{name}.png").exists()) == (0, True)
 
 
-@pytest.mark.parametrize("name", ["x" * 251, "é" * 125])
-def test_a_name_whose_results_have_none(name: str, restora: Command, tmp_path: Path) -> None:
-    picture(tmp_path / "in" / f"{name}.png")
-    more = ("--task", "denoise", "--sigma", "0.1", "--method", "lmmse", "--prior", "natural-gaussian")
-    outcome = restora("restore", tmp_path / "in", "-o", tmp_path / "out", *more, "--uncertainty")
-    assert outcome.code in (1, 2)
-    assert "name too long" in outcome.err
-    assert not [path for path in (tmp_path / "out").rglob("*") if path.name != "restora.json"]
+MORE = ("--task", "denoise", "--sigma", "0.1", "--method", "lmmse", "--prior", "natural-gaussian")
+LONG = "x" * 251  # with .png, the longest name that there is
+
+
+def written(out: Path) -> set[str]:
+    return {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+
+
+def failures(outcome: Any) -> list[str]:
+    """The lines of the files that failed, without notes."""
+    assert outcome.code == 1
+    return [line for line in outcome.err.splitlines() if line.startswith("restora: failed: ")]
+
+
+@pytest.mark.parametrize("name", [LONG, "é" * 125 + "x"])
+@pytest.mark.parametrize("wish", ["--uncertainty", "--trace", "--samples=2", "--format=webp"])
+def test_a_name_whose_results_have_none(name: str, wish: str, restora: Command, tmp_path: Path) -> None:
+    """It fails alone, before it is restored, however often it is tried."""
+    for stem in ("a", name, "z"):
+        picture(tmp_path / "in" / f"{stem}.png")
+    for done in ("2 written", "0 written"):
+        outcome = restora("restore", tmp_path / "in", "-o", tmp_path / "out", *MORE, wish)
+        (failure,) = failures(outcome)
+        assert "cannot be written (File name too long)" in failure
+        assert outcome.out.startswith(done)
+    assert {Path(path).name[0] for path in written(tmp_path / "out") - {"restora.json"}} == {"a", "z"}
+
+
+def test_the_longest_name(restora: Command, tmp_path: Path) -> None:
+    picture(tmp_path / "in" / f"{LONG}.png")
+    for word in ("1 written", "0 written"):
+        assert restora("restore", tmp_path / "in", "-o", tmp_path / "out", *DENOISE).out.startswith(word)
+    assert written(tmp_path / "out") == {f"{LONG}.png", "restora.json"}
+
+
+@pytest.mark.parametrize("command", ["degrade", "restore"])
+def test_zip_entries_that_no_file_system_takes(command: str, restora: Command, tmp_path: Path) -> None:
+    """A zip has names of up to 65,535 bytes."""
+    picture(tmp_path / "a.png")
+    with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
+        for name in ("a", "sub/b", "n" * 300, "n" * 300 + "/c", "/".join(["n" * 200] * 30)):
+            archive.write(tmp_path / "a.png", f"{name}.png")
+    words = DENOISE if command == "restore" else DENOISE[:4]
+    for more in ((), ("--overwrite",)):
+        outcome = restora(command, tmp_path / "data.zip", "-o", tmp_path / "out", *words, *more)
+        assert len(failures(outcome)) == 3
+        assert outcome.out.startswith("2 written")
+        assert written(tmp_path / "out") == {"a.png", "sub/b.png", "restora.json"}
+
+
+def test_names_too_long_for_a_folder_of_masks(restora: Command, tmp_path: Path) -> None:
+    """Such a mask is missing; the name of a picture is looked for with other suffixes too."""
+    for name in ("a.png", f"{LONG}.bmp"):
+        picture(tmp_path / "in" / name)
+    mask = torch.zeros(1, 12, 12)
+    mask[:, :4, :4] = 1
+    image.write(tmp_path / "masks" / "a.png", mask)
+    words = ("--task", "inpaint", "--mask", tmp_path / "masks", "--method", "tv")
+    outcome = restora("restore", tmp_path / "in", "-o", tmp_path / "out", *words)
+    (failure,) = failures(outcome)
+    assert "no mask for it" in failure
+    assert outcome.out.startswith("1 written")
+    image.write(tmp_path / "masks" / f"{LONG}.bmp", mask)
+    assert restora("restore", tmp_path / "in", "-o", tmp_path / "out", *words).out.startswith("1 written")
+
+
+@pytest.mark.parametrize("name", ["n\0l.png", "n\0l/b.png"])
+def test_names_that_only_a_store_takes(name: str, restora: Command, tmp_path: Path) -> None:
+    files = pytest.importorskip("fsspec").filesystem("memory")
+    picture(tmp_path / "a.png")
+    for key in ("a.png", name):
+        files.pipe_file(f"/names/{key}", (tmp_path / "a.png").read_bytes())
+    try:
+        outcome = restora("restore", "memory://names", "-o", tmp_path / "out", "--recursive", *DENOISE)
+    finally:
+        files.rm("/names", recursive=True)
+    (failure,) = failures(outcome)
+    assert "cannot be written (embedded null byte)" in failure
+    assert written(tmp_path / "out") == {"a.png", "restora.json"}
+
+
+def test_links_in_a_circle(restora: Command, tmp_path: Path) -> None:
+    picture(tmp_path / "in" / "sub" / "c.png")
+    picture(tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "round").symlink_to("round")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "sub").symlink_to("sub")
+    outcome = restora("restore", tmp_path / "in", "-o", tmp_path / "out", "--recursive", *DENOISE)
+    (failure,) = failures(outcome)
+    assert "sub/c.png: cannot be written (Too many levels of symbolic links)" in failure
+    assert outcome.out.startswith("1 written")
+
+
+def test_zip_that_is_inspected(restora: Command, tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
+        archive.write(tmp_path / "a.png", "sub/a.png")
+    assert f"{tmp_path}/data.zip/sub/a.png" in restora("inspect", tmp_path / "data.zip").out
 
 
 @pytest.fixture

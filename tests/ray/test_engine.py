@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 import torch
-from reliability import actors
+import yaml
+from reliability import actors, finished
 
 from restora.pictures import image
 
@@ -29,14 +30,18 @@ def many(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def ray() -> Iterator[Any]:
-    """Two nodes of a Ray cluster on this machine."""
-    ray = pytest.importorskip("ray", reason="needs restora[ray]")
+def ray() -> Any:
+    return pytest.importorskip("ray", reason="needs restora[ray]")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster(ray: Any) -> Iterator[Any]:
+    """Two nodes on this machine; this process is on the first."""
     cluster_utils = pytest.importorskip("ray.cluster_utils", reason="needs restora[ray]")
     cluster = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     cluster.add_node(num_cpus=1)
     ray.init(address=cluster.address, log_to_driver=False)
-    yield ray
+    yield cluster
     ray.shutdown()
     cluster.shutdown()
 
@@ -52,8 +57,14 @@ def content(out: Path) -> dict[str, Any]:
     return found
 
 
+def test_recipe_of_a_cluster(ray: Any) -> None:
+    util = pytest.importorskip("ray.autoscaler._private.util")
+    recipe = Path(__file__).parents[2] / "examples" / "cluster" / "cluster.yaml"
+    util.validate_config(util.prepare_config(yaml.safe_load(recipe.read_text(encoding="utf-8"))))
+
+
 @pytest.mark.slow
-def test_ray_gives_the_same_bytes(many: Path, tmp_path: Path, restora: Command, ray: Any) -> None:
+def test_ray_gives_the_same_bytes(many: Path, tmp_path: Path, restora: Command) -> None:
     for engine in ("local", "ray"):
         done = restora("restore", many, "-o", tmp_path / engine, "--engine", engine, *WORDS)
         (failure,) = (line for line in done.err.splitlines() if "failed: " in line)
@@ -66,19 +77,29 @@ def test_ray_gives_the_same_bytes(many: Path, tmp_path: Path, restora: Command, 
 
 
 @pytest.mark.slow
-def test_actors_that_are_killed(many: Path, tmp_path: Path, restora: Command, ray: Any) -> None:
-    """What they finished is not done again, and what they had begun is."""
+@pytest.mark.parametrize("what", ["actors", "a node"])
+def test_what_is_killed(what: str, many: Path, tmp_path: Path, restora: Command, cluster: Any) -> None:
+    """What it finished is not done again, and what it had begun is."""
     for path in many.iterdir():
         image.write(path, torch.rand(3, 96, 96))  # takes long enough to be interrupted
     out, stop = tmp_path / "out", threading.Event()
-    killed: list[int] = []
+    killed: list[Any] = []
+    known: dict[str, int] = {}
+
+    def strike() -> None:
+        known.update(finished(out))
+        if what == "a node":
+            killed.append(cluster.worker_nodes.copy().pop())
+            cluster.remove_node(killed[-1], allow_graceful=False)
+            cluster.add_node(num_cpus=1)
+        for pid in set(actors()[:1]) - set(killed) if what == "actors" else ():
+            os.kill(pid, signal.SIGKILL)
+            killed.append(pid)
 
     def kill() -> None:
         while not stop.wait(0.02) and len(killed) < 2:
-            if out.exists() and len(list(out.glob("*.png"))) > 10 * (len(killed) + 1):
-                for pid in set(actors()[:1]) - set(killed):
-                    os.kill(pid, signal.SIGKILL)
-                    killed.append(pid)
+            if out.exists() and len(list(out.glob("*.png"))) > 40 * (len(killed) + 1):
+                strike()
 
     thread = threading.Thread(target=kill)
     thread.start()
@@ -90,6 +111,8 @@ def test_actors_that_are_killed(many: Path, tmp_path: Path, restora: Command, ra
     assert done.code == 0, done.err
     assert {entry["status"] for entry in content(out)["files"].values()} == {"done"}
     assert killed
+    assert known
+    assert {name: (out / name).stat().st_mtime_ns for name in known} == known
     last = restora("restore", many, "-o", out, *WORDS)  # removes what the killed had begun to write
     assert last.out == f"0 written to {out}, 151 kept from an earlier run\n"
     assert len(results(out)) == 151

@@ -53,7 +53,7 @@ def inspect(
     """
     if isinstance(source, Picture):
         return _inspect(Sample(source), head or Head(), faces)
-    file = source if isinstance(source, File) else File(Path(source))
+    file = source if isinstance(source, File) else File(Path(source) if isinstance(source, str) else source)
     return _inspect(Sample(load(file, max_pixels=max_pixels, partial=True)), file.head, faces)
 
 

@@ -7,7 +7,7 @@ import errno
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from restora.errors import OutputError
@@ -18,6 +18,25 @@ from restora.pictures.remote import Remote
 def is_part(name: str) -> bool:
     """Whether a file of this name is one that is being written, or was when its process was killed."""
     return name.startswith(".restora-") and name.endswith(".part")
+
+
+def remove_parts(folder: Path, names: Iterable[str]) -> None:
+    """Remove those of these files that a process had begun to write when it was killed."""
+    for name in filter(is_part, names):
+        with contextlib.suppress(OSError):
+            (folder / name).unlink()
+
+
+def check_names(paths: Iterable[Path]) -> None:
+    """OutputError for a path that the file system refuses, such as one with a name that is too long."""
+    for path in paths:
+        if as_place(path) is None:
+            try:
+                path.lstat()
+            except FileNotFoundError:
+                continue
+            except (OSError, ValueError) as error:
+                raise OutputError(f"{path}: cannot be written ({_reason(error)})") from error
 
 
 @contextlib.contextmanager
@@ -38,7 +57,7 @@ def atomic(path: Path) -> Iterator[Path]:
         part.chmod(mode)  # an encoder may have replaced the file by one that only its owner can read
         os.replace(part, path)
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise OutputError(f"{path}: cannot be written ({_reason(error)})") from error
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
@@ -61,4 +80,8 @@ def _sent(part: Path, path: Place) -> Iterator[Path]:
             raise OSError(errno.EROFS, "nothing is written into a zip")
         path.store.put(part, path.inner)
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise OutputError(f"{path}: cannot be written ({_reason(error)})") from error
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -105,6 +105,19 @@ def as_os_errors(function: Callable[..., T], *args: Any, **options: Any) -> T:
         raise OSError(errno.EIO, " ".join(str(error).split()) or type(error).__name__) from error
 
 
+def exists(path: Path) -> bool:
+    """Whether something is there; nothing has a name that the file system refuses."""
+    return path.exists() if as_place(path) else os.path.exists(path)
+
+
+def real(path: Path) -> Path:
+    """The path without links, as far as the file system can follow them."""
+    try:
+        return path.resolve()
+    except (ValueError, RuntimeError):  # a name that it refuses, links in a circle
+        return real(path.parent) / path.name
+
+
 def entries(folder: Path) -> list[tuple[str, str]]:
     """What is in a folder, and what that is, in name order: FOLDER, FILE or OTHER. A link that leads
     nowhere is a file. OSError where the folder cannot be read."""
@@ -115,6 +128,9 @@ def entries(folder: Path) -> list[tuple[str, str]]:
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
-    if entry.is_dir():
-        return FOLDER
-    return FILE if entry.is_file() or not os.path.exists(entry.path) else OTHER
+    try:
+        if entry.is_dir():
+            return FOLDER
+        return FILE if entry.is_file() or not os.path.exists(entry.path) else OTHER
+    except OSError:  # links in a circle
+        return FILE

@@ -71,14 +71,27 @@ class Writer(Generic[R]):
         self.write, self.weight = write, weight
         self.pool = ThreadPoolExecutor(WORKERS, "restora-write")
         self.waiting: deque[tuple[R, Future[None]]] = deque()
+        self.count = self.held = 0
+        self.free = threading.Condition()
 
     def put(self, result: R) -> None:
         """Waits while too much is under way."""
-        while unwritten := [(result, future) for result, future in self.waiting if not future.done()]:
-            if len(unwritten) < DEPTH and sum(self.weight(result) for result, _ in unwritten) <= MOST:
-                break
-            unwritten[0][1].exception()
-        self.waiting.append((result, self.pool.submit(self.write, result)))
+        with self.free:
+            self.free.wait_for(lambda: self.count < DEPTH and self.held <= MOST)
+            self._hold(1, self.weight(result))
+        self.waiting.append((result, self.pool.submit(self._run, result)))
+
+    def _run(self, result: R) -> None:
+        weight = self.weight(result)
+        try:
+            self.write(result)
+        finally:
+            with self.free:
+                self._hold(-1, -weight)
+                self.free.notify()
+
+    def _hold(self, count: int, weight: int) -> None:
+        self.count, self.held = self.count + count, self.held + weight
 
     def ended(self, wait: bool = False) -> list[R]:
         """Those that are written. wait: all. What `write` raised for one comes before those behind it."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from restora.pictures import places
-from restora.pictures.atomic import is_part
+from restora.pictures.atomic import remove_parts
 from restora.runs.item import Item
 from restora.runs.ledger import Ledger, stem_of
 from restora.runs.record import Entry
@@ -31,7 +30,7 @@ def is_done(item: Item, entry: Entry) -> bool:
     return (
         entry.get("status") == "done"
         and wanted <= set(entry.get("outputs", []))
-        and all(path.exists() for path in item.outputs)
+        and all(map(places.exists, item.outputs))
         and all(entry.get(name) == value for name, value in item.digests().items())
     )
 
@@ -62,10 +61,9 @@ class Strangers:
     def _look(self, place: str) -> set[str]:
         try:
             names = [name for name, kind in places.entries(self.folder / place) if kind != places.FOLDER]
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a name that the file system refuses
             return set()
-        for name in filter(is_part, names if self.alone else ()):
-            with contextlib.suppress(OSError):
-                (self.folder / place / name).unlink()
+        if self.alone:
+            remove_parts(self.folder / place, names)
         found = (os.path.join(place, name) for name in names)
         return {os.path.basename(stem_of(name)) for name in found if self.ledger.owner(name) is None}

@@ -6,7 +6,7 @@ import glob
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from restora import limits
@@ -36,7 +36,13 @@ class Source:
     @property
     def name(self) -> Path:
         """Of its result, without a suffix: STEM, or SUB/FOLDER/STEM of a file further down."""
-        return self.folder.relative_to(self.root) / Path(self.file).stem
+        return _below(self.folder, self.root) / Path(self.file).stem
+
+
+@lru_cache(16)
+def _below(folder: Path, root: Path) -> Path:
+    """Of the folder of many files, one after the other."""
+    return folder.relative_to(root)
 
 
 def find(inputs: Sequence[Path], output: Path, recursive: bool, note: Note) -> list[Source]:
@@ -64,7 +70,7 @@ class _Search:
     """Looks for pictures, and remembers what it passed over."""
 
     def __init__(self, output: Path, recursive: bool):
-        self.output, self.recursive = output.resolve(), recursive
+        self.output, self.recursive = places.real(output), recursive
         self.passed = _Passed()
         self._real: tuple[Path, Path] | None = None
 
@@ -72,13 +78,13 @@ class _Search:
     def results(self) -> set[Path]:
         """What an earlier run wrote to the output folder, as far as its manifest can be read."""
         return {
-            path.parent.resolve() / path.name for path in map(self.output.joinpath, _outputs(self.output))
+            places.real(path.parent) / path.name for path in map(self.output.joinpath, _outputs(self.output))
         }
 
     def real(self, folder: Path) -> Path:
         """The folder without links; the last one is remembered, since files come folder by folder."""
         if self._real is None or self._real[0] is not folder:
-            self._real = folder, folder.resolve()
+            self._real = folder, places.real(folder)
         return self._real[1]
 
     def expand(self, given: Path) -> list[Source]:

@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from restora.errors import ShapeError
 from restora.figure import std_map
 from restora.pictures import image
+from restora.pictures.atomic import check_names
 from restora.pictures.document import Document
 from restora.pictures.picture import Picture
 from restora.pictures.result import Result
@@ -109,6 +109,7 @@ class Job:
 
 def start(item: Item, task: Task, writing: Writing = PLAIN) -> Job:
     """Read the file of an item. A RestoraError where it cannot be, or its results could not be written."""
+    check_names(item.outputs)
     document = image.load(
         item.file,
         max_pixels=task.max_pixels,
@@ -129,11 +130,11 @@ def _summary(facts: list[dict[str, Any]]) -> dict[str, float]:
     """Of all planes: seconds in all, root mean squares of differences, means of others."""
     found: dict[str, float] = {}
     for name in facts[0] if facts else {}:
-        values = np.array([entry[name] for entry in facts], float)
+        values = [float(entry[name]) for entry in facts]
         if name == "seconds":
-            found[name] = round(values.sum(), 4)
+            found[name] = round(math.fsum(values), 4)
         elif name in ("residual", "std"):
-            found[name] = round(math.sqrt((values**2).mean()), 6)
+            found[name] = round(math.sqrt(math.fsum(value * value for value in values) / len(values)), 6)
         else:
-            found[name] = round(values.mean(), 4)
+            found[name] = round(math.fsum(values) / len(values), 4)
     return found

@@ -35,10 +35,10 @@ class Ledger:
 
     def put(self, key: str, entry: Entry) -> None:
         """Enter what became of an input, in place of what was known."""
-        self.drop(key)
         raw, real = _raw(key), _raw(self.real(key))
+        self._do("delete from output where key = ?", raw)
         self._do(
-            "insert into entry values (?, ?, ?, ?)",
+            "insert or replace into entry values (?, ?, ?, ?)",
             raw,
             real,
             entry.get("status") == "done",

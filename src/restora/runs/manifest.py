@@ -15,7 +15,7 @@ import torch
 
 from restora.errors import OutputError
 from restora.pictures.atomic import atomic
-from restora.pictures.places import as_place
+from restora.pictures.places import as_place, exists
 from restora.runs import earlier, journal, record, segments
 from restora.runs.entries import Strangers, entry_of, is_done, keep
 from restora.runs.inputs import MANIFEST
@@ -119,7 +119,7 @@ class Manifest:
         killed = known is not None and entry.get("status") != "done"
         for target, name in zip(item.outputs, names, strict=True):
             owner = owners[name]
-            if not target.exists() or (owner == known if owner else killed):
+            if not exists(target) or (owner == known if owner else killed):
                 continue
             what = f"the result of {owner}" if owner else "not a result of restora"
             is_what = f" and is {what}; choose another folder" if self.path else "; choose another name"

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from restora.errors import OutputError
+from restora.pictures.places import real
 from restora.runs.inputs import Source
 
 Claims = Callable[[Path], Sequence[str]]
@@ -112,7 +113,7 @@ def check_overwriting(inputs: Planned) -> None:
     groups: dict[tuple[Path, Path], list[int]] = defaultdict(list)
     for i, source in enumerate(inputs.sources):
         groups[source.folder, inputs.name(i).parent].append(i)
-    targets = {place: os.path.realpath(str(inputs.folder / place)) for _, place in groups}
+    targets = {place: str(real(inputs.folder / place)) for _, place in groups}
     taken: dict[str, set[str]] = {folder: set() for folder in targets.values()}
 
     def take(path: Path | str) -> None:
@@ -121,13 +122,13 @@ def check_overwriting(inputs: Planned) -> None:
             taken[real].add(name)
 
     for (folder, _), numbers in groups.items():
-        inside = os.path.realpath(str(folder)) in taken
+        inside = str(real(folder)) in taken
         for file in (os.path.join(str(folder), inputs.sources[i].file) for i in numbers):
             if inside:
                 take(file)
             if os.path.islink(file):
                 take(os.path.realpath(file))
-        beside = any(os.path.realpath(str(path.parent)) in taken for path in inputs.partner_paths(numbers[0]))
+        beside = any(str(real(path.parent)) in taken for path in inputs.partner_paths(numbers[0]))
         for path in (path for i in numbers if beside for path in inputs.partner_paths(i)):
             take(path)
     stems = {folder: {os.path.splitext(name)[0] for name in names} for folder, names in taken.items()}

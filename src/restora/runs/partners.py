@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from restora.errors import MaskError
-from restora.pictures import formats, masks
+from restora.pictures import formats, masks, places
 from restora.pictures.file import File
 from restora.pictures.picture import Picture
 
@@ -57,7 +57,7 @@ class Partners:
     def _sheet(self, name: str, file: File, path: Path | None = None) -> masks.Sheet:
         if name in self._sheets:  # the same for all pictures
             return self._sheets[name]
-        if path is not None and not file.path.exists():
+        if path is not None and not places.exists(file.path):
             raise MaskError(f"{path.name}: no mask for it in {file.path.parent}; expected {file.path}")
         sheet = masks.read_sheet(file, max_pixels=self.max_pixels)
         if name in self._for_all:
@@ -69,4 +69,4 @@ def _partner(folder: Path, path: Path) -> Path:
     """The file in `folder` with the name of `path`, or its stem; STEM.png where there is none."""
     suffixes = [s for suffix in formats.SUFFIXES for s in (suffix, suffix.upper())]
     candidates = [folder / f"{path.stem}{suffix}" for suffix in (path.suffix, *suffixes)]
-    return next(filter(Path.exists, candidates), candidates[1])
+    return next(filter(places.exists, candidates), candidates[1])

@@ -11,7 +11,7 @@ from restora import inspection
 from restora.errors import OutputError, RestoraError
 from restora.inspection import Inspection
 from restora.pictures import image
-from restora.pictures.atomic import atomic
+from restora.pictures.atomic import atomic, check_names
 from restora.pictures.file import File
 from restora.pictures.result import Result
 from restora.plan import Plan
@@ -73,6 +73,7 @@ class Suggested:
 def keep(item: Item, writing: Writing, max_pixels: int) -> None:
     """The picture as it came, to where its result would be: the very bytes, where the format is the same."""
     try:
+        check_names(item.pictures)
         for target in item.pictures[:1]:
             if target.suffix.lower() == item.path.suffix.lower():
                 with atomic(target) as part, item.path.open("rb") as source, part.open("wb") as copy:

@@ -16,6 +16,7 @@ from torch import Tensor
 from restora.errors import OptionError, OutputError
 from restora.figure import visible
 from restora.pictures import image
+from restora.pictures.atomic import remove_parts
 from restora.training import checkpoint
 from restora.training.workers import ALONE, Workers
 
@@ -151,6 +152,8 @@ class _Journal:
     def __init__(self, trainer: Trainer, folder: Path, writes: bool = True):
         self.trainer, self.folder, self.writes = trainer, folder, writes
         self.writer = _tensorboard(folder) if writes else None
+        if writes:
+            remove_parts(folder, (path.name for path in folder.glob("*.part")))
 
     def resume(self) -> float:
         """Take up the run at its checkpoint; the seconds spent on it so far."""
