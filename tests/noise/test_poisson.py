@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -49,6 +50,8 @@ def test_draws_have_the_moments_of_the_posterior() -> None:
 def test_each_image_may_have_a_light_of_its_own() -> None:
     each = PoissonNoise(torch.tensor([20.0, 200.0, 90.0]), torch.tensor([0.0, 0.02, 0.1]))
     check_noise(each, (3, 8, 8))
+    same = PoissonNoise([20.0, 200.0, 90.0], np.array([0.0, 0.02, 0.1]))  # type: ignore[arg-type]
+    assert torch.equal(same.variance(torch.ones(3, 1)), each.variance(torch.ones(3, 1)))
     scaled = each.scaled(torch.tensor([4.0, 1.0, 2.0]))
     u = torch.full((3, 1, 4, 4), 0.3)
     factors = torch.tensor([4.0, 1.0, 2.0]).view(3, 1, 1, 1)

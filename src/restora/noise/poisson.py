@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -35,7 +36,7 @@ class PoissonNoise(Noise):
     """Photon noise, plus Gaussian read-out noise of standard deviation `sigma`.
 
     Args:
-        peak: a number, or a tensor (B,), one per image.
+        peak: a number, or a list or a tensor (B,), one per image.
         sigma: the same.
     """
 
@@ -43,6 +44,9 @@ class PoissonNoise(Noise):
     sigma: float | Tensor = option(0.0, "standard deviation of the read-out noise, full scale = 1", 0, 1)
 
     def __post_init__(self) -> None:
+        for name in ("peak", "sigma"):
+            if isinstance(given := getattr(self, name), list | np.ndarray):
+                setattr(self, name, torch.as_tensor(given, dtype=torch.float32))
         super().__post_init__()
         for name, least in (("peak", LEAST), ("sigma", 0.0)):
             value = torch.as_tensor(getattr(self, name))
