@@ -1,6 +1,7 @@
 """Noise that nobody names, found and removed: `denoise` with sigma auto against the best number by hand.
 
-    python benchmarks/found_noise.py PHOTOS [--limit N] [--kinds grey,jpeg,camera] [-o ROWS] [--minutes M]
+    python benchmarks/found_noise.py PHOTOS [--limit N] [--kinds grey,jpeg,camera] [--crop N] [-o ROWS]
+        [--minutes M]
 
 Three kinds, made of each photograph: grey noise of 0.1; noise of 20/255 in a JPEG file of quality 90, 4:2:0;
 and a camera's, whose neighbours share it, whose variance is 0.01 x + 0.0005, in a JPEG file of quality 85.
@@ -59,6 +60,12 @@ KINDS: dict[str, Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]]
 KINDS = {"grey": grey, "jpeg": file, "camera": camera}
 
 
+def middle(x: Tensor, side: int) -> Tensor:
+    """The part of at most so many pixels per side."""
+    top, left = (max(0, (length - side) // 2) for length in x.shape[1:])
+    return x[:, top : top + side, left : left + side]
+
+
 def row(kind: str, x: Tensor, seed: int, restored: Restored) -> dict[str, float]:
     """The PSNR of each result for one photograph."""
     truth, y = KINDS[kind](x, torch.randn(x.shape, generator=torch.Generator().manual_seed(seed)))
@@ -88,6 +95,7 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("--limit", type=int)
     parser.add_argument("--kinds", default="grey,jpeg,camera")
+    parser.add_argument("--crop", type=int, default=10**6, help="pixels per side, of the middle")
     parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("-o", "--output", type=Path)
     args = parser.parse_args()
@@ -108,7 +116,7 @@ def main() -> None:
                 continue
             if time.monotonic() > end:
                 break
-            values = row(kind, image.read(paths[i], 3).pixels, i, restored)
+            values = row(kind, middle(image.read(paths[i], 3).pixels, args.crop), i, restored)
             rows.append({"kind": kind, "photo": paths[i].name, **values})
             if args.output is not None:
                 with args.output.open("a") as file:

@@ -46,7 +46,7 @@ class UnknownNameError(RestoraError):
 
     def __str__(self) -> str:
         kind, name, known, words = self.args
-        near = nearest(str(name), words) or difflib.get_close_matches(str(name), known, n=2, cutoff=0.5)
+        near = nearest(str(name), words) or difflib.get_close_matches(str(name), known, n=2, cutoff=0.6)
         hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
         return f"unknown {kind} {name!r}. {hint}Known: {', '.join(known) or 'none'}."
 

@@ -1,6 +1,6 @@
 """Dark observations, restored as bright as the images that a prior has seen.
 
-    y = A x + e   <->   c y = A (c x) + c e,   for a linear A and Gaussian noise
+    y = A x + e   <->   c y = A (c x) + c e,   for a linear A and noise whose c e is of the same form
 
 So x is restored from c y, and the result divided by c. A camera of 12 bits in a file of 16, say, fills a
 sixteenth of the range. c is a power of two, and c y stays below 1: one of each image, so that the result of
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
-from restora.noise import GaussianNoise, Noise
+from restora.noise import GaussianNoise, Noise, PoissonNoise
 from restora.priors import Prior
 from restora.solvers import Step
 
@@ -67,7 +67,7 @@ def dimmed(steps: Iterator[Step], light: Tensor) -> Iterator[Step]:
 
 
 def _scaled(noise: Noise, factors: Tensor) -> Noise | None:
-    return noise.scaled(factors) if isinstance(noise, GaussianNoise) else None
+    return noise.scaled(factors) if isinstance(noise, GaussianNoise | PoissonNoise) else None
 
 
 def _times(x: Tensor, factor: Tensor) -> Tensor:

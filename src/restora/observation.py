@@ -67,6 +67,16 @@ class Observation:
         return torch.where(known > 0, y, found)
 
 
+def check_degradation(degradation: object) -> None:
+    """OptionError for anything else than a Degradation."""
+    if not isinstance(degradation, Degradation):
+        raise OptionError(
+            "expected a Degradation, such as AdditiveNoise(0.1), or from_physics(physics) of deepinv; "
+            f"got {type(degradation).__name__}",
+            "degradation",
+        )
+
+
 def shape_of(y: Any, degradation: Degradation) -> Shape | None:
     """The (C, H, W) of images behind y, with or without a batch axis, as far as it is known."""
     if isinstance(y, Tensor | np.ndarray) and degradation.operator.complex:

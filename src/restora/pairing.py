@@ -9,7 +9,7 @@ from pathlib import Path
 
 from restora.degradations import Degradation
 from restora.degradations.named import task_name
-from restora.errors import PairingError, ShapeError
+from restora.errors import OptionError, PairingError, ShapeError
 from restora.operators.base import Shape
 from restora.priors import FlowPrior, Prior, load_prior, places, store
 from restora.solvers import Solver, solvers
@@ -39,6 +39,10 @@ def pair(
 
 def auto(prior: Prior | None) -> str:
     """The first method that is registered for this kind of prior."""
+    if not isinstance(prior, Prior | None):
+        raise OptionError(
+            f"expected the name of a prior, its folder, or a Prior, got {type(prior).__name__}", "prior"
+        )
     for name, cls in solvers:
         if cls.needs is not None and isinstance(prior, cls.needs):
             return name

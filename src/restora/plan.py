@@ -88,6 +88,7 @@ class Plan:
         """
         start = time.monotonic()
         kept = self.differentiable
+        observation.check_degradation(degradation)
         with isolated(torch.float32, degradation, gradients=kept), naming(degradation=degradation):
             seen = observation.receive(y, degradation, lambda shape: self.fit(degradation, shape), kept)
             own = observation.seeds_of(seeds, len(seen.y))

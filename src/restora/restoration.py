@@ -14,7 +14,7 @@ from restora.degradations import Degradation
 from restora.errors import OptionError, RestorationWarning
 from restora.faces import decide as with_faces
 from restora.isolation import isolated
-from restora.observation import Seeds, shape_of
+from restora.observation import Seeds, check_degradation, shape_of
 from restora.operators.base import Shape
 from restora.pairing import Named
 from restora.plan import Plan, decide, finish
@@ -116,5 +116,6 @@ def make_plan(
 
 
 def _images(y: Tensor | np.ndarray, degradation: Degradation) -> Shape | None:
+    check_degradation(degradation)
     with isolated(torch.float32, degradation):
         return shape_of(y, degradation)

@@ -16,9 +16,11 @@ from restora.errors import UnknownNameError, nearest
 from restora.registry import Registry
 
 MEANINGS = {
-    "inpaint": "scratches, Scratched, hole, object, remove, crack, remove_object, watermark",
+    "inpaint": "scratches, Scratched, hole, object, remove, crack, remove_object, watermark, crease, fold",
     "deblur": "blurry, sharpen, unblur, motion, de-blur, deblurring, motion blur",
-    "superres": "upscale, upscaling, enlarge, zoom, sr, low resolution, SuperResolution, super-resolution",
+    "superres": (
+        "upscale, upscaling, enlarge, zoom, sr, low resolution, SuperResolution, super-resolution, pixelated"
+    ),
     "denoise": "grain, noisy, denoising, fix noise",
     "colorize": "colour, bw, black and white, colourise, colorization",
     "jpeg": "artefact, compression, block, jpg artifacts, JPEG",
@@ -44,7 +46,7 @@ def test_commands_suggest_the_same(word: str, task: str, restora: Callable[..., 
     assert f"'{task}'" in restora("bench", tmp_path, "--tasks", word).error()
 
 
-@pytest.mark.parametrize("word", ["xyzzy", "q", "", "--", "\N{SNOWMAN}"])
+@pytest.mark.parametrize("word", ["xyzzy", "q", "", "derain", "fog", "--", "\N{SNOWMAN}"])
 def test_what_is_like_nothing_suggests_nothing(word: str) -> None:
     with pytest.raises(UnknownNameError) as caught:
         degradations.get(word)

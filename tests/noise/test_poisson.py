@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from restora.degradations import Poisson
+from restora.errors import OptionError
+from restora.noise import PoissonNoise
+from restora.testing import check_noise
 
 
 def test_counts_have_the_mean_and_the_variance_of_their_brightness() -> None:
@@ -41,3 +45,20 @@ def test_draws_have_the_moments_of_the_posterior() -> None:
     assert draws.mean().item() == pytest.approx(mean, abs=2e-3)
     s = 0.55 / 50
     assert draws.var().item() == pytest.approx(0.01 * s / (0.01 + s), rel=0.1)
+
+
+def test_each_image_may_have_a_light_of_its_own() -> None:
+    each = PoissonNoise(torch.tensor([20.0, 200.0, 90.0]), torch.tensor([0.0, 0.02, 0.1]))
+    check_noise(each, (3, 8, 8))
+    same = PoissonNoise([20.0, 200.0, 90.0], np.array([0.0, 0.02, 0.1]))  # type: ignore[arg-type]
+    assert torch.equal(same.variance(torch.ones(3, 1)), each.variance(torch.ones(3, 1)))
+    scaled = each.scaled(torch.tensor([4.0, 1.0, 2.0]))
+    u = torch.full((3, 1, 4, 4), 0.3)
+    factors = torch.tensor([4.0, 1.0, 2.0]).view(3, 1, 1, 1)
+    torch.testing.assert_close(scaled.variance(factors * u), factors**2 * each.variance(u))
+
+
+@pytest.mark.parametrize("peak", [torch.tensor([30.0, -1.0]), torch.tensor([float("nan")]), torch.ones(2, 2)])
+def test_light_that_cannot_be_is_refused(peak: torch.Tensor) -> None:
+    with pytest.raises(OptionError, match="peak: expected a number above 0"):
+        PoissonNoise(peak)

@@ -209,3 +209,18 @@ def test_one_image_at_a_time_is_enough_where_no_more_are_needed() -> None:
 def test_a_map_that_tells_nothing_is_refused() -> None:
     with pytest.raises(OptionError, match="A: expected observations that tell something"):
         verify(Function(torch.zeros_like), (3, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x: x * float("nan"), "A: expected finite values, got NaN or infinite ones"),
+        (
+            lambda x: x + 0.1 * torch.randn_like(x),
+            "A: expected the same values of the same image, got others",
+        ),
+    ],
+)
+def test_values_that_are_none_or_random_are_named_as_such(function: Any, message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        verify(Function(function, function), (3, 8, 8), torch.float32)

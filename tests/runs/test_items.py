@@ -129,7 +129,7 @@ def test_folders_below_a_folder(tmp_path: Path) -> None:
     (item,) = collect([root], Path("out"), 0, note=notes.append)
     assert item.pictures == [Path("out/a.png")]
     assert notes == [
-        "passed over 1 file that is not an image: n.doc",
+        "passed over 1 file of another kind: n.doc",
         "passed over 2 folders: x, z; add recursive=True for the pictures in them",
     ]
     notes.clear()
@@ -137,7 +137,7 @@ def test_folders_below_a_folder(tmp_path: Path) -> None:
     assert [item.pictures[0] for item in items] == [Path(f"out/{n}.png") for n in ("a", "x/a", "x/y/b")]
     assert items[1].names(*items[1].outputs) == ["x/a.png", "x/a-2.png", "x/a-std.png", "x/a-std.tiff"]
     assert [item.seed for item in items] == [seed_of(n, 0) for n in ("a", "x/a", "x/y/b")]
-    assert notes == ["passed over 2 files that are not images: n.doc, z/notes.txt"]
+    assert notes == ["passed over 2 files of other kinds: n.doc, z/notes.txt"]
 
 
 def test_many_files_that_are_no_pictures_are_counted(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_many_files_that_are_no_pictures_are_counted(tmp_path: Path) -> None:
     notes: list[str] = []
     collect([tmp_path], tmp_path / "out", 0, note=notes.append)
     assert notes == [
-        "passed over 9 files that are not images: 0.txt, 1.txt, 2.txt, 3.txt, 4.txt, 4 more",
+        "passed over 9 files of other kinds: 0.txt, 1.txt, 2.txt, 3.txt, 4.txt, 4 more",
     ]
 
 

@@ -29,7 +29,8 @@ class Mask(NamedDegradation):
 
     purpose: ClassVar = "fill what a mask says is missing: holes, scratches, objects to remove"
     synonyms: ClassVar = (
-        "hole, scratches, crack, tear, object, remove, erase, fill, mask, stain, watermark, text"
+        "hole, scratches, crack, tear, rip, crease, fold, object, remove, erase, retouch, fill, mask, stain, "
+        "watermark, logo, text"
     )
 
     mask: Tensor = field(

@@ -34,7 +34,7 @@ def sigma(default: Any = 0.0, label: str = "") -> Any:
 class NamedDegradation(Degradation):
     """Base of the degradations that have a name on the command line.
 
-    `sigma`, of Gaussian noise, may be a tensor (B,), one per image; the attribute is then its mean.
+    `sigma`, of Gaussian noise, may be a list or a tensor (B,), one per image; the attribute is then its mean.
 
     Attributes:
         purpose: what the task does for an image, as `restora tasks` prints it.
@@ -53,7 +53,7 @@ class NamedDegradation(Degradation):
         return self
 
     def __post_init__(self) -> None:
-        levels = getattr(self.sigma, "ndim", 0) > 0
+        levels = getattr(self.sigma, "ndim", 0) > 0 or isinstance(self.sigma, list | tuple)
         options.check(self, skip=["sigma"] if levels else [])
         self.operator, self.noise = self.parts()
         if levels and not self.noise.linear:

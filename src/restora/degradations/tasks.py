@@ -53,7 +53,8 @@ class Downsample(NamedDegradation):
 
     purpose: ClassVar = "enlarge images that are too small"
     synonyms: ClassVar = (
-        "super resolution, sr, low resolution, upscale, upsample, enlarge, zoom, resize, bigger, small"
+        "super resolution, sr, low resolution, upscale, upsample, enlarge, zoom, resize, bigger, small, "
+        "pixelated, tiny"
     )
 
     scale: int = option(4, "upscaling factor for each side", 1, 1024, label="How many times larger")

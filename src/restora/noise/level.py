@@ -17,6 +17,8 @@ Source of 1: Donoho and Johnstone, "Ideal spatial adaptation by wavelet shrinkag
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from statistics import median
 from typing import NamedTuple
 
 import torch
@@ -27,6 +29,7 @@ from restora.errors import ShapeError
 from restora.noise.flat import BINS, MIDDLE, Flat, flat_blocks
 
 TAPS = (-0.12940952255126037, -0.2241438680420134, 0.8365163037378079, -0.48296291314453416)
+SMALLEST = len(TAPS)  # pixels a side
 COLOURS = ((2**-0.5, 0.0, -(2**-0.5)), (6**-0.5, -2 * 6**-0.5, 6**-0.5))
 MEAN = (3**-0.5,) * 3
 QUARTILE = 0.6744897501960817  # the median of |e|, e ~ N(0, 1)
@@ -38,17 +41,22 @@ NEARBY = 7  # pixels a side of a place
 WHITE = 1.25  # largest over smallest deviation of the bands
 COLOUR, LUMA = 1 / 255, 4 / 255  # least deviations that are noise: differences of colours, and their mean
 OWN = 0.35  # differences of colours over their mean, up to which the channels share their noise
-BORNE_OUT = 2.5  # mean of the channels over differences of colours, at most, where it may be texture
+CUT = 2.0  # deviations from 0 or 1, below which noise is cut
+SHADING = (64.0, 20.0)  # power of a band over that of the next, the lowest first
+HIDES = 1.25  # noise over the deviation of the flattest blocks, at most
+TEXTURED = 3.2  # power of the mean over the most that is borne out, from which on it is texture
+BORNE_OUT, TEXTURE = 2.5, 2.0  # mean of the channels over differences of colours, at most; in texture
 
 
 class Estimate(NamedTuple):
     """sigma: the deviation for which a denoiser for white noise does best; 0 where no noise was found.
     covariance: (C, C), where the channels share their noise. map: (1, H, W), deviations, where it grows with
-    brightness."""
+    brightness. most: where no noise was found, the most white noise that may hide in the flattest blocks."""
 
     sigma: Tensor
     covariance: Tensor | None = None
     map: Tensor | None = None
+    most: float = 0.0
 
 
 def estimate_sigma(y: Tensor) -> Tensor:
@@ -72,12 +80,26 @@ def estimate_sigma(y: Tensor) -> Tensor:
 
 def estimate_noise(y: Tensor) -> list[Estimate]:
     """The noise in each of the images y (B, C, H, W); as for `estimate_sigma`."""
-    if y.ndim != 4 or min(y.shape[-2:]) < len(TAPS):
+    if y.ndim != 4:
+        raise ShapeError(f"expected images (B, C, H, W) to find the noise in, got {tuple(y.shape)}")
+    if min(y.shape[-2:]) < SMALLEST:
         raise ShapeError(
-            f"expected images (B, C, H, W) of at least {len(TAPS)} pixels a side to find the noise in, "
-            f"got {tuple(y.shape)}; give its level as a number"
+            f"expected at least {SMALLEST} pixels a side to find the noise, got {y.shape[-1]}x{y.shape[-2]}; "
+            "give its standard deviation, such as sigma=0.03"
         )
     return [_estimate(image if image.dtype == torch.float64 else image.float()) for image in y]
+
+
+def fill_in(found: Sequence[Estimate]) -> list[float | None]:
+    """Of pictures that were taken alike, such as the planes of a stack: the median of what was found, for
+    those in which nothing was, though so much may hide there, and None for the others; None for all, if it
+    was found in less than half of them."""
+    levels = [float(one.sigma) for one in found if one.sigma > 0]
+    if 2 * len(levels) < len(found):
+        return [None] * len(found)
+    level = median(levels)
+    hidden = [one.sigma == 0 and HIDES * one.most > level for one in found]
+    return [level if each else None for each in hidden]
 
 
 def _estimate(image: Tensor) -> Estimate:
@@ -87,36 +109,68 @@ def _estimate(image: Tensor) -> Estimate:
     flat = flat_blocks(image, basis) if channels in (1, 3) else None
     if flat is None:
         return Estimate(_details(image))
-    noise = (flat.spread > SPREAD[0]) & (flat.spread < SPREAD[1]) & (flat.growth < GROWTH)
+    noise, most, level = _is_noise(flat), _most(flat), flat.power[:, 0, MIDDLE[0]]
+    likely = noise | (level <= TEXTURED * most)
     found, many = bool(noise.any()), len(noise) == BINS
     kept = noise if found else _nearest(flat)
     power = flat.power[kept].median(0).values
     deviation = power.sqrt()
+    nothing = Estimate(image.new_zeros(()), most=float(deviation[0].min()))
     if channels == 1:
-        return Estimate(_of_grey(deviation[0]) if found else image.new_zeros(()))
+        sigma = _of_grey(deviation[0])
+        return Estimate(sigma) if found and sigma > 0 else nothing
     mean, colours = deviation[0], power[1:].mean(0).sqrt()
     white = bool(colours.min() > COLOUR) and _white(colours[1:])
     own = found and bool((mean[1:] > 1.8 * colours[1:]).all())
     if white and not own:
-        return (_estimate_map(image, flat) if found and many else None) or Estimate(_details(image))
-    sigma = mean[1] if found else _borne_out(mean[1], deviation[2, 1])
+        return (_estimate_map(image, flat, likely) if found and many else None) or Estimate(_details(image))
+    sigma = _borne_out(mean[1], deviation[2, 1])
+    if found:
+        alike = noise if noise.sum() > 1 else likely  # one range alone may be even by chance
+        sigma = torch.minimum(level, most)[alike].quantile(0.5).sqrt()
     if sigma < LUMA:
-        return Estimate(image.new_zeros(()))
+        return nothing
     if not found or not many:
         return Estimate(sigma)
     covariance = flat.covariance[kept].mean(0)
     if covariance.diagonal()[1:].max().sqrt() < OWN * sigma:
         return Estimate(sigma, _shared(covariance, sigma, basis))
-    return _estimate_map(image, flat) or Estimate(sigma)
+    return _estimate_map(image, flat, likely) or Estimate(sigma)
+
+
+def _is_noise(flat: Flat) -> Tensor:
+    """The ranges of brightness whose blocks are like noise, as a mask."""
+    even = (flat.spread > SPREAD[0]) & (flat.spread < SPREAD[1]) & (flat.growth < GROWTH)
+    return even & ~_shaded(flat)
+
+
+def _most(flat: Flat) -> Tensor:
+    """For each range, the power of the mean that the differences of colours, which hold little texture, bear
+    out. No limit where they hold nothing, or noise was cut at 0 or 1, in them too."""
+    if flat.power.shape[1] == 1:
+        return torch.full_like(flat.brightness, torch.inf)
+    most = BORNE_OUT**2 * flat.power[:, 2, MIDDLE[0]]
+    whole = torch.minimum(flat.brightness, 1 - flat.brightness).square() > CUT**2 * most
+    return torch.where(whole & (most > (4 * BORNE_OUT * COLOUR) ** 2), most, torch.inf)
+
+
+def _shaded(flat: Flat) -> Tensor:
+    """Ranges whose coefficients fall off with frequency as those of smooth shading do, and of no noise."""
+    power = flat.power[:, 0]
+    return (power[:, 0] > SHADING[0] * power[:, 1]) & (power[:, 1] > SHADING[1] * power[:, 2])
 
 
 def _borne_out(mean: Tensor, difference: Tensor) -> Tensor:
     """As much of the deviation of the mean as that of a difference of colours bears out."""
-    return torch.minimum(mean, BORNE_OUT * difference) if difference > 2 * COLOUR else 0 * mean
+    return torch.minimum(mean, TEXTURE * difference) if difference > 2 * COLOUR else 0 * mean
 
 
-def _estimate_map(image: Tensor, flat: Flat) -> Estimate | None:
-    """Of a variance a m + b, for the brightness m nearby; None where it hardly varies."""
+def _estimate_map(image: Tensor, flat: Flat, likely: Tensor) -> Estimate | None:
+    """Of a variance a m + b, for the brightness m nearby, by the ranges that are likely to show noise; None
+    where it hardly varies, or there is one range."""
+    flat = Flat(*(values[likely] for values in flat))
+    if len(flat.brightness) < 2:
+        return None
     power = flat.power[:, 0, MIDDLE[0]]
     weight = (1 / (power * flat.spread * flat.growth)).nan_to_num(0, 0, 0)  # where there is no noise at all
     a, b = _line(flat.brightness, power, weight)

@@ -72,7 +72,14 @@ def _blame(
 def _check_batch(operator: Operator, image_shape: Shape, tolerance: float) -> None:
     x = _random(operator, (2, *image_shape), torch.Generator().manual_seed(1)).mul_(0.1).add_(0.5)
     x[1] /= 2
-    alone = torch.cat([operator(part) for part in x.split(1)])
+    alone, again = (torch.cat([operator(part) for part in x.split(1)]) for _ in range(2))
+    if not bool(alone.isfinite().all()):
+        raise OptionError("A: expected finite values, got NaN or infinite ones of an image between 0 and 1")
+    if float((again - alone).norm()) > tolerance * float(alone.norm()):
+        raise OptionError(
+            "A: expected the same values of the same image, got others the second time; leave what is "
+            "random out of A, and give it as noise"
+        )
     try:
         beside = operator(x)
     except CallError:  # it takes one image at a time, and says so where more are needed

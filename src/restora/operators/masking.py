@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -95,8 +96,12 @@ class Masking(Operator):
         return self.observed_shape(observed_shape)
 
 
-def as_mask(mask: Tensor) -> Tensor:
+def as_mask(mask: Tensor | np.ndarray) -> Tensor:
     """(B, 1, H, W) float from (H, W), (B, H, W) or (B, 1, H, W) of any dtype, or MaskError."""
+    if not isinstance(mask, Tensor | np.ndarray):
+        raise MaskError(f"mask: expected a tensor or an array, got {type(mask).__name__}")
+    if isinstance(mask, np.ndarray):
+        mask = torch.from_numpy(mask.astype(mask.dtype.newbyteorder("="), order="C"))
     if mask.ndim == 2:
         mask = mask[None]
     if mask.ndim == 3:

@@ -6,6 +6,7 @@ import io
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import PurePath
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -54,12 +55,20 @@ def decode(
     except ImageError:
         raise
     except UnidentifiedImageError as error:
-        raise ImageError(f"{name}: not an image; expected one of {', '.join(SUFFIXES)}") from error
+        raise ImageError(f"{name}: {_unknown(name)}") from error
     except BoundError as error:
         raise ImageError(f"{name}: {error}") from error
     except Exception as error:  # decoders raise anything on damaged data, from struct.error to cv2.error
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"{name}: truncated or damaged ({reason})") from error
+
+
+def _unknown(name: str) -> str:
+    """What is wrong with a file that no decoder knows."""
+    suffix, known = PurePath(name).suffix, f"expected one of {', '.join(SUFFIXES)}"
+    if formats.of_suffix(suffix):
+        return "not an image; it is damaged, or something else under this name"
+    return f"{suffix} is not read; {known}" if suffix else f"not an image; {known}"
 
 
 def check_size(size: tuple[int, int], name: str, max_pixels: float) -> None:

@@ -183,12 +183,8 @@ def _restore_batch(
         level = result.degradation.take(torch.tensor([i])).noise.level
         for text in (*result.warnings[i], *(result.notes[i] if result.notes else ())):
             x.item.note(f"{x.item.path}: {text}")
-        if task.of_noise and level == 0:
-            x.item.note(
-                f"{x.item.path}: no noise was found, so the picture was written as it is; if you see some, "
-                "give its standard deviation, such as sigma=0.03"
-            )
-        _put(ending, x, result, i, {"sigma": round(level, 4)} if degradation.blind else {})
+        x.job.noiseless += task.of_noise and level == 0
+        _put(ending, x, result, i, {"sigma": round(level, 4)} if task.of_noise or degradation.blind else {})
 
 
 def _put(ending: Ending, x: Loaded, result: Restoration, i: int, found: dict[str, Any]) -> None:

@@ -194,7 +194,7 @@ class _Several:
             self.first.append(path)
 
     def told(self, noun: str, one: str = "", several: str = "") -> str:
-        """3 files that are not images: a.txt, b.txt, c.txt."""
+        """3 files of other kinds: a.txt, b.txt, c.txt."""
         names = [str(path) for path in self.first]
         names += [f"{self.count - NAMED} more"] * (self.count > NAMED)
         words = f"1 {noun} {one}" if self.count == 1 else f"{self.count} {noun}s {several}"
@@ -210,7 +210,7 @@ class _Passed:
 
     def tell(self, note: Note) -> None:
         if self.others.count:
-            note(f"passed over {self.others.told('file', 'that is not an image', 'that are not images')}")
+            note(f"passed over {self.others.told('file', 'of another kind', 'of other kinds')}")
         if self.folders.count:
             note(f"passed over {self.folders.told('folder')}; add recursive=True for the pictures in them")
         if self.outside.count:

@@ -34,7 +34,8 @@ PLAIN = Writing()
 
 @dataclass
 class Job:
-    """apart: whether each channel of a plane is a grey picture of its own. numbers: standard deviations."""
+    """apart: whether each channel of a plane is a grey picture of its own. numbers: standard deviations.
+    noiseless: how many pictures had no noise to be removed."""
 
     item: Item
     task: Task
@@ -42,6 +43,7 @@ class Job:
     results: list[Result]
     numbers: Result | None = None
     apart: bool = False
+    noiseless: int = 0
     facts: list[dict[str, float]] = field(default_factory=list)
     _parts: dict[int, dict[int, list[Tensor]]] = field(default_factory=dict)
 
@@ -101,10 +103,21 @@ class Job:
 
     def end(self) -> None:
         """The item is done."""
-        for text in self.results[0].notes:
+        for text in [*self.results[0].notes, *self._unchanged()]:
             self.item.note(text)
         planes = {"planes": len(self.document)} if len(self.document) > 1 else {}
         self.item.done(**planes, **_summary(self.facts))
+
+    def _unchanged(self) -> list[str]:
+        """The note on pictures that had no noise."""
+        if not self.noiseless:
+            return []
+        where = f"{self.item.path}: no noise was found"
+        told = "if you see some, give its standard deviation, such as sigma=0.03"
+        if self.item.planes == 1:
+            return [f"{where}, so the picture was written as it is; {told}"]
+        count = f"{self.noiseless} of its {self.item.planes} pictures"
+        return [f"{where} in {count}, which were written as they are; {told}"]
 
 
 def start(item: Item, task: Task, writing: Writing = PLAIN) -> Job:

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from restora.degradations import Degradation
 from restora.errors import RestoraError, ShapeError
+from restora.noise.level import SMALLEST, estimate_noise, fill_in
 from restora.operators.base import Shape
 from restora.pictures import colour
 from restora.pictures.picture import Picture
@@ -54,17 +56,20 @@ class Loading:
         try:
             if _comes_apart(job, self.plan):
                 job.take_apart()
+            levels = _levels(job)
             for number in range(job.item.planes):
                 if job.item.status == "failed":
                     return
-                yield self._load(job, number)
+                yield self._load(job, number, levels.get(number))
         except RestoraError as error:
             job.item.fail(error)
 
-    def _load(self, job: Job, number: int) -> Loaded:
-        """An observation; a RestoraError where it cannot be used."""
+    def _load(self, job: Job, number: int, level: float | None = None) -> Loaded:
+        """An observation; a RestoraError where it cannot be used. level: of its noise, if known."""
         item, picture, plan = job.item, job.picture(number), self.plan
         fields = _fields(item, picture, job.task, plan.prior)
+        if level is not None:
+            fields["sigma"] = torch.tensor([level])
         kind = (id(job.task), *kind_of(picture, fields))
         if kind not in self.known:
             if len(self.known) >= KINDS:
@@ -87,6 +92,15 @@ def _comes_apart(job: Job, plan: Plan) -> bool:
         with contextlib.suppress(ShapeError):
             return plan.fit(degradation, (1, *picture.size))[0] == 1
     return False
+
+
+def _levels(job: Job) -> dict[int, float]:
+    """The noise of pictures in which none was found, by what the others of the same file have."""
+    count = job.item.planes
+    if count == 1 or not job.task.of_noise or min(job.picture(0).size) < SMALLEST:
+        return {}
+    found = [estimate_noise(job.picture(number).pixels[None])[0] for number in range(count)]
+    return {number: level for number, level in enumerate(fill_in(found)) if level is not None}
 
 
 def kind_of(picture: Picture, fields: dict[str, Any]) -> tuple[Any, ...]:
