@@ -6,7 +6,8 @@
 With several evaluations the network sees p in other orientations, and with other draws; their mean is better
 than any. Some levels of `mmse` after it, or as many evaluations of `hqs` for a blur, bring in what the flow
 knows, which was trained for longer. Where A = I and the noise is about white, the flow's denoiser alone is
-the mean, as for `mmse`, and nothing is said of its error. Samples are Flower's.
+the mean, as for `mmse`, and nothing is said of its error. Where A x is no picture, but frequencies, rays or
+sums, of which the network has seen none, it is `mmse` too. Samples are Flower's.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from restora.solvers.conditioning import Conditioner
 from restora.solvers.denoising import evaluations, white
 from restora.solvers.flower import Flower, orientations_field
 from restora.solvers.hqs import HQS, suits
+from restora.solvers.mmse import MMSE
 
 
 class Schedule(NamedTuple):
@@ -82,6 +84,8 @@ class OnePass(Solver[AmortisedPrior]):
         return Flower().for_uncertainty(count)
 
     def evaluations(self, degradation: Degradation, prior: Prior | None = None) -> int:
+        if not degradation.operator.picture:
+            return MMSE().evaluations(degradation, prior)
         denoised = evaluations(degradation, self.orientations)
         return denoised or self.passes + 2 * self.schedule(degradation).iterations
 
@@ -99,6 +103,9 @@ class OnePass(Solver[AmortisedPrior]):
     ) -> Iterator[Step]:
         assert prior.gaussian is not None
         assert prior.wiener is not None
+        if not degradation.operator.picture:
+            yield from MMSE(orientations=self.orientations).steps(y, degradation, prior, generator)
+            return
         if white(y, degradation, prior) is not None:
             yield from Flower(orientations=self.orientations).steps(y, degradation, prior, generator)
             return
