@@ -193,8 +193,15 @@ def test_any_matrix() -> None:
     found = degradation.condition(mean, variance, y).flatten(1)
     residual = y - mean.flatten(1) @ matrix.T
     torch.testing.assert_close(found, mean.flatten(1) + residual @ gain.T, rtol=0, atol=1e-8)
-    with pytest.raises(ShapeError, match="matrix: expected real floats, got complex128"):
+    with pytest.raises(ShapeError, match="matrix: expected real numbers, got complex128"):
         Matrix(matrix.to(torch.complex128), (3, 4, 4))
+
+
+def test_a_matrix_of_switches() -> None:
+    """As of a single-pixel camera."""
+    on, x = values(5, 48) < 0.5, values(2, 3, 4, 4).float()
+    torch.testing.assert_close(Matrix(on, (3, 4, 4))(x), x.flatten(1) @ on.float().T)
+    torch.testing.assert_close(Matrix(on.numpy().astype(int), (3, 4, 4))(x), x.flatten(1) @ on.float().T)
 
 
 # mosaics

@@ -19,7 +19,7 @@ from restora.degradations import AdditiveNoise, Downsample
 from restora.networks import DRUNet, FFDNet, GuidedUNet, Onnx, SongUNet, TorchScript
 from restora.priors import FlowPrior, GANPrior, importing, load_prior
 from restora.priors.conventions import FlowMatching, Karras, VariancePreserving
-from restora.priors.reading import read
+from restora.priors.reading import read, recognise
 
 Command = Callable[..., Any]
 FFDNET = {"channels": 3, "width": 8, "layers": 3}
@@ -57,6 +57,46 @@ def test_a_state_dict_is_recognised(tmp_path: Path, restora: Command, wrapper: s
     x, sigma = torch.rand(1, 3, 20, 24), torch.tensor([0.1])
     t = 1 / (1 + 0.1 / 0.5)
     torch.testing.assert_close(prior.sized(20, 24).denoise(t * x, t), network(x, sigma), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("prefix", ["net.", "module.", "params.", "module._orig_mod.denoiser."])
+def test_names_that_all_begin_alike(tmp_path: Path, prefix: str) -> None:
+    network = DRUNet(1, (4, 4, 4, 4), 1)
+    tensors = {prefix + name: value.half() for name, value in network.state_dict().items()}
+    whole = {"state_dict": tensors, "optimizer": {"state": {}, "step": torch.tensor(3)}, "epoch": 1}
+    torch.save(whole, tmp_path / "own.ckpt")
+    found = read(tmp_path / "own.ckpt").network
+    x, sigma = torch.rand(1, 1, 16, 16), torch.tensor([0.1])
+    torch.testing.assert_close(found(x, sigma), network.half().float()(x, sigma))
+
+
+def test_tensors_under_an_unusual_name(tmp_path: Path) -> None:
+    network, other = FFDNet(**FFDNET), FFDNet(**FFDNET)
+    torch.save({"netG": network.state_dict(), "epoch": 3}, tmp_path / "one.pth")
+    torch.testing.assert_close(read(tmp_path / "one.pth").network.state_dict(), network.state_dict())
+    torch.save({"netG": network.state_dict(), "netD": other.state_dict()}, tmp_path / "two.pth")
+    with pytest.raises(library.errors.WeightsError, match="several networks, netG, netD; save one of them"):
+        read(tmp_path / "two.pth")
+
+
+NETWORKS = {
+    "ffdnet": lambda: FFDNet(**FFDNET),
+    "drunet": lambda: DRUNet(3, (4, 4, 4, 4), 1),
+    "guided": lambda: GuidedUNet(width=32, multipliers=(1, 2), attention=(2,)),
+    "song": lambda: SongUNet(size=16, width=16, multipliers=(1, 2), blocks=1, attention=(8,)),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+def test_tensors_that_are_missing_or_have_other_shapes(name: str) -> None:
+    whole = NETWORKS[name]().state_dict()
+    known = list(whole)[::7] + list(whole)[-2:]
+    for key in known:
+        for other in (None, torch.tensor(1.0), torch.zeros(0), torch.zeros(1, 1), torch.zeros(5, 7, 3, 3)):
+            tensors = {k: other if k == key else v for k, v in whole.items() if k != key or other is not None}
+            with pytest.raises(library.errors.WeightsError, match=r"no network that is known|nearly a"):
+                recognise(tensors, "own.pth")
 
 
 def test_a_grey_network_and_what_is_said_of_it(tmp_path: Path, restora: Command) -> None:

@@ -11,10 +11,12 @@ import restora
 from restora.degradations import AdditiveNoise, Blur, Degradation, Mask
 from restora.errors import OptionError
 from restora.noise import GaussianNoise
+from restora.operators import Gain, Matrix, Radon
 from restora.priors import FlowPrior
 from restora.random import generators
-from restora.solvers import HQS, MMSE
+from restora.solvers import HQS, MMSE, hqs
 from restora.solvers.conditioning import Conditioner, signs
+from restora.solvers.hqs import suits
 
 
 def solve(solver: HQS | MMSE, prior: FlowPrior, degradation: Degradation, y: Tensor) -> Tensor:
@@ -23,12 +25,12 @@ def solve(solver: HQS | MMSE, prior: FlowPrior, degradation: Degradation, y: Ten
 
 
 @pytest.mark.parametrize("name", ["blur", "grayscale", "downsample", "mask"])
-@pytest.mark.parametrize("schedule", ["auto", "dpir"])
+@pytest.mark.parametrize("schedule", ["covariance", "dpir"])
 def test_data_and_prior_in_turns(name: str, schedule: str) -> None:
     prior, degradation = flow(), BUILD[name]()
     assert prior.gaussian is not None
     y = observe(prior, degradation)
-    first, count = {"auto": (0.2, 12), "dpir": (49 / 255, 8)}[schedule]
+    first, count = {"covariance": (0.2, 12), "dpir": (49 / 255, 8)}[schedule]
     last, eye = max(degradation.sigma, 1 / 255), torch.eye(SIZE).double()
     A, S, mean = matrix(degradation.A), matrix(prior.gaussian.covariance), prior.gaussian.mean.flatten()
     N = degradation.sigma**2 * torch.eye(len(A)).double()
@@ -38,13 +40,13 @@ def test_data_and_prior_in_turns(name: str, schedule: str) -> None:
 
     probe = signs(SHAPE).double().flatten()
     told = float(probe @ gain(S) @ A @ probe) / SIZE
-    weight = 2 * told**-0.6 if schedule == "auto" else 1 / 0.23
+    weight = 2 * told**-0.6 if schedule == "covariance" else 1 / 0.23
     x = z = mean + gain(S) @ (y[0].flatten() - A @ mean)
     for i in range(count):
         sigma = first * (last / first) ** (i / (count - 1))
         left = S @ torch.linalg.inv(S + sigma**2 * eye)
         if i:
-            W = left * sigma**2 if schedule == "auto" else sigma**2 * eye
+            W = left * sigma**2 if schedule == "covariance" else sigma**2 * eye
             z = x + gain(weight * W) @ (y[0].flatten() - A @ x)
         x = mean + left @ (z - mean)
     found = solve(HQS(schedule=schedule, tolerance=1e-6), prior, degradation, y[:1])
@@ -63,16 +65,47 @@ def test_what_an_observation_tells() -> None:
     assert told(Mask(half)) == pytest.approx(0.5, abs=0.02)
     assert told(Blur(width=1.0, sigma=0.01)) > 1.2 * told(Blur(width=1.0, sigma=0.1))
     assert told(Blur(width=0.6, sigma=0.02)) > 1.2 * told(Blur(width=1.0, sigma=0.02))
-    assert HQS(weight=3.0).settled().fall == 0
+    assert HQS(weight=3.0).settled(Mask(half)).fall == 0
+
+
+def levels_of(solver: HQS, degradation: Degradation) -> list[float]:
+    conditioner = Conditioner(flow(), degradation, tolerance=1e-6)
+    x = torch.zeros(1, *SHAPE).double()
+    return hqs.levels(solver.settled(degradation, flow()), conditioner, x, degradation.A(x))
 
 
 def test_levels() -> None:
-    prior, blur = flow(), Blur(width=1.0, sigma=0.05)
-    levels = HQS().levels(blur, prior)
+    blur = Blur(width=1.0, sigma=0.05)
+    levels = levels_of(HQS(), blur)
     assert levels[0] == pytest.approx(1 / (1 + 0.2 / 0.5))
     assert levels[-1] == pytest.approx(1 / (1 + 0.05 / 0.5))
-    assert HQS(first=0.4, last=0.5, iterations=2).levels(blur, prior) == pytest.approx([1 / 1.8, 1 / 1.05])
-    assert HQS(last=0.5, iterations=1).levels(blur, prior) == pytest.approx([1 / 1.4])
+    assert levels_of(HQS(first=0.4, last=0.5, iterations=2), blur) == pytest.approx([1 / 1.8, 1 / 1.05])
+    assert levels_of(HQS(last=0.5, iterations=1), blur) == pytest.approx([1 / 1.4])
+
+
+@pytest.mark.parametrize("scale", [1.0, 100.0])
+def test_levels_end_at_the_noise_of_what_is_told(scale: float) -> None:
+    """That of each pixel, 0.04 / A, whatever the unit of y; none of pixels that are not seen."""
+    half = (torch.arange(64) % 2).view(1, 1, 8, 8).float()
+    seen = Degradation(
+        Gain(torch.full((1, 1, 1, 1), scale)) @ Mask(half).operator, GaussianNoise(0.04 * scale)
+    )
+    levels = levels_of(HQS(schedule="uneven"), seen)
+    assert len(levels) == 8
+    assert levels[-1] == pytest.approx(1 / (1 + 0.04 / 0.5), abs=0.02)
+
+
+def test_singular_values_that_differ() -> None:
+    prior, noise = flow(rank=20), GaussianNoise(0.01)
+    even = torch.linalg.qr(torch.randn(SIZE, SIZE, generator=torch.Generator().manual_seed(0))).Q
+    steep = torch.where(torch.arange(SIZE) < 4, 1.0, 0.25).diag()
+    for taps, expected in ((even[:40], False), (even @ steep, True)):
+        degradation = Degradation(Matrix(taps, SHAPE), noise)
+        assert suits(degradation, prior) == expected
+        assert MMSE().evaluations(degradation, prior) == (8 if expected else 20)
+    assert not suits(Degradation(Matrix((even @ steep)[:90], SHAPE), noise), prior)
+    assert not suits(degradation, None)
+    assert not suits(Degradation(Radon(9), noise), prior)
 
 
 def test_it_is_what_mmse_means_for_a_blur() -> None:

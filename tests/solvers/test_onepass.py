@@ -12,10 +12,12 @@ from torch import Tensor, nn
 import restora
 from restora.degradations import Degradation, Mask, Quantize
 from restora.errors import OptionError, PairingError
+from restora.noise import GaussianNoise
+from restora.operators import FourierMask
 from restora.priors import AmortisedPrior
 from restora.priors.calibration import Calibration
 from restora.random import generators
-from restora.solvers import OnePass
+from restora.solvers import MMSE, OnePass
 from restora.solvers.hqs import suits
 from restora.testing import check_solver
 
@@ -63,6 +65,18 @@ def test_plain_noise_has_no_deviation_but_on_request() -> None:
     assert sure.std is not None
     assert torch.equal(plain.image, sure.image)
     assert OnePass().evaluations(degradation) + 1 == OnePass(deviation=True).evaluations(degradation)
+
+
+def test_what_its_network_has_never_seen_is_for_mmse() -> None:
+    prior, mask = amortised(), torch.ones(8, 8)
+    mask[:, ::3] = 0
+    frequencies = Degradation(FourierMask(mask), GaussianNoise(0.02))
+    y = observe(prior, frequencies)
+    *_, found = OnePass().steps(y, frequencies, prior, generators(0, 2))
+    *_, expected = MMSE().steps(y, frequencies, prior, generators(0, 2))
+    torch.testing.assert_close(found.x, expected.x, rtol=0, atol=0)
+    assert OnePass().evaluations(frequencies, prior) == 20
+    assert OnePass().evaluations(Mask(mask), prior) == 9
 
 
 @pytest.mark.parametrize("task", BUILD)

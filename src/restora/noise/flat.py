@@ -27,6 +27,7 @@ BANDS = ((1, 2), (3, 4), (5, 7), (8, 10), (11, 14))  # sums of the two frequenci
 MIDDLE = (1, 2)  # bands that hold noise of every kind, and little else
 FLATTEST, FLAT = 0.04, (0.1, 0.2)  # shares of the blocks
 FEWEST, BINS = 30, 4
+LEAST = 0.1  # share of the blocks that has no more than noise
 ROOM = 1 / 255  # a value nearer to 0 or 1 may have been cut
 WHOLE = 0.95  # share of the values of a block that are not cut
 MOST = 1_000_000  # pixels that are looked at
@@ -38,6 +39,8 @@ class Flat(NamedTuple):
     brightness: (K,), the mean of the channels. power: (K, C, bands), mean squares of coefficients.
     covariance: (K, C, C), of those of the lowest band. spread: (K,), how much the energy of the first channel
     varies, 1 for noise. growth: (K,), how much larger it is in blocks that are nearly flat, 1 for noise.
+    limit: (K, bands), power of the first channel that white or other noise has at most, because a tenth of
+    all blocks has no more than noise of that power would have there.
     """
 
     brightness: Tensor
@@ -45,6 +48,7 @@ class Flat(NamedTuple):
     covariance: Tensor
     spread: Tensor
     growth: Tensor
+    limit: Tensor
 
 
 def flat_blocks(image: Tensor, basis: Tensor) -> Flat | None:
@@ -82,7 +86,9 @@ def _look(coefficients: Tensor, flattest_first: Tensor) -> tuple[Tensor, ...]:
     lowest = flattest[..., _band(0)]
     covariance = torch.einsum("nik,njk->ij", lowest, lowest) / (len(lowest) * lowest.shape[-1])
     brightness = coefficients[flattest_first, 0, 0, 0].median() / SIDE / coefficients.shape[1] ** 0.5
-    return brightness, power, covariance, spread, growth
+    least = _energies(coefficients[flattest_first, :1])[:, 0].quantile(LEAST, 0)
+    limit = least / energy.new_tensor([_quantile(k, LEAST) for k in range(len(BANDS))])
+    return brightness, power, covariance, spread, growth, limit
 
 
 def _energies(coefficients: Tensor) -> Tensor:
@@ -119,12 +125,17 @@ def _band(k: int) -> Tensor:
 
 @cache
 def _width(k: int) -> float:
-    """log of the 80 % over the 20 % quantile of the mean square of a band's coefficients, a chi-square."""
-    half = torch.tensor([int(_band(k).sum()) / 2], dtype=torch.float64)
-    share = torch.tensor([0.2, 0.8], dtype=torch.float64)
-    low, high = torch.zeros(2).double(), torch.full((2,), 8.0).double() + 4 * half
+    """log of the 80 % over the 20 % quantile of the mean square of a band's coefficients."""
+    return math.log(_quantile(k, 0.8) / _quantile(k, 0.2))
+
+
+@cache
+def _quantile(k: int, share: float) -> float:
+    """Of the mean square of a band's coefficients, a chi-square, whose mean is 1."""
+    half = torch.tensor(int(_band(k).sum()) / 2, dtype=torch.float64)
+    low, high = 0.0, 8.0 + 4 * half.item()
     for _ in range(60):
         middle = (low + high) / 2
-        below = torch.special.gammainc(half, middle) < share
-        low, high = torch.where(below, middle, low), torch.where(below, high, middle)
-    return math.log(high[1] / high[0])
+        below = torch.special.gammainc(half, torch.tensor(middle).double()) < share
+        low, high = (middle, high) if below else (low, middle)
+    return high / half.item()

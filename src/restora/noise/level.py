@@ -117,7 +117,8 @@ def _estimate(image: Tensor) -> Estimate:
     deviation = power.sqrt()
     nothing = Estimate(image.new_zeros(()), most=float(deviation[0].min()))
     if channels == 1:
-        sigma = _of_grey(deviation[0])
+        limit = flat.limit.median(0).values.sqrt()
+        sigma = _of_grey(torch.where(limit > LUMA, torch.minimum(deviation[0], limit), deviation[0]))
         return Estimate(sigma) if found and sigma > 0 else nothing
     mean, colours = deviation[0], power[1:].mean(0).sqrt()
     white = bool(colours.min() > COLOUR) and _white(colours[1:])

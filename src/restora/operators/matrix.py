@@ -20,17 +20,19 @@ class Matrix(Operator):
     If its rows are orthogonal, this is detected, and pseudo-inverse and prox are formulas.
 
     Args:
-        matrix: M, (m, C H W), a tensor or an array.
+        matrix: M, (m, C H W), a tensor or an array, also of integers or of booleans.
         shape: the (C, H, W) of images.
     """
 
     def __init__(self, matrix: Tensor, shape: Shape):
         matrix = torch.as_tensor(matrix)
-        if not matrix.is_floating_point():
+        if matrix.is_complex():
             raise ShapeError(
-                f"matrix: expected real floats, got {str(matrix.dtype).removeprefix('torch.')}; of complex "
-                "rows, take real and imaginary parts as rows of their own"
+                f"matrix: expected real numbers, got {str(matrix.dtype).removeprefix('torch.')}; take real "
+                "and imaginary parts as rows of their own"
             )
+        if not matrix.is_floating_point():
+            matrix = matrix.to(torch.get_default_dtype())
         if matrix.ndim != 2 or matrix.shape[1] != math.prod(shape):
             raise ShapeError(
                 f"matrix: expected (m, {math.prod(shape)}) for images of shape {tuple(shape)}, "

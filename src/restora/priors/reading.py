@@ -11,15 +11,12 @@ Nothing is unpickled but tensors and plain containers, and no code of a file is 
 from __future__ import annotations
 
 import itertools
-import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from restora import limits
@@ -33,10 +30,12 @@ from restora.priors.conventions import (
     VarianceExploding,
     VariancePreserving,
 )
+from restora.priors.state_dicts import tensors
 
 Symmetries = Literal[1, 2, 8]
 WEIGHTS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".th", ".onnx")
-WRAPPERS = ("params_ema", "params", "state_dict", "model", "ema", "network", "net")
+UNLIKE = (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
+"""What tensors of other shapes, or under other names, lead to."""
 SCHEDULES = {"linear": "linear", "scaled_linear": "scaled", "squaredcos_cap_v2": "cosine"}
 ANSWERS = {"epsilon": "noise", "sample": "image", "v_prediction": "v"}
 
@@ -83,9 +82,8 @@ def read(source: str | Path, any_size: bool = False) -> Foreign:
 
 def recognise(found: Mapping[str, Tensor], name: str) -> Foreign:
     """The network that these tensors belong to. WeightsError where none of them is known."""
-    inner = {key.removeprefix("model."): value for key, value in found.items()}  # of a preconditioner
-    for own, (kind, cls) in itertools.product((found, inner), networks):
-        config = cls.recognise(own) if hasattr(cls, "recognise") else None
+    for own, (kind, cls) in itertools.product(_stripped(found), networks):
+        config = _config(cls, own)
         if config is None:
             continue
         unused = getattr(cls, "unused", ())
@@ -93,7 +91,7 @@ def recognise(found: Mapping[str, Tensor], name: str) -> Foreign:
             with Budget(own):
                 network = cls(**config)
             network.load_state_dict({key: value for key, value in own.items() if key not in unused})
-        except (RuntimeError, TypeError, ValueError) as error:
+        except UNLIKE as error:
             reason = " ".join(str(error).splitlines()[-1:]).strip()
             raise WeightsError(f"{name}: nearly a {cls.__name__}, but {reason}") from error
         convention, symmetries, size = KNOWN[kind]
@@ -107,37 +105,19 @@ def recognise(found: Mapping[str, Tensor], name: str) -> Foreign:
     )
 
 
-def tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file by their name, without what wraps them. WeightsError for one that has others."""
+def _stripped(found: Mapping[str, Tensor]) -> Iterator[Mapping[str, Tensor]]:
+    """The tensors, then without the name that all begin with: of a wrapper, a preconditioner, a compiler."""
+    yield found
+    heads = {name.partition(".")[0] for name in found}
+    if len(heads) == 1 and all("." in name for name in found):
+        yield from _stripped({name.partition(".")[2]: value for name, value in found.items()})
+
+
+def _config(cls: type[nn.Module], tensors: Mapping[str, Tensor]) -> dict[str, Any] | None:
     try:
-        limits.check_zip(path)
-        if path.suffix.lower() == ".safetensors":
-            return _unwrapped(load_file(path))
-        return _unwrapped(torch.load(path, map_location="cpu", weights_only=True))
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
-            f"{path}: holds more than tensors, and was not run; expected a state dict. Save "
-            "network.state_dict() as safetensors, where you trust the file"
-        ) from error
-    except Exception as error:  # readers raise anything on damaged data
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise WeightsError(f"{path}: damaged, or no file of tensors ({reason})") from error
-
-
-def _unwrapped(found: Any) -> dict[str, Tensor]:
-    while isinstance(found, Mapping):
-        inner = next((found[name] for name in WRAPPERS if isinstance(found.get(name), Mapping)), None)
-        if inner is None:
-            break
-        found = inner
-    if not isinstance(found, Mapping) or not found:
-        raise ValueError(f"a {type(found).__name__}")
-    own = {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
-    while own and all(name.startswith("module.") for name in own):
-        own = {name.removeprefix("module."): value for name, value in own.items()}
-    if not own:
-        raise ValueError("no tensors in it")
-    return own
+        return cls.recognise(tensors) if hasattr(cls, "recognise") else None
+    except UNLIKE:
+        return None
 
 
 def _is_script(path: Path) -> bool:

@@ -9,7 +9,7 @@ linear or Gaussian is up to `Degradation.condition` and `draw`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -26,6 +26,7 @@ Source = Literal["auto", "prior", "isotropic"]
 
 
 GREY = 0.5  # the mean of images of which nothing is known
+LEAST = 1e-3  # of the share that is told
 
 
 class Conditioner:
@@ -74,12 +75,22 @@ class Conditioner:
 
     def told(self, x: Tensor, y: Tensor) -> float:
         """The share of the coefficients of an image that y tells: tr(K A) / n, with K the gain of the linear
-        estimate; by a probe of random signs, on the first image."""
+        estimate, but at least LEAST; by a probe of random signs, on the first image."""
+        probe = signs(x.shape[1:]).to(x)[None]
+        held = self._gain(x, y, lambda system: system.operator(probe))
+        return max(float((probe * held).mean().detach()), LEAST)
+
+    def noise(self, x: Tensor, y: Tensor) -> float:
+        """The standard deviation of noise in what y tells of the linear estimate: sqrt(tr(K N K^T) / (n q)),
+        with q the share that is told; by the same probes."""
+        drawn = self._gain(x, y, lambda system: system.noise.draw(y[:1], torch.Generator().manual_seed(0)))
+        return float((drawn.square().mean() / self.told(x, y)).sqrt().detach())
+
+    def _gain(self, x: Tensor, y: Tensor, observed: Callable[[System], Tensor]) -> Tensor:
+        """K times what is `observed` of the first image."""
         x, y = x[:1], y[:1]
         system = self.system(x, y) or system_of(self.degradation.gaussian(x, y)[0], self.runs)
-        probe = signs(x.shape[1:]).to(x)[None]
-        held = system.mean(self._given(0.0), torch.zeros_like(x), system.operator(probe), self.tolerance)
-        return float((probe * held).mean().detach())
+        return system.mean(self._given(0.0), torch.zeros_like(x), observed(system), self.tolerance)
 
     def mean(self, x_hat: Tensor, t: float, y: Tensor, weight: float = 1.0) -> Tensor:
         """E[x | y] for x ~ N(x_hat, weight C_t), (B, C, H, W)."""

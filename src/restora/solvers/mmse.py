@@ -12,8 +12,9 @@ than that are enough. Denoising takes D_t(t y) alone. How sure it is it does not
 their standard deviation this is Flower.
 
 The network sees each estimate in another orientation, if its prior has several; denoising averages them.
-A blur determines most of the image, so that the added noise only costs: there it is `hqs`, unless levels or
-draws are set, or the prior's Gaussian has directions, which tell more of what a blur hides.
+Where y determines most of the image, the added noise only costs: so for an A of very different singular
+values, such as the Radon transform, and for a blur, unless the prior's Gaussian has directions, it is `hqs`.
+If levels or draws are set, it is not.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ class MMSE(Solver[FlowPrior]):
         if denoised := evaluations(degradation, self.orientations):
             return denoised
         if splitting := self._splitting(degradation, prior):
-            return splitting.evaluations(degradation)
+            return splitting.evaluations(degradation, prior)
         usual = self.schedule(degradation)
         return 2 * usual.iterations * usual.draws
 

@@ -6,7 +6,9 @@
 With several evaluations the network sees p in other orientations, and with other draws; their mean is better
 than any. Some levels of `mmse` after it, or as many evaluations of `hqs` for a blur, bring in what the flow
 knows, which was trained for longer. Where A = I and the noise is about white, the flow's denoiser alone is
-the mean, as for `mmse`, and the second network only says how sure it is, if asked. Samples are Flower's.
+the mean, as for `mmse`. Where A x is no picture, but frequencies, rays or sums, of which the second network
+has seen none, it is `mmse` too. There the second network only says how sure it is, if asked. Samples are
+Flower's.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from restora.solvers.conditioning import Conditioner
 from restora.solvers.denoising import evaluations, white
 from restora.solvers.flower import Flower, orientations_field
 from restora.solvers.hqs import HQS, suits
+from restora.solvers.mmse import MMSE
 
 
 class Schedule(NamedTuple):
@@ -84,10 +87,10 @@ class OnePass(Solver[AmortisedPrior]):
         return replace(self, deviation=True)
 
     def evaluations(self, degradation: Degradation, prior: Prior | None = None) -> int:
-        denoised = evaluations(degradation, self.orientations)
-        if denoised:
-            return denoised + self.passes * self.deviation
-        return self.passes + 2 * self.schedule(degradation).iterations
+        denoised, more = evaluations(degradation, self.orientations), self.passes * self.deviation
+        if not degradation.operator.picture:
+            return MMSE().evaluations(degradation, prior) + more
+        return denoised + more if denoised else self.passes + 2 * self.schedule(degradation).iterations
 
     def schedule(self, degradation: Degradation) -> Schedule:
         """Of missing pixels the flow knows more than one evaluation tells."""
@@ -102,15 +105,25 @@ class OnePass(Solver[AmortisedPrior]):
         generator: Sequence[Stream],
     ) -> Iterator[Step]:
         conditioner = Conditioner(prior, degradation, tolerance=self.tolerance)
-        if white(y, degradation, prior) is not None:
-            *_, step = Flower(orientations=self.orientations).steps(y, degradation, prior, generator)
-            yield replace(step, std=self._look(y, conditioner, generator)[1]) if self.deviation else step
+        another = self._another(y, degradation, prior)
+        if another is not None:
+            for step in another.steps(y, degradation, prior, generator):
+                last = self.deviation and step.i == step.total
+                yield replace(step, std=self._look(y, conditioner, generator)[1]) if last else step
             return
         mean, std = self._look(y, conditioner, generator)
         x = exactly(mean, y, degradation)
         count, others = self._refine(x, y, conditioner, generator)
         for i, estimate in enumerate(itertools.chain([x], others)):
             yield Step(i + 1, 1 + count, estimate, degradation.fidelity(estimate, y), None, std)
+
+    def _another(self, y: Tensor, degradation: Degradation, prior: FlowPrior) -> Solver[FlowPrior] | None:
+        """Who makes the mean, where the second network does not."""
+        if not degradation.operator.picture:
+            return MMSE(orientations=self.orientations)
+        if white(y, degradation, prior) is not None:
+            return Flower(orientations=self.orientations)
+        return None
 
     def _look(self, y: Tensor, conditioner: Conditioner, streams: Sequence[Stream]) -> tuple[Tensor, Tensor]:
         """The mean and the standard deviation that the second network predicts, (B, C, H, W) each."""
