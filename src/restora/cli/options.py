@@ -24,7 +24,7 @@ MASK_HELP = (
 )
 HOLE_HELP = "a synthetic mask: center, half of each side (degrade and bench have more)"
 QUALITY_HELP = (
-    f"quality of jpg, webp and avif results ({QUALITY}; webp lossless); with --task jpeg, of the input"
+    f"quality of jpg, webp and avif results ({QUALITY}; webp lossless); with --task jpeg: quality of the input"
 )
 READING = tuple(entry.name for entry, _ in options(Reading))
 Owners = dict[str, tuple[Field[Any], Any]]
@@ -34,7 +34,7 @@ def add_input(parser: argparse.ArgumentParser, text: str, needs_task: bool = Tru
     parser.add_argument("inputs", nargs="+", type=a_place, metavar="INPUT", help=text)
     output = "output folder; or, for a single input, the output file, such as result.png"
     parser.add_argument("-o", "--output", type=a_place, required=True, metavar="DIR|FILE", help=output)
-    recursive = "also take the images in subfolders; results and masks keep the same structure"
+    recursive = "include images in subfolders; results and masks keep the same structure"
     parser.add_argument("--recursive", action="store_true", help=recursive)
     known = (
         f"{', '.join(degradations.names())}. Join several with +, in the order in which the damage happened, "

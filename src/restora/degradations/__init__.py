@@ -1,4 +1,5 @@
-"""Degradations: an operator and noise. A task with a name: one class in a file here, and one line below."""
+"""Degradations: pairs of an operator and a noise model. A new task is one class in this folder and one line
+below."""
 
 from restora.degradations.base import Degradation, system_of
 from restora.degradations.blur import Blur

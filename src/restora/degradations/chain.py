@@ -26,8 +26,7 @@ class Chain(Degradation):
         parts: the degradations.
 
     Raises:
-        OptionError: for noise before an operator, which would colour it, and for noise that cannot follow
-            other noise.
+        OptionError: for noise before an operator, and for noise that cannot follow other noise.
     """
 
     def __init__(self, *parts: Degradation):

@@ -1,4 +1,5 @@
-"""Noise: p(y | u), what chance does after the operator. A new kind: one file here, one line below."""
+"""Noise models p(y | u): the random part of the damage. A new one is one file in this folder and one line
+below."""
 
 from restora.noise.base import Noise, StandIn
 from restora.noise.gaussian import GaussianNoise

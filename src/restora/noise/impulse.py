@@ -25,7 +25,7 @@ from restora.random import Generators, randn
 class ImpulseNoise(Noise):
     """Salt and pepper: a fraction `share` of the pixels becomes 0 or 1 in all channels.
 
-    Pixels of the image that are 0 or 1 themselves count as hit.
+    Pixels that are 0 or 1 in the clean image also count as hit.
     """
 
     share: float = option(0.1, "fraction of the pixels that are hit", 0, 0.99)

@@ -30,7 +30,7 @@ LEAST = 1e-6  # variance of the noise where there is no light
 
 @dataclass(eq=False)
 class PoissonNoise(Noise):
-    """Photon noise, plus Gaussian read-out noise of standard deviation `sigma`."""
+    """Photon noise, plus Gaussian read-out noise with standard deviation `sigma`."""
 
     peak: float = option(30.0, "photons counted for a white value", 1, 1e6)
     sigma: float = option(0.0, "standard deviation of the read-out noise, full scale = 1", 0, 1)

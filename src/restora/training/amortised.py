@@ -46,9 +46,9 @@ class AmortisedConfig(StepsConfig):
     prior: str = option("natural", "the flow to start from, by name or folder")
     group: int = option(4, "images of a batch that share a degradation", 1)
     rate: float = option(
-        5e-4, "learning rate of AdamW; less than a flow's, whose network it starts from", 0, 1
+        5e-4, "learning rate of AdamW; lower than for a flow, because training starts from a flow", 0, 1
     )
-    muon_rate: float = option(5e-3, "learning rate of Muon, likewise", 0, 1)
+    muon_rate: float = option(5e-3, "learning rate of Muon; lower than for a flow", 0, 1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -109,7 +109,7 @@ class AmortisedConfig(StepsConfig):
 
 
 class AmortisedTrainer(NetworkTrainer):
-    """A network that answers any degradation in one evaluation, from a flow.
+    """A second network for a flow, which restores any degradation in one evaluation.
 
     It is written with the flow, so that the folder holds all.
     """

@@ -63,7 +63,7 @@ class DictionaryConfig(Settings):
 
 
 class DictionaryTrainer(Trainer):
-    """A patch dictionary for sparse coding; a minute or two, and no budget."""
+    """A patch dictionary for sparse coding; takes a minute or two."""
 
     Config = DictionaryConfig
     needs_budget = False

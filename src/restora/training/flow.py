@@ -32,7 +32,7 @@ class FlowConfig(NetworkConfig):
     """Settings of `restora train flow`."""
 
     precondition: Literal["gaussian", "none"] = option(
-        "gaussian", "learn the residual of a Gaussian prior, or the velocity itself"
+        "gaussian", "the network learns the residual of a Gaussian prior, or the velocity"
     )
 
     @property

@@ -60,7 +60,7 @@ class GaussianConfig(Settings):
 
 
 class GaussianTrainer(Trainer):
-    """A Gaussian: mean, principal directions and a stationary rest; minutes, and no budget.
+    """A Gaussian model: mean, principal directions and a stationary rest. Takes minutes.
 
     Steps through the images `passes` times. Coefficients are kept as (groups, m): even and odd columns.
     """

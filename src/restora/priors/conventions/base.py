@@ -32,8 +32,8 @@ from restora.errors import OptionError, ShapeError
 from restora.options import check, option
 
 SCALE = 0.5  # s of the project's path
-LEAST = "standard deviation of the least noise that the network knows, white = 1"
-MOST = "standard deviation of the most noise that the network knows, white = 1"
+LEAST = "lowest noise level of the network (standard deviation, full scale = 1)"
+MOST = "highest noise level of the network (standard deviation, full scale = 1)"
 Told = Literal["vector", "column", "map", "nothing"]
 
 
@@ -61,15 +61,15 @@ class Convention:
     least, most: in units of images in [0, 1], whatever the range of the network.
     """
 
-    low: float = option(0.0, "black, in the network's range")
-    high: float = option(1.0, "white, in the network's range")
+    low: float = option(0.0, "value of black for the network")
+    high: float = option(1.0, "value of white for the network")
     least: float = option(0.0, LEAST, 0)
     most: float = option(100.0, MOST, above=0)
     told: Told = option(
-        "vector", "how the network takes the level: (B,), (B, 1, 1, 1), one more channel of its input, or not"
+        "vector", "how the network receives the noise level: (B,), (B, 1, 1, 1), an extra input channel, or not"
     )
-    unit: float = option(1.0, "factor of the level that the network is told, such as 255", above=0)
-    clip: bool = option(False, "cut the denoised image to black and white, as samplers do near pure noise")
+    unit: float = option(1.0, "factor of the noise level, such as 255", above=0)
+    clip: bool = option(False, "clip the denoised image to [black, white], as samplers do near pure noise")
 
     def __post_init__(self) -> None:
         check(self)
