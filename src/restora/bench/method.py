@@ -17,8 +17,8 @@ LEFT_OUT = ("reference", "dflow", "dps", "bm3d")
 
 @dataclass(frozen=True)
 class Method:
-    """`label` is METHOD, or METHOD@NAME where a prior was given, and tells methods apart. `weights`: what is
-    on record of the prior."""
+    """A method of a benchmark. `label` is METHOD, or METHOD@NAME if a prior was given. `weights` describes
+    the prior."""
 
     label: str
     plan: Plan

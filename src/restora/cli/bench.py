@@ -63,7 +63,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     published = f"({','.join(TASKS)}; without colorize unless --channels is 3)"
     tasks = f"TASK or TASK:OPTION=VALUE:..., of {', '.join(degradations.names())} {published}"
     add("--tasks", metavar="T,..", help=tasks)
-    add("--methods", metavar="M,..", help=f"METHOD or METHOD@PRIOR, of {', '.join(solvers.names())} {all_methods}")
+    add(
+        "--methods",
+        metavar="M,..",
+        help=f"METHOD or METHOD@PRIOR, of {', '.join(solvers.names())} {all_methods}",
+    )
     add("--limit", type=int, metavar="N", help="use N files, evenly spaced in name order (all)")
     add(
         "--multiple",

@@ -43,7 +43,9 @@ def run(args: argparse.Namespace) -> int:
     task = make_task(args)
     if task.auto:
         name = next(name for name, value in task.options.items() if value == AUTO)
-        raise OptionError(f"--{name} auto only works with restore, which estimates it from an image; give a number here")
+        raise OptionError(
+            f"--{name} auto only works with restore, which estimates it from an image; give a number here"
+        )
     notes: list[str] = []
     writing, format = make_writing(args, task)
     found = {"recursive": args.recursive, "partners": task.partners, "note": notes.append}

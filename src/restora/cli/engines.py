@@ -32,5 +32,7 @@ def make_engine(args: argparse.Namespace) -> Engine:
             if getattr(args, entry.name) is not None and engine is not chosen:
                 raise OptionError(f"{flag(entry.name)} is an option of --engine {name}")
     if args.trace and not chosen.steps:
-        raise OptionError(f"--trace does not work with --engine {args.engine}, which does not report single steps")
+        raise OptionError(
+            f"--trace does not work with --engine {args.engine}, which does not report single steps"
+        )
     return chosen(**{entry.name: getattr(args, entry.name) for entry in fields(chosen)})

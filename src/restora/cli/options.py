@@ -24,7 +24,7 @@ MASK_HELP = (
 )
 HOLE_HELP = "a synthetic mask: center, half of each side (degrade and bench have more)"
 QUALITY_HELP = (
-    f"quality of jpg, webp and avif results ({QUALITY}; webp lossless); with --task jpeg: quality of the input"
+    f"quality of jpg, webp and avif results ({QUALITY}; webp lossless); with --task jpeg, that of the input"
 )
 READING = tuple(entry.name for entry, _ in options(Reading))
 Owners = dict[str, tuple[Field[Any], Any]]

@@ -20,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help=JSON_HELP)
     actions = parser.add_subparsers(dest="action", metavar="list|show|pull|import|conventions")
     listed = actions.add_parser("list", help="list the installed priors (the default)")
-    show = actions.add_parser("show", help="show the card of a prior", description="Print the card of a prior.")
+    show = actions.add_parser(
+        "show", help="show the card of a prior", description="Print the card of a prior."
+    )
     show.add_argument("name", metavar="NAME|DIR", help="an installed prior, or the folder of a prior")
     download = actions.add_parser("pull", help="download a prior from the Hub", description=PULL)
     download.add_argument("name", metavar="OWNER/NAME", help="a repository on the Hub that contains a prior")

@@ -1,5 +1,4 @@
-"""Degradations: pairs of an operator and a noise model. A new task is one class in this folder and one line
-below."""
+"""Degradations: pairs of an operator and a noise model. CONTRIBUTING.md shows how to add one."""
 
 from restora.degradations.base import Degradation, system_of
 from restora.degradations.blur import Blur

@@ -1,5 +1,4 @@
-"""Noise models p(y | u): the random part of the damage. A new one is one file in this folder and one line
-below."""
+"""Noise models p(y | u): the random part of the damage. CONTRIBUTING.md shows how to add one."""
 
 from restora.noise.base import Noise, StandIn
 from restora.noise.gaussian import GaussianNoise

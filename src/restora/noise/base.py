@@ -129,12 +129,11 @@ class Noise(nn.Module):
         return u + (y - u) / (1 + 1 / as_tensor(gamma, u))
 
     def posterior(self, m: Tensor, v: float | Tensor, y: Tensor) -> Tensor:
-        """E[u | y] for u ~ N(m, v), for each value separately. v >= 0 broadcasts to m; u is m where v is 0.
-        """
+        """E[u | y] for u ~ N(m, v), value by value. v >= 0 broadcasts to m; u is m where v is 0."""
         raise NotImplementedError
 
     def draw(self, m: Tensor, v: float | Tensor, y: Tensor, generator: Generators = None) -> Tensor:
-        """A sample of u given y for u ~ N(m, v), for each value separately."""
+        """A sample of u given y for u ~ N(m, v), value by value."""
         raise NotImplementedError
 
     def gaussian(self, m: Tensor, y: Tensor) -> StandIn:
@@ -147,8 +146,7 @@ class Noise(nn.Module):
 
     @property
     def stabilizer(self) -> Anscombe | None:
-        """A transform that makes the noise white if it depends on u; None if it is not needed or not known.
-        """
+        """A transform that makes the noise white if it depends on u; None if not needed or not known."""
         return None
 
     @property

@@ -1,5 +1,4 @@
-"""Operators: the deterministic part of the damage. CONTRIBUTING.md shows how to add one.
-"""
+"""Operators: the deterministic part of the damage. CONTRIBUTING.md shows how to add one."""
 
 from restora.operators.base import Operator
 from restora.operators.coefficients import Coefficients

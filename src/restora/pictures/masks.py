@@ -154,7 +154,7 @@ def read_mask(
     max_pixels: float = MAX_PIXELS,
     grow: int = 0,
 ) -> Tensor:
-    """Read a mask file: (1, H, W), 1 where observed, in the size of `picture` if that is given."""
+    """Read a mask file: (1, H, W), 1 where observed; scaled to the size of `picture` if it is given."""
     return read_sheet(source, name, max_pixels).find(picture, grow=grow).observed
 
 

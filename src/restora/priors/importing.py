@@ -1,4 +1,4 @@
-"""Networks that others trained, made into priors that can be stored."""
+"""Import trained networks as priors that can be stored."""
 
 from __future__ import annotations
 

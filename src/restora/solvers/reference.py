@@ -37,7 +37,7 @@ RELEASED: dict[str, tuple[float, float, int]] = {
 
 @dataclass(frozen=True)
 class ReferenceMAP(Solver[GANPrior]):
-    """Latent MAP with the released settings of Yeh et al., as a baseline; use `map` instead."""
+    """Latent MAP with the released settings of Yeh et al., for comparison; `map` is better."""
 
     needs: ClassVar[type[Prior] | None] = GANPrior
 

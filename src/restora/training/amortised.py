@@ -111,7 +111,7 @@ class AmortisedConfig(StepsConfig):
 class AmortisedTrainer(NetworkTrainer):
     """A second network for a flow, which restores any degradation in one evaluation.
 
-    It is written with the flow, so that the folder holds all.
+    The output folder contains the flow too.
     """
 
     Config = AmortisedConfig

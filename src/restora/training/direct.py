@@ -54,8 +54,8 @@ class DirectConfig(NetworkConfig):
         degradation.operator.observed_shape(self.shape)
         if degradation.blind:
             raise OptionError(
-                f"a direct network is trained for one fixed degradation, and that of {self.task} differs between "
-                "images; choose another task, or train a flow",
+                f"a direct network is trained for one fixed degradation, and that of {self.task} differs "
+                "between images; choose another task, or train a flow",
                 "task",
             )
 

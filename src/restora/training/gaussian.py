@@ -62,7 +62,8 @@ class GaussianConfig(Settings):
 class GaussianTrainer(Trainer):
     """A Gaussian model: mean, principal directions and a stationary rest. Takes minutes.
 
-    Steps through the images `passes` times. Coefficients are kept as (groups, m): even and odd columns.
+    It goes through the images `passes` times. Coefficients are stored as (groups, m), with even and odd
+    columns separate.
     """
 
     Config = GaussianConfig

@@ -39,7 +39,9 @@ class Ray(Engine):
     """The machines of a Ray cluster; one is started here where there is none."""
 
     address: str | None = option(None, "address of a running cluster, such as auto or ray://HOST:10001")
-    workers: int | None = option(None, "number of actors; by default one per GPU, or one per core without GPUs", 1)
+    workers: int | None = option(
+        None, "number of actors; by default one per GPU, or one per core without GPUs", 1
+    )
 
     steps = False
 
