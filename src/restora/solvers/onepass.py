@@ -48,8 +48,7 @@ BLURRED = 0.06  # noise of the first of those of `hqs`
 
 @dataclass(frozen=True)
 class OnePass(Solver[AmortisedPrior]):
-    """One evaluation of a network trained on all kinds of damage, then a few levels of the flow. Predicts its
-    error."""
+    """One evaluation of a network trained on all kinds of damage, then a few levels of the flow."""
 
     needs: ClassVar[type[Prior] | None] = AmortisedPrior
     explains: ClassVar[bool] = True
