@@ -111,7 +111,9 @@ def make_plan(
 ) -> Plan:
     """As `restora.plan.decide`; `faces`: with those in photos restored by a prior of their own."""
     if faces and options.pop("differentiable", False):
-        raise OptionError("expected False with faces=True, which lets no gradients through", "differentiable")
+        raise OptionError(
+            "expected False with faces=True, which does not support gradients", "differentiable"
+        )
     if faces:
         return with_faces(method, prior, **options)
     return decide(method, prior, images=images, **options)

@@ -30,7 +30,7 @@ from restora.tiles import cut
         ((Blur(), Downsample(2)), "cannot come after deblur.*or set sigma to 0 in deblur"),
         ((AdditiveNoise(), Poisson()), "poisson cannot follow denoise; put poisson first"),
         ((JPEG(), AdditiveNoise()), "denoise cannot follow jpeg; put denoise first"),
-        ((Quantize(5), JPEG()), "jpeg cannot follow dequantize; take the one that did more"),
+        ((Quantize(5), JPEG()), "jpeg cannot follow dequantize; use only the stronger of the two"),
         ((AdditiveNoise("auto"), JPEG()), "'auto' is found where noise is last, not before jpeg"),
         ((JPEG(), Mask(torch.ones(1, 1, 8, 8))), "inpaint cannot come after jpeg, whose blocks"),
     ],

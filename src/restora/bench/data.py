@@ -144,7 +144,7 @@ def _chosen(sources: Sequence[Path], limit: int | None, output: Path | None) -> 
     if limit > len(found):
         raise DataError(
             f"limit={limit}: expected at least {limit} images in {', '.join(map(str, sources))}, "
-            f"got {len(found)}; lower it, or leave it out to take all"
+            f"got {len(found)}; lower it, or omit it to use all images"
         )
     return [found[i * len(found) // limit] for i in range(limit)]
 

@@ -155,7 +155,7 @@ def _names(text: str | None, option: str) -> list[str] | None:
         return None
     words = [word.strip() for word in text.split(",") if word.strip()]
     if not words:
-        raise OptionError(f"{option}: expected names with commas between them, got {text!r}")
+        raise OptionError(f"{option}: expected names separated by commas, got {text!r}")
     return words
 
 

@@ -104,7 +104,7 @@ def _central(text: str) -> str:
     """The one hole that is not for experiments alone."""
     if text != "center":
         raise OptionError(
-            f"--hole {text}: expected center; other holes are for experiments, in degrade and bench. Paint "
+            f"--hole {text}: expected center; the other holes only work with degrade and bench. Paint "
             "what is missing white on a black picture of the same size, and give it as --mask"
         )
     return text
@@ -158,7 +158,7 @@ def make_task(args: argparse.Namespace, restoring: bool = False) -> Task:
         if name not in own:
             raise OptionError(_not_its(name, task, list(own), ", ".join(table[name])))
         if name in given:
-            raise OptionError(f"{flag(name)} is given twice: in --task, and by itself")
+            raise OptionError(f"{flag(name)} is given twice: in --task and as an option")
         is_alpha = (name, text) == ("mask", ALPHA)
         is_text = isinstance(text, str) and not is_alpha
         given[name] = named.value_of(text, *own[name], flag(name)) if is_text else text

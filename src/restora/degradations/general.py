@@ -109,6 +109,6 @@ def _check_sensor(physics: Any) -> None:
     sensor, probe = getattr(physics, "sensor_model", None), torch.linspace(-2, 2, 101)
     if callable(sensor) and not torch.equal(torch.as_tensor(sensor(probe)), probe):
         raise OptionError(
-            "physics: its sensor model changes values, of which A knows nothing; expected none. Put it into "
+            "physics: its sensor model changes values after A; expected none. Include it in "
             "A, or use a noise of restora, such as Rounding"
         )

@@ -56,7 +56,7 @@ def _quality(parts: Tensor, pixels: Tensor, known: Mapping[str, Any]) -> dict[st
     lattice = find_lattice(parts[:: max(1, len(parts) // 3)]) if len(parts) else None
     if lattice is None:
         raise ObservationError(
-            "no traces of JPEG were found: it is no JPEG file, and its blocks do not lie on the lattice of "
+            "no JPEG artefacts were found: the file is not a JPEG, and there are no blocks on the lattice of "
             "one (scaled, cropped or changed since?); give its quality, such as quality=30"
         )
     return {"quality": lattice.quality} | (

@@ -92,7 +92,7 @@ class GaussianNoise(Noise):
             return Diagonal(self.sigma.clamp(min=LEAST).square()) if many else Isotropic(self.sigma.square())
         if isinstance(self.sigma, str):
             raise OptionError(
-                "sigma: 'auto' is found in an observation; expected a number to make noise with"
+                "sigma: 'auto' is estimated from an observation; expected a number to simulate noise"
             )
         return Isotropic(self.sigma**2)
 
@@ -228,5 +228,5 @@ def _numbers(given: object) -> np.ndarray:
         return np.asarray(given, dtype=np.float32)
     except (TypeError, ValueError):
         raise OptionError(
-            f"expected a number, 'auto', or one number an image; got {given!r}", "sigma"
+            f"expected a number, 'auto', or one number per image; got {given!r}", "sigma"
         ) from None

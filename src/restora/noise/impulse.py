@@ -51,8 +51,8 @@ class ImpulseNoise(Noise):
         hit = (y == 0).all(1, keepdim=True) | (y == 1).all(1, keepdim=True)
         if hit.flatten(1).all(1).any():
             raise MaskError(
-                "every pixel is black or white, as if hit by an impulse; expected some that are not. "
-                "Is it a picture of two levels?"
+                "every pixel is black or white, as if hit by an impulse; expected other values too. "
+                "Is it a black-and-white image?"
             )
         return GaussianNoise(self.sigma), (~hit).to(y)
 

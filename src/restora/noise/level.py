@@ -74,7 +74,7 @@ def estimate_noise(y: Tensor) -> list[Estimate]:
     """The noise in each of the images y (B, C, H, W); as for `estimate_sigma`."""
     if y.ndim != 4 or min(y.shape[-2:]) < len(TAPS):
         raise ShapeError(
-            f"expected images (B, C, H, W) of at least {len(TAPS)} pixels a side to find the noise in, "
+            f"expected images (B, C, H, W) of at least {len(TAPS)} pixels per side to estimate the noise, "
             f"got {tuple(y.shape)}; give its level as a number"
         )
     return [_estimate(image if image.dtype == torch.float64 else image.float()) for image in y]

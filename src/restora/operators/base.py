@@ -230,6 +230,6 @@ def verify(operator: Operator, image_shape: Shape, dtype: torch.dtype = torch.fl
 
 def uncut(operator: Operator) -> PairingError:
     return PairingError(
-        f"{type(operator).__name__} cannot be cut into pieces, as a large image has to be; expected an "
-        "image that fits into one: raise the size of pieces (tile), or crop the image"
+        f"{type(operator).__name__} does not support tiles, which large images need; expected an "
+        "image that fits into one tile: increase the tile size (tile), or crop the image"
     )

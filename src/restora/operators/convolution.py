@@ -114,7 +114,7 @@ class Convolution(Operator):
         if self._is_larger((window.height, window.width)):
             raise ShapeError(
                 f"the blur kernel is {_size(self.taps)} pixels, larger than a {window.height}x"
-                f"{window.width} piece of the image; expected larger pieces (tile)"
+                f"{window.width} tile of the image; expected larger tiles (tile)"
             )
         return super().window(window, y, size)
 

@@ -104,7 +104,7 @@ def write(path: Path | str, image: Tensor, bits: int = 8) -> None:
     if suffix not in TIFF_SUFFIXES and result_suffix(len(image)) == TIFF_SUFFIXES[0]:
         raise OutputError(f"{path}: {suffix} has 1 or 3 channels, got {len(image)}; write a .tif")
     if not image.isfinite().all():
-        raise OutputError(f"{path}: the picture has NaN or infinite values, so it was not written")
+        raise OutputError(f"{path}: the image has NaN or infinite values, so it was not written")
     encoding.save(path, lambda: encode(image, suffix, bits))
 
 

@@ -69,7 +69,7 @@ class Prior(nn.Module, OnHub):
         if (height, width) == own:
             return self
         raise ShapeError(
-            f"prior {self.name!r} makes {own[1]}x{own[0]} images, and no others; expected these, got "
+            f"prior {self.name!r} makes {own[1]}x{own[0]} images only; got "
             f"{width}x{height}. Crop or scale to that size"
         )
 

@@ -94,12 +94,12 @@ def contradict(prior: FlowPrior) -> None:
     hint = (
         f"it fits {_told(prior.convention, other)}"
         if best < sigma / 2
-        else "check what it answers and is told"
+        else "check the output of the network and the level it receives"
     )
     raise OptionError(
         f"convention {conventions.name_of(type(prior.convention))!r} contradicts the network: a smooth "
-        f"picture with noise {sigma:.3g} came out wrong by {error:.3g} rms; {hint}, or leave "
-        "the check out (check=False)"
+        f"image with noise {sigma:.3g} was denoised to an error of {error:.3g} rms; {hint}, or skip "
+        "this check (check=False)"
     )
 
 

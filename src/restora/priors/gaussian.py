@@ -80,7 +80,9 @@ class GaussianPrior(Prior):
     def stationary(self) -> GaussianPrior:
         """This prior with one mean for all pixels. ShapeError if it has directions."""
         if self.rank:
-            raise ShapeError(f"a Gaussian with {self.rank} directions is of {self.image_shape} alone")
+            raise ShapeError(
+                f"a Gaussian with {self.rank} directions only works for images of {self.image_shape}"
+            )
         mean = self.mean.mean((1, 2), keepdim=True).expand_as(self.mean).contiguous()
         return GaussianPrior(mean, self.factors, self.spread)
 

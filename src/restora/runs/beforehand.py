@@ -8,8 +8,8 @@ from restora.priors import Prior
 from restora.runs.task import Task
 
 FAINT = (
-    "the colours of photographs are guessed from squares of {0}x{0}: expect faint, brownish ones, no nearer "
-    "to the truth than grey; faces of 64x64 fare better (--prior faces64)"
+    "the colours of photographs are guessed from crops of {0}x{0}: expect faint, brownish ones, no more "
+    "accurate than grey; faces of 64x64 give better results (--prior faces64)"
 )
 
 
@@ -44,5 +44,5 @@ def cost(plan: Plan, example: Degradation) -> str | None:
     what = "solves" if getattr(plan.prior, "network", None) is None else "evaluations of the network"
     return (
         f"samples and uncertainty take about {many / one:.0f} times as long as one restoration "
-        f"({many} {what} a picture, not {one})"
+        f"({many} {what} per image instead of {one})"
     )

@@ -93,8 +93,8 @@ class Solver(Generic[P]):
             PairingError: if it cannot sample from the posterior.
         """
         raise PairingError(
-            f"{type(self).__name__} does not draw from the posterior, so its uncertainty is unknown; "
-            "expected a method that draws, such as lmmse or flower: use one, or leave it at uncertainty=False"
+            f"{type(self).__name__} does not sample from the posterior, so its uncertainty is unknown; "
+            "use a method that does, such as lmmse or flower, or leave it at uncertainty=False"
         )
 
     def evaluations(self, degradation: Degradation, prior: Prior | None = None) -> int | None:

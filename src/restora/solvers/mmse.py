@@ -83,8 +83,8 @@ class MMSE(Solver[FlowPrior]):
         given = {name: value for name, (value, usual) in values.items() if value != usual}
         for name in sorted(given.keys() - {entry.name for entry in fields(Flower)}):
             raise OptionError(
-                "method 'mmse' leaves samples and their spread to 'flower', which has no such setting; leave "
-                "it out, or ask for one restoration alone",
+                "method 'mmse' uses 'flower' for samples and uncertainty, which has no such setting; omit "
+                "it, or request a single restoration",
                 name,
             )
         return Flower(**given)

@@ -53,7 +53,9 @@ class ReferenceMAP(Solver[GANPrior]):
         name = kind(degradation)
         if name not in RELEASED:
             known = ", ".join(RELEASED)
-            raise PairingError(f"'reference' was released for {known}, not for {name}; use the method 'map'")
+            raise PairingError(
+                f"'reference' only has settings for {known}, not for {name}; use the method 'map'"
+            )
         if name == "rounding":
             nearest = replace(degradation.noise, distance="identity")  # type: ignore[call-arg]
             degradation = Degradation(degradation.operator, nearest)

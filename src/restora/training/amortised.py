@@ -59,7 +59,7 @@ class AmortisedConfig(StepsConfig):
         prior = store.load(self.prior)
         if not isinstance(prior, FlowPrior) or prior.form != "residual" or prior.gaussian is None:
             raise OptionError(
-                f"expected a flow prior that has a Gaussian, as 'restora train flow' makes it; got "
+                f"expected a flow prior with a Gaussian model, as trained by 'restora train flow'; got "
                 f"{self.prior}, a {type(prior).__name__}",
                 "prior",
             )

@@ -56,7 +56,7 @@ class DictionaryConfig(Settings):
             )
         if self.batch * self.patches < self.atoms:
             raise OptionError(
-                f"expected at least as many patches in a batch as there are atoms, {self.atoms}, got "
+                f"a batch needs at least as many patches as there are atoms, {self.atoms}, got "
                 f"{self.batch} images of {self.patches} patches each",
                 "batch",
             )

@@ -74,7 +74,7 @@ class Convention:
     def __post_init__(self) -> None:
         check(self)
         if self.low == self.high:
-            raise OptionError(f"expected another number than low, got {self.high:g} for both", "high")
+            raise OptionError(f"must differ from low, got {self.high:g} for both", "high")
         if self.least >= self.most:
             raise OptionError(f"expected less than most={self.most:g}, got {self.least:g}", "least")
 
@@ -120,8 +120,8 @@ class Convention:
         answer = answer[0] if isinstance(answer, tuple | list) else getattr(answer, "sample", answer)
         if answer[:, : u.shape[1]].shape != u.shape:
             raise ShapeError(
-                f"the network answers {tuple(u.shape)} by {tuple(answer.shape)}; expected a denoiser, whose "
-                "answer is as large as what it sees"
+                f"the network returns {tuple(answer.shape)} for {tuple(u.shape)}; expected a denoiser, whose "
+                "output has the shape of its input"
             )
         return answer[:, : u.shape[1]].to(u.dtype)
 

@@ -71,7 +71,7 @@ class Ray(Engine):
         try:
             ray.init(self.address or "local", log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise OptionError(f"no Ray cluster answers there ({error})", "address") from error
+            raise OptionError(f"no Ray cluster found there ({error})", "address") from error
         return ray, True
 
     def _run(self, ray: Any, make: Callable[[], Work], calls: list[str]) -> Iterator[Item]:
