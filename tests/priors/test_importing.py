@@ -301,5 +301,5 @@ def test_options_that_do_not_fit(tmp_path: Path, script: Path, restora: Command)
 
 
 def test_a_damaged_program() -> None:
-    with pytest.raises(library.errors.WeightsError, match="no network that TorchScript can run"):
+    with pytest.raises(library.errors.WeightsError, match="not a network that TorchScript can run"):
         TorchScript.of(b"no archive")(torch.rand(1, 3, 8, 8))

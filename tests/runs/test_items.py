@@ -60,7 +60,7 @@ def test_manifest_among_the_inputs_of_a_shell_pattern_is_passed_over(tmp_path: P
     ("name", "message"),
     [
         ("missing", "missing: no such file or folder, and no image matches"),
-        ("*.png", "no picture matches it as a pattern"),
+        ("*.png", "no image matches it as a pattern"),
         ("x" * 300 + ".png", "cannot be read (File name too long)"),
         ("empty", "no image in this folder; expected .png"),
     ],
@@ -151,10 +151,10 @@ def test_many_files_that_are_no_pictures_are_counted(tmp_path: Path) -> None:
 
 def test_folder_of_folders_alone_says_what_to_add(tmp_path: Path) -> None:
     touch(tmp_path / "in" / "x" / "a.png")
-    with pytest.raises(ImageError, match=r"no picture in this folder; .*; add recursive=True"):
+    with pytest.raises(ImageError, match=r"no image in this folder; .*; add recursive=True"):
         collect([tmp_path / "in"], tmp_path / "out", 0)
     (tmp_path / "empty" / "x").mkdir(parents=True)
-    with pytest.raises(ImageError, match=r"no picture in this folder or below it; expected \.png"):
+    with pytest.raises(ImageError, match=r"no image in this folder or below it; expected \.png"):
         collect([tmp_path / "empty"], tmp_path / "out", 0, recursive=True)
 
 

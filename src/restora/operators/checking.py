@@ -82,7 +82,7 @@ def _check_batch(operator: Operator, image_shape: Shape, tolerance: float) -> No
         if off <= tolerance:
             return
     raise OptionError(
-        "A: expected each image to be processed alone, got other values for two together than for each alone; "
+        "A: expected each image to be processed alone, got other values for two images together; "
         "do not mix the images of a batch (axis 0)"
     )
 

@@ -82,7 +82,7 @@ def load(name: str | Path) -> Prior:
     header, tensors = _read(path)
     try:
         if max(_counts(header["config"]), default=0) > 2**16 + sum(map(torch.Tensor.numel, tensors.values())):
-            raise ValueError("it asks for a far larger network than it has weights for")
+            raise ValueError("it describes a network that is much larger than its weights")
         with untouched(), Budget(tensors):
             prior = priors.get(header["kind"]).from_config(header["config"])
             prior.unpack(tensors)
