@@ -181,8 +181,8 @@ class AmortisedTrainer(NetworkTrainer):
 
     def export(self, folder: Path, facts: dict[str, Any]) -> None:
         told = {
-            "summary": "A flow, and a network that answers any degradation in one evaluation.",
-            "pictures": "Of images that were held out, the linear estimate, the restoration, four times its "
+            "summary": "A flow, and a network that restores any degradation in one evaluation.",
+            "pictures": "Held-out images: the linear estimate, the restoration, four times its standard "
             "deviation, and the truth",
             "calibration": calibrate(self.prior, to_unit(self.validation.to(self.device)), self.config.seed),
         }
