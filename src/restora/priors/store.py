@@ -36,8 +36,8 @@ def folder(name: str | Path) -> Path:
     """The folder of a prior.
 
     Args:
-        name: an installed prior, a folder written by `restora train`, or OWNER/NAME after `restora priors
-            pull`.
+        name: an installed prior, a folder written by `restora train`, or OWNER/NAME after
+            `restora priors pull`.
     """
     own = places.installed().get(str(name))
     if own is not None:
@@ -67,8 +67,8 @@ def load(name: str | Path) -> Prior:
     """Load a prior. Nothing is unpickled and nothing is downloaded.
 
     Args:
-        name: an installed prior, a folder written by `restora train`, or OWNER/NAME after `restora priors
-            pull`.
+        name: an installed prior, a folder written by `restora train`, or OWNER/NAME after
+            `restora priors pull`.
 
     Raises:
         UnknownNameError: if there is no such prior.
