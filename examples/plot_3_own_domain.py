@@ -2,8 +2,8 @@
 Your own images
 ===============
 
-Microscope images are not photographs. Here we fit a prior to two-channel images of stained tissue in
-seconds, and restore others with it.
+Microscope images are not photographs. Here we fit a prior to two-channel images of stained tissue in a few
+seconds, and restore another image with it.
 """
 
 import tempfile
@@ -20,8 +20,8 @@ from restora.metrics import psnr
 from restora.pictures import image
 
 # %%
-# scikit-image ships an image of tissue that was stained with two dyes. How much there is of each dye makes an
-# image of two channels. We cut its left side into training images, and keep a piece of its right side.
+# scikit-image contains an image of tissue that was stained with two dyes. The amount of each dye gives an
+# image with two channels. We cut its left side into training images, and test on a part of its right side.
 
 dyes = color.rgb2hed(data.immunohistochemistry())[..., [0, 2]]
 dyes = (dyes / np.quantile(dyes, 0.999, (0, 1))).clip(0, 1)
@@ -34,14 +34,14 @@ for row in range(0, 385, 64):
 truth = pixels[None, :, 128:256, 384:512]
 
 # %%
-# The quickest prior is a Gaussian model: the mean and the covariance of the images. A flow does better and
-# takes minutes: ``restora train flow``.
+# A Gaussian model is the fastest prior to train: the mean and the covariance of the images. A flow gives
+# better results, but its training takes minutes (``restora train flow``).
 
 main(["train", "gaussian", str(folder / "train"), "-o", str(folder / "prior"), "--channels", "2", "--crop"])
 prior = load_prior(folder / "prior")
 
 # %%
-# Half of the pixels of the piece are missing.
+# Half of the pixels of the test image are missing.
 
 mask = (torch.rand(1, 1, 128, 128, generator=torch.Generator().manual_seed(0)) > 0.5).float()
 degradation = Mask(mask)

@@ -2,8 +2,8 @@
 Six damages, one prior
 ======================
 
-The same network removes noise, blur, holes, JPEG blocks and banding, and enlarges. It was trained on
-clean photographs only.
+The same prior removes noise, blur, holes, JPEG artefacts and banding, and increases the resolution. It does
+not have to be trained again for any of them.
 """
 
 import matplotlib.pyplot as plt

@@ -2,10 +2,10 @@
 Fill in the middle of a face
 ============================
 
-The prior ``faces64`` knows aligned faces. We hide the middle of one, and ask for the average answer and
-two draws.
+The prior ``faces64`` is trained on aligned faces. We hide the middle of a face, and restore it as an average
+and as two samples.
 
-Its weights are a package of their own, ``restora-faces64``, for non-commercial research only.
+The weights of ``faces64`` come with the package ``restora-faces64``, for non-commercial research only.
 """
 
 import matplotlib.pyplot as plt
@@ -19,7 +19,7 @@ degradation = Mask.center((64, 64))
 y = degradation(truth)
 
 result = restore(y, degradation, prior="faces64", samples=3, seed=0)
-names = ("observed", "average", "a draw", "another draw", "truth")
+names = ("observed", "average", "sample 1", "sample 2", "truth")
 figure, axes = plt.subplots(1, 5, figsize=(12, 3), layout="constrained")
 for axis, name, image in zip(axes, names, (y[0], *result.samples[0], truth[0]), strict=True):
     axis.imshow(image.permute(1, 2, 0).clamp(0, 1))

@@ -1,9 +1,9 @@
 """
-Operators of laboratories
-=========================
+MRI, tomography and compressed sensing
+======================================
 
-A third of the frequencies (MRI), rays at 60 angles (tomography), a quarter as many sums (compressed sensing):
-one call restores them all.
+``restore`` reconstructs an image from a third of its frequencies (MRI), from rays at 60 angles (tomography),
+or from random sums, a quarter as many as pixels (compressed sensing).
 """
 
 import matplotlib.pyplot as plt
@@ -28,7 +28,7 @@ axes[0].imshow(truth[0, 0], cmap="gray")
 axes[0].set_title("the phantom")
 for axis, (name, operator) in zip(axes[1:], operators.items(), strict=True):
     laboratory = Degradation(operator, GaussianNoise(0.01))
-    laboratory.check((1, 64, 64))  # is the adjoint the transpose?
+    laboratory.check((1, 64, 64))  # raises an error if the adjoint is wrong
     y = laboratory(truth, torch.Generator().manual_seed(0))
     found = restore(y, laboratory, method="lmmse", prior="natural-gaussian").image
     axis.imshow(found[0, 0], cmap="gray")

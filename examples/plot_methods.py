@@ -1,9 +1,9 @@
 """
-A prior, its floor and total variation
-======================================
+Three methods for a blurred photo
+=================================
 
-Deblurring with the flow (``mmse``), with its Gaussian floor (``lmmse``), and with no learnt prior at
-all (``tv``).
+A blurred photo is restored with a flow (``mmse``), with a Gaussian model (``lmmse``), and without a learnt
+prior (``tv``, total variation).
 """
 
 import time

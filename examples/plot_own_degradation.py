@@ -1,9 +1,9 @@
 """
-A degradation of your own
-=========================
+Your own degradation
+====================
 
-Any linear degradation can be written as a function and its adjoint. Here every other row of the image
-is lost.
+You can define any linear degradation by a function and its adjoint. Here, every other row of the image is
+lost.
 """
 
 import matplotlib.pyplot as plt
@@ -25,8 +25,8 @@ def rows_adjoint(y: torch.Tensor) -> torch.Tensor:
 
 
 # %%
-# ``check`` compares the adjoint with the function. Without an adjoint, restora finds it by automatic
-# differentiation.
+# ``check`` tests whether the adjoint matches the function. If you do not give an adjoint, restora computes it
+# by automatic differentiation.
 
 truth = astronaut(96)[None]
 interlaced = LinearDegradation(rows, rows_adjoint, sigma=0.02)

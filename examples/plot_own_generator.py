@@ -1,9 +1,9 @@
 """
-A generator of your own
-=======================
+Your own generator
+==================
 
-Any generator is a prior. This one draws a disc: its latents are place, size and grey. We fit it to
-noise.
+Any generator can be a prior. This one draws a disc; its latents are the position, the size and the grey
+value. We use it to restore a noisy image of a disc.
 """
 
 import matplotlib.pyplot as plt

@@ -1,8 +1,8 @@
 """
-A camera of your own
-====================
+Your own camera model
+=====================
 
-An operator need not be linear: a tone curve, after a blur, with photon noise.
+Operators can be nonlinear. Here a camera applies a blur, a tone curve and photon noise.
 """
 
 import matplotlib.pyplot as plt

@@ -200,7 +200,7 @@ def test_uncertainty_that_there_is_not(
     words = ("restore", clean, "-o", tmp_path / "out", "--uncertainty")
     for method in ("map", "tv"):
         error = restora(*words, "--task", "denoise", "--method", method).error()
-        assert "does not draw from the posterior, so its uncertainty is unknown" in error
+        assert "does not sample from the posterior, so its uncertainty is unknown" in error
         assert "use one, or leave --uncertainty out" in error
     gaussian = ("--prior", tmp_path / "gaussian")
     assert "not for Quantize" in restora(*words, "--task", "dequantize", *gaussian).error()
@@ -241,7 +241,7 @@ def test_one_bad_file_among_a_hundred(tmp_path: Path, tiny: Path, restora: Comma
 
 BAD = [
     (["missing"], "no such file or folder"),
-    (["empty"], "no picture in this folder"),
+    (["empty"], "no image in this folder"),
     (["clean", "--task", "denoize"], "unknown task 'denoize'. Did you mean 'denoise'"),
     (["clean", "--method", "mpa"], "unknown method 'mpa'. Did you mean 'map'"),
     (["clean", "--prior", "no-such"], "unknown prior 'no-such'. Known: "),
@@ -286,13 +286,13 @@ BAD = [
     *(
         (
             ["clean", "--task", "inpaint", "--hole", hole],
-            f"--hole {hole}: expected center; other holes are for",
+            f"--hole {hole}: expected center; the other holes only",
         )
         for hole in ("pixel", "pixels", "scratches", "text")
     ),
     (
         ["clean", "--task", "inpaint", "--hole", "center", "--grow", "2"],
-        "--grow: it widens a mask; expected --mask FILE|DIR|alpha with it",
+        "--grow: it only works together with --mask FILE|DIR|alpha",
     ),
     (
         ["clean", "--task", "inpaint", "--mask", "white.png", "--grow", "-1"],
@@ -307,8 +307,8 @@ BAD = [
     (["clean", "--output", "file"], "file is a file; expected a folder for the results"),
     (["clean", "--output", "file/out"], "file/out: cannot create this folder"),
     (["clean", "--output", "clean"], "this input would be overwritten"),
-    (["clean", "--output", "out.png"], "out.png is one file, but the inputs are 5 pictures"),
-    (["clean/a.png", "--output", "out.heic"], "out.heic: .heic is not written; expected one of .png"),
+    (["clean", "--output", "out.png"], "out.png is one file, but there are 5 inputs"),
+    (["clean/a.png", "--output", "out.heic"], "out.heic: .heic cannot be written; expected one of .png"),
     (["other/a.png", "--output", "white.png"], "white.png exists already; choose another name, or add --ov"),
 ]
 
@@ -362,9 +362,7 @@ def test_noise_is_found_in_pictures_and_not_made(tmp_path: Path, tiny: Path, res
         noise = torch.randn(3, 64, 64, generator=torch.Generator().manual_seed(0))
         image.write(tmp_path / "noisy" / f"{stem}.png", 0.5 + sigma * noise)
     words = ("--task", "denoise", "--sigma", "auto")
-    assert (
-        "expected a number" in restora("degrade", tmp_path / "noisy", "-o", tmp_path / "no", *words).error()
-    )
+    assert "give a number" in restora("degrade", tmp_path / "noisy", "-o", tmp_path / "no", *words).error()
     out = tmp_path / "out"
     done = restora("restore", tmp_path / "noisy", "-o", out, *words, "--method", "tv", "--device", "cpu")
     assert (done.code, done.err) == (0, "")
@@ -509,7 +507,7 @@ def test_the_transparent_parts_of_each_picture_are_its_mask(tmp_path: Path, rest
         Image.fromarray(own.numpy()).save(tmp_path / "in" / f"{stem}.png")
     words = ("--task", "inpaint", "--mask", "alpha", "--method", "tv")
     (failure,) = restora("restore", tmp_path / "in", "-o", tmp_path / "out", *words).failures()
-    assert "opaque.png: no transparent parts to take as missing" in failure
+    assert "opaque.png: no transparent areas to fill" in failure
     for stem, columns in (("a", slice(2, 4)), ("b", slice(5, 7))):
         expected = torch.zeros(8, 8, dtype=torch.bool)
         expected[3:5, columns] = True
@@ -754,8 +752,8 @@ def test_what_is_passed_over_is_said_once(clean: Path, tmp_path: Path, restora: 
         done = restora(*command)
         assert done.code == 0
         assert done.err.splitlines() == [
-            "restora: note: passed over 1 file of another kind: notes.txt",
-            "restora: note: passed over 1 folder: old; add --recursive for the pictures in them",
+            "restora: note: skipped 1 file of another kind: notes.txt",
+            "restora: note: skipped 1 folder: old; add --recursive for the images in them",
         ]
 
 
@@ -790,11 +788,11 @@ def test_names_with_line_ends_are_told_in_one_line(clean: Path, tmp_path: Path, 
     [
         (["denoise", "a.png"], "unknown command 'denoise'. Did you mean 'restore --task denoise'?"),
         (["upscale", "a.png"], "unknown command 'upscale'. Did you mean 'restore --task superres'?"),
-        (["restore", "a.png", "-o", ""], "expected the path of a file or folder, got an empty one"),
-        (["restore", "", "-o", "out"], "expected the path of a file or folder, got an empty one"),
-        (["restore", "a.png", "--mask", " "], "expected the path of a file or folder, got an empty one"),
-        (["bench", "", "-o", "out"], "expected the path of a file or folder, got an empty one"),
-        (["train", "gaussian", "", "-o", "out"], "expected the path of a file or folder, got an empty one"),
+        (["restore", "a.png", "-o", ""], "expected the path of a file or folder, got an empty text"),
+        (["restore", "", "-o", "out"], "expected the path of a file or folder, got an empty text"),
+        (["restore", "a.png", "--mask", " "], "expected the path of a file or folder, got an empty text"),
+        (["bench", "", "-o", "out"], "expected the path of a file or folder, got an empty text"),
+        (["train", "gaussian", "", "-o", "out"], "expected the path of a file or folder, got an empty text"),
         (["restore", "a.png", "--seed", "one"], "--seed: expected a whole number, got 'one'"),
         (["restore", "a.png", "--max-megapixels", "big"], "--max-megapixels: expected a number, got 'big'"),
         (["bench", "x", "--limit", "1.5"], "--limit: expected a whole number, got '1.5'"),

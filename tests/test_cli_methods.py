@@ -16,7 +16,7 @@ Command = Callable[..., Any]
 def test_methods_and_their_settings(restora: Command) -> None:
     every = restora("methods")
     assert (every.code, len(every.out.splitlines())) == (0, len(solvers.names()))
-    assert "flower      Posterior samples with a flow, their mean and spread" in every.out
+    assert "flower      Posterior samples with a flow, their mean and standard deviation" in every.out
     for name, cls in solvers:
         page = restora("methods", name).out
         assert max(map(len, page.splitlines())) <= 100

@@ -92,7 +92,7 @@ def test_a_network_in_the_loop_is_trained() -> None:
 
 def test_solvers_that_cannot_say_so() -> None:
     y = torch.rand(1, 3, 8, 8)
-    text = "method 'tv' lets no gradients through; expected one of .*lmmse.*, or differentiable=False"
+    text = "method 'tv' does not support gradients; expected one of .*lmmse.*, or differentiable=False"
     with pytest.raises(PairingError, match=text):
         restore(y, Blur(width=0.8), method="tv", differentiable=True)
     assert {name for name, cls in solvers if cls.differentiable} >= {"lmmse", "mmse", "flower", "direct"}

@@ -70,7 +70,7 @@ def test_total_variation_says_that_it_was_cut_short() -> None:
     degradation = Mask.center((96, 96))
     y = degradation(PHOTOS)
     with pytest.warns(
-        RestorationWarning, match="'tv' stopped before it had converged; raise its setting iter"
+        RestorationWarning, match="'tv' stopped before it converged; increase its setting iter"
     ):
         restore(y, degradation, method=TV(iterations=20))
     with warnings.catch_warnings():

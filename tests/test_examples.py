@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -40,6 +41,29 @@ def test_pages_of_the_gallery(path: Path) -> None:
 
 def test_three_are_notebooks() -> None:
     assert [path.stem for path in GALLERY][:3] == ["plot_1_photo", "plot_2_uncertainty", "plot_3_own_domain"]
+
+
+@pytest.mark.parametrize("path", GALLERY, ids=lambda p: p.stem)
+def test_notebooks_have_the_form_that_jupyter_reads(path: Path) -> None:
+    """As sphinx-gallery writes them: cells of nbformat 4, whose code runs in no file."""
+    gallery = pytest.importorskip("sphinx_gallery.gen_gallery", reason="needs restora[docs]")
+    from sphinx_gallery.notebook import jupyter_notebook
+    from sphinx_gallery.py_source_parser import split_code_and_text_blocks
+
+    _, blocks = split_code_and_text_blocks(str(path))
+    notebook = json.loads(
+        json.dumps(jupyter_notebook(blocks, dict(gallery.DEFAULT_GALLERY_CONF), "examples"))
+    )
+    assert notebook["nbformat"] == 4
+    assert notebook["metadata"]["kernelspec"]["name"] == "python3"
+    assert [cell["cell_type"] for cell in notebook["cells"]][:2] == ["markdown", "code"]
+    for cell in notebook["cells"]:
+        keys = {"cell_type", "metadata", "source"}
+        code = cell["cell_type"] == "code"
+        assert cell.keys() == (keys | {"execution_count", "outputs"} if code else keys)
+        if code:
+            names = compile("".join(cell["source"]), path.name, "exec").co_names
+            assert not {"__file__", "argv"} & set(names)
 
 
 @pytest.mark.parametrize("path", RUN, ids=lambda p: p.stem)

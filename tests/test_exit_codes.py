@@ -51,10 +51,10 @@ def test_every_help_names_the_codes(name: str, restora: Command) -> None:
 def test_0_where_all_is_done_also_with_warnings(
     name: str, words: dict[str, list[object]], clean: Path, restora: Command
 ) -> None:
-    (clean / "notes.txt").write_text("passed over")
+    (clean / "notes.txt").write_text("no image")
     done = restora(*words[name])
     assert done.code == 0
-    assert ("passed over" in done.err) == (name in ("restore", "degrade"))
+    assert ("skipped" in done.err) == (name in ("restore", "degrade"))
 
 
 @pytest.mark.parametrize("name", ["restore", "degrade"])
@@ -103,7 +103,7 @@ def test_141_where_the_reader_leaves(
     clean: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    (clean / "notes.txt").write_text("passed over")
+    (clean / "notes.txt").write_text("no image")
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as pipe:

@@ -109,7 +109,7 @@ def test_observations_of_a_user_s_operator_may_have_any_range(x: Tensor) -> None
     degradation = LinearDegradation(lambda v: 255 * v, lambda u: 255 * u, sigma=25.5)
     y = degradation(x, torch.Generator().manual_seed(0))
     assert (tv(y, degradation).image - x).square().mean() < 0.1
-    with pytest.raises(ObservationError, match="their unit is not known"):
+    with pytest.raises(ObservationError, match="their unit is unknown"):
         tv(y.clamp(0, 255).to(torch.uint8), degradation)
 
 

@@ -183,7 +183,7 @@ def test_a_rule_that_is_not_known() -> None:
     with pytest.raises(OptionError) as caught:
         LatentMAP(optimizer="sgd")  # type: ignore[arg-type]
     assert str(caught.value) == (
-        "optimizer: expected 'adam' or 'nesterov' (rule of descent), got 'sgd'; the default is 'adam'"
+        "optimizer: expected 'adam' or 'nesterov' (optimiser), got 'sgd'; the default is 'adam'"
     )
 
 

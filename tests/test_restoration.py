@@ -107,7 +107,7 @@ def test_solver_of_one_s_own(y: Tensor, prior: Prior) -> None:
     result = restore(y, prior, method=Mean())
     assert torch.equal(result.image, y.repeat_interleave(4, 2).repeat_interleave(4, 3))
     assert result.method == "Mean"
-    with pytest.raises(PairingError, match=r"Mean does not draw .* expected a method that draws"):
+    with pytest.raises(PairingError, match=r"Mean does not sample .* use a method that does"):
         restore(y, prior, method=Mean(), uncertainty=True)
     with pytest.raises(OptionError, match="Mean returns one restoration per image"):
         restore(y, prior, method=Mean(), samples=2)

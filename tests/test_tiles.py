@@ -160,7 +160,7 @@ def test_a_gaussian_of_any_size_works_in_pieces() -> None:
 def test_what_cannot_be_cut() -> None:
     prior, shape = flow(), (1, 3, *SIZE)
     own = LinearDegradation(lambda x: x, lambda y: y, sigma=0.1)
-    with pytest.raises(PairingError, match="cannot be cut into pieces"):
+    with pytest.raises(PairingError, match="does not support tiles"):
         restore(torch.rand(shape), own, prior=prior, tile=160)
     mask = torch.ones(1, 1, *SIZE)
     mask[..., :, :170] = 0

@@ -76,5 +76,5 @@ def test_methods_of_other_packages(method: Denoiser, channels: int) -> None:
 
 def test_smaller_than_a_block() -> None:
     pytest.importorskip("bm3d")
-    with pytest.raises(ShapeError, match="blocks of 8x8 pixels, and the picture is 3x5"):
+    with pytest.raises(ShapeError, match="blocks of 8x8 pixels, and the image is 3x5"):
         restore(torch.rand(1, 3, 5, 3), AdditiveNoise(0.1), method=BM3D())

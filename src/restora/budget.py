@@ -39,11 +39,11 @@ class Budget(TorchDispatchMode):
         if not makes and isinstance(found, Tensor) and "_like" in str(func):
             self._spend(found, found.device)
         if self.calls < 0 or self.room < 0:
-            raise BoundError("it asks for a far larger network than it has weights for")
+            raise BoundError("it describes a network that is much larger than its weights")
         return found
 
     def _spend(self, found: Any, device: Any) -> None:
         if isinstance(found, Tensor) and str(device or "cpu") != "meta":
             self.room -= found.numel() * found.element_size()
             if self.room < 0:
-                raise BoundError("it asks for a far larger network than it has weights for")
+                raise BoundError("it describes a network that is much larger than its weights")

@@ -27,7 +27,7 @@ def pick(name: str = "auto") -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         count = torch.cuda.device_count() or "no"
         raise OptionError(
-            f"device {name!r} was asked for, but torch sees {count} CUDA devices; use device='cpu'"
+            f"device {name!r} is not available: torch sees {count} CUDA devices; use device='cpu'"
         )
     return device
 

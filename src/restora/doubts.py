@@ -32,8 +32,8 @@ WRONG = (
 
 BRIGHTNESS = 0.01  # of a kernel's sum
 SUM = (
-    "the blur kernel sums to {:.4g}, not 1, so that it changes the brightness; divide it by its sum if that "
-    "is not meant"
+    "the blur kernel sums to {:.4g}, not 1, so it changes the brightness; divide it by its sum if this is "
+    "not intended"
 )
 
 
@@ -49,7 +49,7 @@ def kernel(degradation: Degradation) -> str | None:
 
 def unfinished(method: str, converged: Tensor | None, count: int) -> list[str | None]:
     """What to say of images whose restoration stopped too early, by what its last step says, (B,)."""
-    text = f"method {method!r} stopped before it had converged; raise its setting iterations"
+    text = f"method {method!r} stopped before it converged; increase its setting iterations"
     ended = [True] * count if converged is None else converged.tolist()
     return [None if done else text for done in ended]
 

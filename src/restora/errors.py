@@ -1,4 +1,4 @@
-"""The tree of exceptions. Every message says what was expected, what came, and what to do."""
+"""The tree of exceptions. Every message says what was expected, what was found, and what to do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STEM = 6  # letters that words of one family share, at least
 
 
 class RestoraError(Exception):
-    """Base of every error that restora raises on purpose; its text is one line for the user."""
+    """Base of all errors that restora raises on purpose; the message is one line for the user."""
 
 
 class ImageError(RestoraError):
@@ -20,7 +20,7 @@ class ImageError(RestoraError):
 
 
 class MaskError(ImageError):
-    """A mask that does not fit its picture, or leaves nothing to do or nothing to see."""
+    """A mask that does not fit its image, or that marks nothing or nearly everything as missing."""
 
 
 class ShapeError(RestoraError):
@@ -28,11 +28,11 @@ class ShapeError(RestoraError):
 
 
 class ObservationError(RestoraError):
-    """Values that are no observation or image: not finite, of another range, or not floats."""
+    """Values that are not an observation or an image: not finite, out of range, or not floats."""
 
 
 class CallError(RestoraError):
-    """A function or network of the user's that failed; its own error is the cause."""
+    """A function or network of the user that raised an exception; this is its cause."""
 
 
 class UnknownNameError(RestoraError):
@@ -72,11 +72,11 @@ def _likeness(a: str, b: str) -> float:
 
 
 class PairingError(RestoraError):
-    """A solver that cannot work with the prior or the degradation it was given."""
+    """A solver that cannot use the prior or restore the degradation."""
 
 
 class ResultError(RestoraError):
-    """A restoration that is no image: with NaN or infinite values."""
+    """A restoration that contains NaN or infinite values."""
 
 
 class PackageError(RestoraError):
@@ -84,13 +84,13 @@ class PackageError(RestoraError):
 
 
 class WeightsError(RestoraError):
-    """A weights file or card that is missing, corrupted or not one of restora's."""
+    """A weight file or card that is missing, damaged, or not from restora."""
 
 
 class OptionError(RestoraError):
-    """An option whose value, or whose use here, makes no sense.
+    """An option with an invalid value, or one that cannot be used here.
 
-    `name` is that of the argument, where one is to blame; the text begins with it.
+    `name` is the name of the argument, if there is one; the message begins with it.
     """
 
     def __init__(self, problem: str, name: str | None = None):
@@ -107,7 +107,7 @@ class OptionError(RestoraError):
 
 
 class RestorationWarning(UserWarning):
-    """A restoration that is probably not what it could be; the text says why."""
+    """A restoration that is probably worse than it could be; the message says why."""
 
 
 class DataError(RestoraError):

@@ -1,10 +1,10 @@
-"""deepinv both ways: each of these makes of one library's object the other's, for `pip install deepinv`.
+"""Conversions between deepinv and restora, in both directions (`pip install 'restora[deepinv]'`).
 
     physics        from_physics          -> Degradation        to_physics         -> deepinv LinearPhysics
     denoiser       from_denoiser         -> FlowPrior          to_denoiser        -> deepinv Denoiser
     reconstructor  from_reconstructor    -> Solver             to_reconstructor   -> deepinv Reconstructor
 
-deepinv's denoisers see x + sigma e: the convention `ve` of `restora.priors.conventions`.
+The denoisers of deepinv receive x + sigma e: the convention `ve` of `restora.priors.conventions`.
 """
 
 from __future__ import annotations
@@ -40,10 +40,11 @@ __all__ = [
 
 
 def to_physics(degradation: Degradation, image_shape: Shape) -> Any:
-    """A deepinv LinearPhysics, for images (B, C, H, W); a Physics where A is not linear.
+    """Convert a degradation to a deepinv LinearPhysics, for images (B, C, H, W); to a Physics if A is not
+    linear.
 
-    Its `A`, `A_adjoint`, `A_dagger`, `prox_l2` are the degradation's; Gaussian noise with a number of levels
-    and photon noise become deepinv's own, so that its methods can read sigma and gain.
+    Its `A`, `A_adjoint`, `A_dagger` and `prox_l2` are those of the degradation. Gaussian noise with numbers
+    as levels and photon noise become noise models of deepinv, so that its methods can read sigma and gain.
     """
     classes = _classes()
     kind = classes.LinearPhysics if degradation.operator.linear else classes.Physics
@@ -57,10 +58,11 @@ def from_denoiser(
     name: str | None = None,
     levels: tuple[float, float] | None = None,
 ) -> FlowPrior:
-    """A prior of images (C, H, W) from denoiser(x, sigma), with images in [0, 1] and sigma (B,).
+    """Convert denoiser(x, sigma), with images in [0, 1] and sigma (B,), to a prior of images (C, H, W).
 
-    gaussian: the mean and covariance of the images, for the methods that start from the linear estimate.
-    levels: least and most noise that it was trained for.
+    Args:
+        gaussian: a Gaussian model of the images, for methods that start from the linear estimate.
+        levels: lowest and highest noise level in training.
     """
     channels, *size = image_shape
     sides = size[0], size[1]
@@ -72,9 +74,10 @@ def from_denoiser(
 
 
 def to_denoiser(prior: FlowPrior) -> Any:
-    """A deepinv Denoiser, (x, sigma) -> E[x_0 | x = x_0 + sigma e]; differentiable, for any sigma >= 0.
+    """Convert a prior to a deepinv Denoiser, (x, sigma) to E[x_0 | x = x_0 + sigma e].
 
-    Images of another size, or grey ones, are taken where the prior has a form for them.
+    It is differentiable, for any sigma >= 0. It accepts images of another size, or grey images, if the prior
+    does.
     """
     if not isinstance(prior, FlowPrior):
         raise PairingError(f"a denoiser needs a FlowPrior; {prior.name!r} is a {type(prior).__name__}")
@@ -82,14 +85,15 @@ def to_denoiser(prior: FlowPrior) -> Any:
 
 
 def from_reconstructor(model: nn.Module) -> FromReconstructor:
-    """A method for `restore` from model(y, physics) -> images, such as deepinv's RAM."""
+    """Convert model(y, physics) -> images, such as deepinv's RAM, to a method for `restore`."""
     return FromReconstructor(model)
 
 
 def to_reconstructor(method: str | Solver = "auto", prior: Named = None, **settings: Any) -> Any:
-    """A deepinv Reconstructor, model(y, physics) -> images, which `deepinv.test` runs.
+    """Convert a method to a deepinv Reconstructor, model(y, physics) -> images, for example for
+    `deepinv.test`.
 
-    settings: of `restora.restore`, such as seed or differentiable.
+    `settings` are arguments of `restora.restore`, such as seed or differentiable.
     """
     return _classes().Reconstructor(method, prior, settings)
 

@@ -81,7 +81,7 @@ def check_zip(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         total = sum(member.file_size for member in archive.infolist())
     if total > path.stat().st_size + INFLATED:
-        raise BoundError(f"it inflates to {amount(total)}, which no file of weights does")
+        raise BoundError(f"it expands to {amount(total)}, too much for a weight file")
 
 
 def amount(count: float) -> str:

@@ -22,7 +22,7 @@ def psnr(x: Image, truth: Image, bits: int = 8) -> Tensor:
     Args:
         x: images, (B, C, H, W) in [0, 1].
         truth: the true images.
-        bits: both are clipped and rounded to so many bits first, 8 or 16.
+        bits: clip and round both to this number of bits first, 8 or 16.
 
     Returns:
         (B,); infinity for equal images, NaN for NaN.
@@ -31,14 +31,14 @@ def psnr(x: Image, truth: Image, bits: int = 8) -> Tensor:
 
 
 def ssim(x: Image, truth: Image, bits: int = 8) -> Tensor:
-    """Structural similarity (Wang et al., 2004), the mean over channels.
+    """Structural similarity (Wang et al., 2004), averaged over channels.
 
-    Gaussian window of 1.5 pixels cut at 11x11, population covariance, data range 1.
+    Gaussian window of 1.5 pixels, truncated to 11x11, population covariance, data range 1.
 
     Args:
         x: images, (B, C, H, W) in [0, 1].
         truth: the true images.
-        bits: both are clipped and rounded to so many bits first, 8 or 16.
+        bits: clip and round both to this number of bits first, 8 or 16.
 
     Returns:
         (B,).

@@ -184,7 +184,7 @@ def _floats(y: Tensor, degradation: Degradation) -> Tensor:
         return y.float() / FULL[y.dtype]
     if y.dtype in FULL:
         raise ObservationError(
-            f"y: got integers ({name}), and the operator gives no picture, so that their unit is not known; "
+            f"y: got integers ({name}), and A does not return images, so their unit is unknown; "
             "expected floats in the unit of A x"
         )
     raise ObservationError(

@@ -46,7 +46,7 @@ def auto(prior: Prior | None) -> str:
     for name, cls in solvers:
         if cls.needs is not None and isinstance(prior, cls.needs):
             return name
-    raise PairingError(f"no method is known for a {type(prior).__name__}; give one by method='NAME'")
+    raise PairingError(f"no method is known for a {type(prior).__name__}; choose one with method='NAME'")
 
 
 def _shipped(method: str, kind: type[Prior], images: Shape | None) -> Prior:
@@ -82,7 +82,7 @@ def check_gradients(solver: Solver) -> None:
     if not solver.differentiable:
         known = ", ".join(name for name, cls in solvers if cls.differentiable)
         raise PairingError(
-            f"method {name_of(solver)!r} lets no gradients through; expected one of {known}, or "
+            f"method {name_of(solver)!r} does not support gradients; expected one of {known}, or "
             "differentiable=False"
         )
 

@@ -1,8 +1,8 @@
-"""A plan: with what observations are to be restored, decided once, and then held for any number of them.
+"""A plan: method, prior and device, decided once for any number of observations.
 
-plan = decide(method, prior)                    name -> solver, images -> prior, on which device
-plan.fit(degradation, observed) -> shape        do the parts fit each other?
-plan.run(y, degradation, seeds)                 yields each Step, and returns the Restoration
+plan = decide(method, prior)                    the solver, the prior for the images, and the device
+plan.fit(degradation, observed) -> shape        checks that everything fits each other plan.run(y,
+degradation, seeds)                 yields each Step, and returns the Restoration
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ __all__ = ["Plan", "Restoration", "decide", "finish"]
 
 @dataclass(frozen=True)
 class Plan:
-    """Method, prior and device, decided once for any number of restorations; made by `decide`.
+    """Method, prior and device for any number of restorations; made by `decide`.
 
     Attributes:
         method: the name of `solver`.
         solver: the solver, with its settings.
         prior: the prior, on `device`; None if the method uses none.
-        device: where it runs.
-        samples: restorations that are returned of each observation.
-        tile: larger images are restored in pieces of so many pixels per side.
-        plain: the solver for one restoration alone.
-        differentiable: whether results keep the graph that leads from y to them.
-        then: what comes after that, if anything does.
+        device: the device of the computations.
+        samples: number of restorations per observation.
+        tile: images with a longer side are restored in tiles of this size.
+        plain: the solver for a single restoration.
+        differentiable: whether results keep the graph from y.
+        then: steps after the restoration, such as faces; usually None.
     """
 
     method: str
@@ -65,15 +65,16 @@ class Plan:
         return {entry.name: getattr(self.solver, entry.name) for entry in fields(self.solver) if entry.init}
 
     def check(self, degradation: Degradation) -> None:
-        """PairingError unless the solver, with this prior, can do with such a degradation."""
+        """Raise PairingError if the solver, with this prior, cannot restore this degradation."""
         if not self.solver.handles(degradation, self.prior):
             raise PairingError(f"method {self.method!r} {self.solver.refusal(degradation, self.prior)}")
 
     def fit(self, degradation: Degradation, observed: Shape) -> Shape:
-        """The shape (C, H, W) of the images behind observations of the shape `observed`, (C', H', W').
+        """The shape (C, H, W) of the images behind observations of shape `observed`, (C', H', W').
 
-        ShapeError unless `degradation` makes such observations of images of the prior's size; of any size
-        without a prior, or with one that takes any. PairingError as for `check`.
+        Raises:
+            ShapeError: if `degradation` does not make such observations from images that the prior accepts.
+            PairingError: as for `check`.
         """
         shape = behind(degradation, tuple(observed), self.prior)
         if not degradation.blind:
@@ -81,10 +82,10 @@ class Plan:
         return shape
 
     def run(self, y: Any, degradation: Degradation, seeds: Seeds = 0) -> Generator[Step, None, Restoration]:
-        """Restore the observations y (B, ...), step by step: yields each `Step`, and returns the Restoration.
+        """Restore the observations y (B, ...) step by step: yields each `Step`, and returns the Restoration.
 
-        y: a tensor or a NumPy array, as `restora.observation` says. seeds: image i has seeds + i, or
-        seeds[i]. OptionError for another number of them, ResultError for a result that is not finite.
+        `y` can be a tensor or a NumPy array, as for `restore`. Image i uses the seed seeds + i, or seeds[i].
+        Raises OptionError for a wrong number of seeds, ResultError for a result that is not finite.
         """
         start = time.monotonic()
         kept = self.differentiable
@@ -222,15 +223,15 @@ def decide(
     images: Shape | None = None,
     make: Callable[[str], Solver] = lambda name: solvers.get(name)(),
 ) -> Plan:
-    """Decide what `restore` would do. Arguments are those of `restore`, and:
+    """Decide the method, prior and device for many calls. Arguments are those of `restore`, and:
 
     Args:
-        images: the shape (C, H, W) of the images, as far as it is known; it chooses the prior if none is
+        images: the shape (C, H, W) of the images, as far as it is known; it selects the prior if none is
             given.
-        make: makes the solver of a method that is given by name.
+        make: creates the solver of a method that is given by name.
 
     Raises:
-        RestoraError: if the parts do not fit each other.
+        RestoraError: if the arguments do not fit each other.
     """
     samples, tile = observation.whole("samples", samples), observation.whole("tile", tile)
     if samples < 1:

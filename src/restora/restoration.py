@@ -39,36 +39,38 @@ def restore(
     differentiable: bool = False,
     faces: bool = False,
 ) -> Restoration:
-    """Restore observations y = A(x) + e.
+    """Restore observations y = A(x) + noise.
 
-    Random streams, the default dtype and the arguments stay as they are. Each call
-    chooses and copies anew; a plan of `restora.decide` serves any number of calls.
+    The arguments, the global random state and the default dtype do not change. Each call selects the method
+    and loads the prior; for many calls, make a plan with `restora.decide`.
 
     Args:
-        y: observations (B, ...), as `degradation` makes them: a tensor of any float dtype or a NumPy array;
-            results are of the same kind. uint8 and uint16 are scaled to [0, 1] if A gives images. One
-            observation without a batch axis is a batch of one. Values behind a mask may be NaN; without
-            noise, the values that it shows come back exactly.
-        degradation: the operator and the noise that made y.
-        method: a name of `restora methods`, "auto", or a Solver with settings of your own.
-        prior: the name of an installed prior, a folder that `restora train` wrote, or a Prior. None takes the
-            one for the method and the size. Methods without a prior, such as "tv", restore any size.
-        samples: restorations of each observation, best first. If the method draws from the posterior, the
-            first is its mean and the others are draws.
-        uncertainty: also return `std`: of 8 draws, or of as many as `samples`.
+        y: observations (B, ...), as `degradation` makes them: a tensor of any float dtype or a NumPy array.
+            Results have the same type. uint8 and uint16 are scaled to [0, 1] if A returns images. The batch
+            axis can be omitted. Values behind a mask can be NaN; without noise, the other values do not
+            change.
+        degradation: the operator and the noise model of y.
+        method: a name from `restora methods`, "auto", or a Solver with your own settings.
+        prior: the name of an installed prior, a folder written by `restora train`, or a Prior. None selects
+            the prior for the method and the image size. Methods without a prior, such as "tv", work for any
+            size.
+        samples: number of restorations per observation, best first. If the method samples from the posterior,
+            the first is the posterior mean and the others are samples.
+        uncertainty: also return `std`, from 8 samples or from as many as `samples`.
         seed: image i of the batch uses seed + i (or seed[i]), so its result does not depend on the batch.
-        device: "auto", "cpu" or "cuda". Results are where y is.
-        tile: images with a side of more pixels are restored in pieces of this size.
-        differentiable: keep the graph from y to the results, for unrolled training. lmmse, mmse, hqs, flower
-            and direct can do it; other methods are refused. Otherwise results carry no gradients.
-        faces: restore the faces in photos from the same y by a prior of faces, where that is likely to help.
-            `faces` and `notes` of the result say which. `prior` is that of the photo.
+        device: "auto", "cpu" or "cuda". Results are on the device of y.
+        tile: images with a longer side are restored in tiles of this size.
+        differentiable: keep the graph from y to the results, for unrolled training. Only lmmse, mmse, hqs,
+            flower and direct support this; other methods raise an error. By default, results carry no
+            gradients.
+        faces: restore faces in photos with a prior of faces, if that is likely to help. `faces` and `notes`
+            of the result say which. `prior` is the prior for the rest of the photo.
 
     Returns:
-        The images, in [0, 1], and all that is known about them.
+        The restored images, in [0, 1], with residuals, samples, standard deviations and settings.
 
     Raises:
-        RestoraError: if the parts do not fit each other, or the result is not finite. PackageError if
+        RestoraError: if the arguments do not fit each other, or the result is not finite. PackageError if
             `faces` needs the extra `faces`.
 
     Warns:
@@ -109,7 +111,9 @@ def make_plan(
 ) -> Plan:
     """As `restora.plan.decide`; `faces`: with those in photos restored by a prior of their own."""
     if faces and options.pop("differentiable", False):
-        raise OptionError("expected False with faces=True, which lets no gradients through", "differentiable")
+        raise OptionError(
+            "expected False with faces=True, which does not support gradients", "differentiable"
+        )
     if faces:
         return with_faces(method, prior, **options)
     return decide(method, prior, images=images, **options)

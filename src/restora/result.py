@@ -1,4 +1,4 @@
-"""What `restore` returns."""
+"""The result of `restore`."""
 
 from __future__ import annotations
 
@@ -21,24 +21,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Restoration:
-    """What `restore` returns for B observations; its tensors are on their device.
+    """The result of `restore` for B observations. Its tensors are on the device of the observations.
 
     Attributes:
         image: the best restoration of each, (B, C, H, W) in [0, 1].
         samples: K restorations of each, best first, (B, K, C, H, W); samples[:, 0] is `image`.
-        residual: root mean square of y - A(image), (B,); for the quantiser, the distance to the cells.
+        residual: root mean square of y - A(image), (B,); for a quantiser, the distance to the rounding
+            interval.
         history: the solver's loss, (steps, B).
         seconds: wall time for the whole batch.
-        method: the name of the solver that ran.
-        degradation: the degradation; if it was `blind`, with what was found in y.
-        std: standard deviation of the posterior, (B, C, H, W), full scale 1; None if the solver does not draw
-            from it, or neither `uncertainty` nor `samples` was asked for.
-        calibration: of `std`, for methods whose network predicts it.
-        settings: settings of the solver: solvers.get(method)(**settings) makes it again.
-        warnings: for each image, lines that its user should know; often none.
-        notes: for each image, lines on how it was made; often none.
-        faces: for each image, if they were asked for, the faces that were found and the prior that restored
-            each, smallest first.
+        method: the name of the solver.
+        degradation: the degradation; if it was `blind`, with the parameters estimated from y.
+        std: standard deviation of the posterior, (B, C, H, W), full scale 1. None if the solver gives none,
+            or if neither `uncertainty` nor `samples` was requested and no network predicts it.
+        calibration: calibration of `std`, if a network predicts it.
+        settings: settings of the solver: solvers.get(method)(**settings) creates it again.
+        warnings: for each image, warnings for the user; often empty.
+        notes: for each image, notes on how it was restored; often empty.
+        faces: for each image, with `faces=True`, the faces that were found and the prior that restored each,
+            smallest first.
     """
 
     image: Tensor
@@ -56,11 +57,16 @@ class Restoration:
     faces: tuple[tuple[Placed, ...], ...] = ()
 
     def interval(self, level: float = 0.9) -> tuple[Tensor, Tensor]:
-        """The bounds (B, C, H, W) between which this part of the true values lies, were `std` right.
+        """Bounds (B, C, H, W) that should contain a fraction `level` of the true values.
 
-        With a `calibration`, as measured on images that were held out: the promise is one on average over the
-        values of images like those, for damage of the same kind. Else for normal errors. level: in (0, 1).
-        OptionError where there is no `std`.
+        With a `calibration`, their width was measured on held-out images: the fraction is an average over
+        images like those, with the same kind of damage. Otherwise they assume normally distributed errors.
+
+        Args:
+            level: a number between 0 and 1.
+
+        Raises:
+            OptionError: if there is no `std`.
         """
         if not 0 < level < 1:
             raise OptionError(f"expected a number above 0 and below 1, got {level}", "level")

@@ -71,7 +71,7 @@ def test_known_values_are_counted_and_left_out() -> None:
 
 
 def test_too_few_draws() -> None:
-    with pytest.raises(OptionError, match="at least 4 draws of each image, got 3"):
+    with pytest.raises(OptionError, match="at least 4 samples per image, got 3"):
         Calibration().add(torch.zeros(1, 3, 1, 2, 2), torch.zeros(1, 1, 2, 2))
 
 

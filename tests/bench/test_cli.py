@@ -369,7 +369,7 @@ def test_unreadable_image_is_left_out(bench: Command, data: Path, tmp_path: Path
 
 BAD = [
     (["--tasks", "denoize"], "unknown task 'denoize'. Did you mean 'denoise'"),
-    (["--tasks", ","], "--tasks: expected names with commas between them"),
+    (["--tasks", ","], "--tasks: expected names separated by commas"),
     (["--methods", "coppy"], "unknown method 'coppy'. Did you mean 'copy'"),
     (["--methods", "copy,copy"], "--methods: 'copy' comes twice"),
     (["--methods", "copy@small"], "method 'copy' uses no prior"),

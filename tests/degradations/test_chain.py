@@ -30,9 +30,9 @@ from restora.tiles import cut
         ((Blur(), Downsample(2)), "cannot come after deblur.*or set sigma to 0 in deblur"),
         ((AdditiveNoise(), Poisson()), "poisson cannot follow denoise; put poisson first"),
         ((JPEG(), AdditiveNoise()), "denoise cannot follow jpeg; put denoise first"),
-        ((Quantize(5), JPEG()), "jpeg cannot follow dequantize; take the one that did more"),
+        ((Quantize(5), JPEG()), "jpeg cannot follow dequantize; use only the stronger of the two"),
         ((AdditiveNoise("auto"), JPEG()), "'auto' is found where noise is last, not before jpeg"),
-        ((JPEG(), Mask(torch.ones(1, 1, 8, 8))), "inpaint cannot come after jpeg, whose blocks"),
+        ((JPEG(), Mask(torch.ones(1, 1, 8, 8))), "inpaint cannot come after jpeg, because it would break"),
     ],
 )
 def test_what_cannot_be_chained(parts, message) -> None:
@@ -85,7 +85,7 @@ def test_words_become_a_chain() -> None:
 @pytest.mark.parametrize(
     ("task", "options", "message"),
     [
-        ("deblur+superres", {"kernel": "motion"}, "an option of deblur and superres; say whose"),
+        ("deblur+superres", {"kernel": "motion"}, "an option of deblur and superres; name the task"),
         ("deblur+superres", {"levels": 3}, "no such option"),
         ("superres+superres", {}, "superres is given twice"),
         ("superres+", {}, "expected tasks joined by"),

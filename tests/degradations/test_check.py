@@ -83,7 +83,7 @@ def test_every_task_passes(name: str) -> None:
     [
         (Shift(back=1), r"adjoint: expected <A x, u> = <x, adjoint u>, got a relative error of 0\.\d+"),
         (Bent(), r"A: expected a linear map, got a relative error of 0\.\d+"),
-        (Mixed(), "A: expected each image to be seen by itself"),
+        (Mixed(), "A: expected each image to be processed alone"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_error(operator: Operator, text: str) -> None:

@@ -83,5 +83,5 @@ def test_the_page_reads_no_files(picture: Path) -> None:
     assert "width" in shown
     assert "psf" not in shown
     request = Request(pictures=["a"], steps=[Step(task="deblur", options={"psf": str(picture)})])
-    with pytest.raises(OptionError, match="psf: names a file, which the page does not read"):
+    with pytest.raises(OptionError, match="psf: names a file, which the page cannot read"):
         work.task_of(request, None, Limits())

@@ -42,6 +42,13 @@ def test_every_public_name_is_documented(package: str) -> None:
             assert not value.__doc__.startswith(f"{public}("), f"{package}.{public}: a dataclass's own text"
 
 
+def test_code_in_docstrings_ends_on_its_line() -> None:
+    """Or the reference shows it in italics; docs/_ext/docstrings.py reads line by line."""
+    for path in (ROOT / "src" / "restora").rglob("*.py"):
+        odd = [i for i, line in enumerate(path.read_text().splitlines(), 1) if line.count("`") % 2]
+        assert not odd, f"{path}: lines {odd}"
+
+
 def test_the_first_page_is_short() -> None:
     text = (DOCS / "index.md").read_text(encoding="utf-8")
     prose = re.sub(r":::\{.*?^:::", "", text, flags=re.DOTALL | re.MULTILINE)

@@ -149,5 +149,5 @@ def test_a_program_that_writes_when_it_is_used(canary: Path) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"PTMF" * 9, b"\x18\0\0\0PTMF" + bytes(60), b"PK\x03\x04"])
 def test_what_is_no_archive(data: bytes) -> None:
-    with pytest.raises(WeightsError, match="is no network that TorchScript can run"):
+    with pytest.raises(WeightsError, match="is not a network that TorchScript can run"):
         TorchScript.of(data)(torch.rand(1, 3, 8, 8))

@@ -156,7 +156,7 @@ def test_options_are_found(astronaut: Tensor) -> None:
 @pytest.mark.parametrize(
     ("task", "sought", "message"),
     [
-        ("jpeg", "quality", "no traces of JPEG were found"),
+        ("jpeg", "quality", "no JPEG artefacts were found"),
         ("dequantize", "levels", "no equal levels were found"),
         ("deblur", "width", "no Gaussian blur was found"),
     ],

@@ -79,9 +79,9 @@ def test_one_level_an_image() -> None:
 
 
 def test_bad_input() -> None:
-    with pytest.raises(ShapeError, match="at least 4 pixels a side"):
+    with pytest.raises(ShapeError, match="at least 4 pixels per side"):
         restora.estimate_sigma(torch.zeros(1, 3, 3, 9))
-    with pytest.raises(OptionError, match="expected a number to make noise with"):
+    with pytest.raises(OptionError, match="expected a number to simulate noise"):
         AdditiveNoise("auto")(torch.zeros(1, 3, 8, 8))
 
 

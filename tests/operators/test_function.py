@@ -121,7 +121,7 @@ def test_matrices_are_what_they_say() -> None:
     torch.testing.assert_close(gram, torch.arange(1, 11).double() ** 2)
     with pytest.raises(ShapeError, match=r"expected \(m, 192\) for images of shape \(3, 8, 8\)"):
         Matrix(M[:, 1:], SHAPE)
-    with pytest.raises(PairingError, match="cannot be cut into pieces"):
+    with pytest.raises(PairingError, match="does not support tiles"):
         Matrix(M, SHAPE).window(Window(0, 0, 4, 4), M @ M.T, (8, 8))
 
 
@@ -168,9 +168,9 @@ def test_a_function_may_write_on_what_it_is_given(adjoint: Any) -> None:
 @pytest.mark.parametrize(
     ("A", "linear", "message"),
     [
-        (lambda v: v - v.mean(0, keepdim=True), True, "A: expected each image to be seen by itself"),
-        (lambda v: v * v.amax(), False, "A: expected each image to be seen by itself"),
-        (lambda v: v - v.sum() / v[0].numel(), True, "A: expected each image to be seen by itself"),
+        (lambda v: v - v.mean(0, keepdim=True), True, "A: expected each image to be processed alone"),
+        (lambda v: v * v.amax(), False, "A: expected each image to be processed alone"),
+        (lambda v: v - v.sum() / v[0].numel(), True, "A: expected each image to be processed alone"),
     ],
 )
 def test_images_of_a_batch_are_seen_apart(A: Any, linear: bool, message: str) -> None:
@@ -207,7 +207,7 @@ def test_one_image_at_a_time_is_enough_where_no_more_are_needed() -> None:
 
 
 def test_a_map_that_tells_nothing_is_refused() -> None:
-    with pytest.raises(OptionError, match="A: expected observations that tell something"):
+    with pytest.raises(OptionError, match="A: expected observations that depend on the image"):
         verify(Function(torch.zeros_like), (3, 8, 8))
 
 

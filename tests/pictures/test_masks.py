@@ -236,7 +236,7 @@ def test_the_alpha_of_the_picture() -> None:
         masks.of_alpha(picture, "a.png", 2).observed.sum() < masks.of_alpha(picture, "a.png").observed.sum()
     )
     for opaque in (PHOTO, PHOTO.convert("RGBA")):
-        with pytest.raises(MaskError, match=r"a\.png: no transparent parts to take as missing"):
+        with pytest.raises(MaskError, match=r"a\.png: no transparent areas to fill"):
             masks.of_alpha(image.read(encoded(opaque)), "a.png")
     with pytest.raises(MaskError, match="everywhere"):
         masks.of_alpha(Picture(torch.ones(3, 4, 4), alpha=torch.zeros(1, 4, 4)), "a.png")
@@ -244,5 +244,7 @@ def test_the_alpha_of_the_picture() -> None:
 
 def test_a_mask_of_several_pages_is_refused() -> None:
     data = encoded(WHITE, "TIFF", save_all=True, append_images=[WHITE])
-    with pytest.raises(MaskError, match="2 pages or frames; expected a mask of one, which is for all"):
+    with pytest.raises(
+        MaskError, match="2 pages or frames; expected a mask with one page, which is used for all"
+    ):
         masks.read_sheet(data, "mask.tif")

@@ -31,7 +31,7 @@ def test_what_has_one_size() -> None:
     for prior in tied:
         assert not prior.any_size
         assert prior.sized(*prior.image_shape[1:]) is prior
-        with pytest.raises(ShapeError, match=r"images, and no others; expected these, got 24x16"):
+        with pytest.raises(ShapeError, match=r"images only; got 24x16"):
             prior.sized(16, 24)
 
 

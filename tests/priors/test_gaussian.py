@@ -113,7 +113,7 @@ def test_a_stationary_gaussian_has_any_size() -> None:
 def test_directions_tie_a_gaussian_to_its_size() -> None:
     prior = GaussianPrior(torch.zeros(1, 4, 4), torch.ones(1, 1, 4, 4), torch.ones(1, 1, 4, 4))
     assert prior.sized(4, 4) is prior
-    with pytest.raises(ShapeError, match="makes 4x4 images, and no others"):
+    with pytest.raises(ShapeError, match="makes 4x4 images only"):
         prior.sized(8, 8)
     with pytest.raises(ShapeError, match="1 directions"):
         prior.stationary()

@@ -185,7 +185,7 @@ def test_onnx(tmp_path: Path) -> None:
     torch.testing.assert_close(loaded.denoise(0.8 * z, 0.8), expected, rtol=0, atol=1e-5)
     with pytest.raises(library.errors.PairingError, match="no gradients; use a method without them"):
         library.restore(y, Downsample(4), prior=loaded, method="dps")
-    with pytest.raises(library.errors.WeightsError, match="no network that ONNX Runtime can run"):
+    with pytest.raises(library.errors.WeightsError, match="not a network that ONNX Runtime can run"):
         Onnx.of(b"no graph")(torch.rand(1, 3, 8, 8))
 
 
@@ -273,7 +273,7 @@ def test_a_generator_of_the_hub_by_its_class(monkeypatch: pytest.MonkeyPatch) ->
     z = torch.rand(2, 3)
     torch.testing.assert_close(prior.generator(z)[0], Hubs()(z)[0])
     with pytest.raises(
-        library.errors.WeightsError, match=r"torch\.nn:None: no generator could be made of owner"
+        library.errors.WeightsError, match=r"torch\.nn:None: cannot load a generator from owner"
     ):
         importing.generator("owner/name", 3, of="torch.nn:None")
 
@@ -299,11 +299,11 @@ def refused(tmp_path: Path) -> dict[str, tuple[Path | str, str]]:
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "prior.safetensors").touch()
     return {
-        "evil.pth": (tmp_path / "evil.pth", "holds more than tensors, and was not run"),
-        "evil.pkl": (tmp_path / "evil.pkl", "holds more than tensors, and was not run"),
+        "evil.pth": (tmp_path / "evil.pth", "contains more than tensors, so it was not loaded"),
+        "evil.pkl": (tmp_path / "evil.pkl", "contains more than tensors, so it was not loaded"),
         "linear.pth": (
             tmp_path / "linear.pth",
-            "2 tensors of no network that is known (weight, bias); known are",
+            "2 tensors of an unknown network (weight, bias); known are",
         ),
         "list.pth": (tmp_path / "list.pth", "no file of tensors (a list)"),
         "half.pth": (tmp_path / "half.pth", "damaged, or no file of tensors"),
@@ -311,7 +311,7 @@ def refused(tmp_path: Path) -> dict[str, tuple[Path | str, str]]:
         "nearly.pth": (tmp_path / "nearly.pth", 'nearly a DRUNet, but Missing key(s) in state_dict: "m_up1'),
         "empty": (tmp_path / "empty", "expected a UNet2DModel of diffusers, or one file of weights, got 0"),
         "own": (tmp_path / "own", "a prior of restora already"),
-        "nowhere": ("nowhere.pth", "neither a file or folder, nor an OWNER/NAME"),
+        "nowhere": ("nowhere.pth", "neither a file, nor a folder, nor an OWNER/NAME"),
     }
 
 
@@ -341,5 +341,5 @@ def test_options_that_do_not_fit(tmp_path: Path, script: Path, restora: Command)
 
 
 def test_a_damaged_program() -> None:
-    with pytest.raises(library.errors.WeightsError, match="no network that TorchScript can run"):
+    with pytest.raises(library.errors.WeightsError, match="not a network that TorchScript can run"):
         TorchScript.of(b"no archive")(torch.rand(1, 3, 8, 8))

@@ -52,17 +52,17 @@ def test_manifest_among_the_inputs_of_a_shell_pattern_is_passed_over(tmp_path: P
     touch(tmp_path / "a.png", tmp_path / "restora.json")
     everything = sorted(tmp_path.iterdir())
     assert names(collect(everything, tmp_path / "out", 0)) == ["a.png"]
-    with pytest.raises(ImageError, match="no picture among the inputs"):
+    with pytest.raises(ImageError, match="no image among the inputs"):
         collect([tmp_path / "restora.json"], tmp_path / "out", 0)
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("missing", "missing: no such file or folder, and no picture matches"),
-        ("*.png", "no picture matches it as a pattern"),
+        ("missing", "missing: no such file or folder, and no image matches"),
+        ("*.png", "no image matches it as a pattern"),
         ("x" * 300 + ".png", "cannot be read (File name too long)"),
-        ("empty", "no picture in this folder; expected .png"),
+        ("empty", "no image in this folder; expected .png"),
     ],
 )
 def test_input_that_names_nothing(name: str, message: str, tmp_path: Path) -> None:
@@ -129,15 +129,15 @@ def test_folders_below_a_folder(tmp_path: Path) -> None:
     (item,) = collect([root], Path("out"), 0, note=notes.append)
     assert item.pictures == [Path("out/a.png")]
     assert notes == [
-        "passed over 1 file of another kind: n.doc",
-        "passed over 2 folders: x, z; add recursive=True for the pictures in them",
+        "skipped 1 file of another kind: n.doc",
+        "skipped 2 folders: x, z; add recursive=True for the images in them",
     ]
     notes.clear()
     items = collect([root], Path("out"), 0, recursive=True, samples=2, uncertainty=True, note=notes.append)
     assert [item.pictures[0] for item in items] == [Path(f"out/{n}.png") for n in ("a", "x/a", "x/y/b")]
     assert items[1].names(*items[1].outputs) == ["x/a.png", "x/a-2.png", "x/a-std.png", "x/a-std.tiff"]
     assert [item.seed for item in items] == [seed_of(n, 0) for n in ("a", "x/a", "x/y/b")]
-    assert notes == ["passed over 2 files of other kinds: n.doc, z/notes.txt"]
+    assert notes == ["skipped 2 files of other kinds: n.doc, z/notes.txt"]
 
 
 def test_many_files_that_are_no_pictures_are_counted(tmp_path: Path) -> None:
@@ -145,16 +145,16 @@ def test_many_files_that_are_no_pictures_are_counted(tmp_path: Path) -> None:
     notes: list[str] = []
     collect([tmp_path], tmp_path / "out", 0, note=notes.append)
     assert notes == [
-        "passed over 9 files of other kinds: 0.txt, 1.txt, 2.txt, 3.txt, 4.txt, 4 more",
+        "skipped 9 files of other kinds: 0.txt, 1.txt, 2.txt, 3.txt, 4.txt, 4 more",
     ]
 
 
 def test_folder_of_folders_alone_says_what_to_add(tmp_path: Path) -> None:
     touch(tmp_path / "in" / "x" / "a.png")
-    with pytest.raises(ImageError, match=r"no picture in this folder; .*; add recursive=True"):
+    with pytest.raises(ImageError, match=r"no image in this folder; .*; add recursive=True"):
         collect([tmp_path / "in"], tmp_path / "out", 0)
     (tmp_path / "empty" / "x").mkdir(parents=True)
-    with pytest.raises(ImageError, match=r"no picture in this folder or below it; expected \.png"):
+    with pytest.raises(ImageError, match=r"no image in this folder or below it; expected \.png"):
         collect([tmp_path / "empty"], tmp_path / "out", 0, recursive=True)
 
 
@@ -170,7 +170,7 @@ def test_results_are_no_inputs(tmp_path: Path) -> None:
         assert tmp_path / written not in [item.path for item in items]
     everything = sorted(p for p in tmp_path.iterdir() if p.name != "a.png")
     assert names(collect(everything, tmp_path / "out", 0)) == ["a.jpg", "b.jpg"]
-    with pytest.raises(ImageError, match="no picture among the inputs"):
+    with pytest.raises(ImageError, match="no image among the inputs"):
         collect([tmp_path / "out"], tmp_path / "out", 0)
 
 
@@ -217,9 +217,9 @@ def test_file_for_the_result_of_one_input(tmp_path: Path) -> None:
     names = ["result.JPG", "result-2.JPG", "result-std.png", "result-std.tiff", "result-trace.webp"]
     assert item.outputs == [Path("x") / name for name in names]
     assert item.seed == seed_of("a", 3)
-    with pytest.raises(OutputError, match=r"result\.png is one file, but the inputs are 2 pictures"):
+    with pytest.raises(OutputError, match=r"result\.png is one file, but there are 2 inputs"):
         collect([tmp_path], tmp_path / "result.png", 0)
-    with pytest.raises(OutputError, match=r"result\.pdf: \.pdf is not written; expected one of \.png"):
+    with pytest.raises(OutputError, match=r"result\.pdf: \.pdf cannot be written; expected one of \.png"):
         collect([tmp_path / "a.png"], tmp_path / "result.pdf", 0)
     with pytest.raises(OutputError, match="this input would be overwritten"):
         collect([tmp_path / "a.png"], tmp_path / "a.png", 0)

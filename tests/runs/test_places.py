@@ -73,7 +73,7 @@ def test_names_that_lead_out_of_a_zip(name: str, clean: Path, tmp_path: Path, re
     archive = zipped(tmp_path / "bad.zip", **{name: clean / "a.png", "good [1] -ü.png": clean / "b.png"})
     before = tree(tmp_path)
     done = restora("restore", archive, "-o", tmp_path / "out", *WORDS)
-    note = f"restora: note: passed over 1 link or name that leads out of a zip: {archive}\n"
+    note = f"restora: note: skipped 1 link or name that leads out of a zip: {archive}\n"
     assert (done.code, done.err) == (0, note)
     assert tree(tmp_path).keys() - before.keys() == {"out/good [1] -ü.png", "out/restora.json"}
 
@@ -84,7 +84,7 @@ def test_a_link_in_a_zip(clean: Path, tmp_path: Path) -> None:
         link = zipfile.ZipInfo("link.png")
         link.external_attr = (stat.S_IFLNK | 0o777) << 16
         file.writestr(link, str(clean / "a.png"))
-    with pytest.raises(ImageError, match="no picture in this zip"):
+    with pytest.raises(ImageError, match="no image in this zip"):
         Inputs([archive], tmp_path / "out", 0)
 
 

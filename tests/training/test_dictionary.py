@@ -91,7 +91,7 @@ def test_flat_images_give_finite_atoms() -> None:
     [
         ({"patch": 9}, "patch: expected at most the size of the images, 8, got 9"),
         ({"atoms": 0}, "atoms: expected a whole number of at least 1"),
-        ({"batch": 1}, "batch: expected at least as many patches"),
+        ({"batch": 1}, "batch: a batch needs at least as many patches"),
     ],
 )
 def test_settings_that_cannot_be(setting: dict[str, int], message: str) -> None:

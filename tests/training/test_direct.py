@@ -155,7 +155,7 @@ def test_bad_settings() -> None:
         DirectConfig(**SETTINGS | {"options": "sigma=2"})
     with pytest.raises(RestoraError, match="scale: expected an image whose sides divide by 3"):
         DirectConfig(**SETTINGS | {"task": "superres", "options": "scale=3"})
-    with pytest.raises(OptionError, match="task: a direct network is for one degradation"):
+    with pytest.raises(OptionError, match="task: a direct network is trained for one fixed degradation"):
         DirectConfig(**SETTINGS | {"task": "impulse"})
     with pytest.raises(OptionError, match="width: expected an even number, got 5"):
         DirectConfig(**SETTINGS | {"width": 5})

@@ -93,7 +93,7 @@ def test_floor_odd_sizes_and_images_that_are_all_alike() -> None:
 def test_few_images_give_few_directions() -> None:
     assert fit(photos(45), rank=512).rank == 4
     assert fit(photos(45), rank=512, images=20).rank == 2
-    with pytest.raises(DataError, match="takes at least 2"):
+    with pytest.raises(DataError, match="needs at least 2"):
         GaussianTrainer(GaussianConfig(), photos(1))
     for setting in ("rank", "images", "floor", "passes"):
         with pytest.raises(OptionError, match=f"^{setting}: expected .*at least"):

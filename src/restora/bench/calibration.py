@@ -63,7 +63,7 @@ class Calibration:
         where nothing was observed. OptionError for fewer than 4 draws."""
         runs = draws.shape[1]
         if runs < 4:
-            raise OptionError(f"calibration needs at least 4 draws of each image, got {runs}")
+            raise OptionError(f"calibration needs at least 4 samples per image, got {runs}")
         draws, half = draws.double(), runs // 2
         variance, error = draws.var(1), (draws.mean(1) - truth).square() / (1 + 1 / runs)
         self._add(variance, error, missing, draws[:, :half].var(1), draws[:, half:].var(1))

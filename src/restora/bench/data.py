@@ -26,9 +26,14 @@ MANY = 3  # sizes; where there are more, they are not named one by one
 
 @dataclass(frozen=True)
 class Images:
-    """truth: N images (C, H, W) in [0, 1]. names: one each, all different; stems: of the files, for seeds.
+    """The images of a benchmark.
 
-    errors: one line for each file that could not be read, and was left out. bits: the depth of the deepest.
+    Attributes:
+        truth: N images (C, H, W) in [0, 1].
+        names: a different name for each.
+        stems: the stems of the files, for seeds.
+        errors: one line for each file that could not be read.
+        bits: the largest depth of the files.
     """
 
     truth: list[Tensor]
@@ -90,11 +95,18 @@ def read_images(
     multiple: int = 1,
     max_pixels: float = MAX_PIXELS,
 ) -> Images:
-    """The images of folders and zips in name order; of M files, `limit` takes number i M // limit.
+    """Read the images of folders and zips in name order.
 
-    What lies in the folder `output` is passed over. `channels`: of all, 1 and 3 made of each other. Of each
-    image it is the largest centred part whose sides `multiple` divides. OptionError for numbers that cannot
-    be, DataError where there are fewer images, or none can be read; ShapeError for one that is too small.
+    Args:
+        limit: number of images to use, evenly spaced: of M files, image i is number i M // limit.
+        output: a folder whose files are ignored.
+        channels: number of channels of all images; 1 and 3 are converted to each other.
+        multiple: crop each image around its centre, so that its sides are multiples of this.
+
+    Raises:
+        OptionError: for invalid numbers.
+        DataError: if there are too few images, or none can be read.
+        ShapeError: for an image that is too small.
     """
     check_channels(channels)
     if multiple < 1:
@@ -132,7 +144,7 @@ def _chosen(sources: Sequence[Path], limit: int | None, output: Path | None) -> 
     if limit > len(found):
         raise DataError(
             f"limit={limit}: expected at least {limit} images in {', '.join(map(str, sources))}, "
-            f"got {len(found)}; lower it, or leave it out to take all"
+            f"got {len(found)}; lower it, or omit it to use all images"
         )
     return [found[i * len(found) // limit] for i in range(limit)]
 

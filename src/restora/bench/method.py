@@ -17,8 +17,8 @@ LEFT_OUT = ("reference", "dflow", "dps", "bm3d")
 
 @dataclass(frozen=True)
 class Method:
-    """`label` is METHOD, or METHOD@NAME where a prior was given, and tells methods apart. `weights`: what is
-    on record of the prior."""
+    """A method of a benchmark. `label` is METHOD, or METHOD@NAME if a prior was given. `weights` describes
+    the prior."""
 
     label: str
     plan: Plan
@@ -72,7 +72,7 @@ def named(texts: Sequence[str], shapes: Sequence[tuple[int, int, int]], device: 
     labels = [method.label for method in methods]
     for i, method in enumerate(methods):
         if method.label in labels[:i]:
-            raise OptionError(f"{method.label!r} comes twice; name each once", "methods")
+            raise OptionError(f"{method.label!r} is given twice; give each method once", "methods")
         for shape in shapes:
             method.check(shape)
     return methods

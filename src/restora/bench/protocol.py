@@ -36,10 +36,10 @@ class Scores:
 
 
 class Protocol:
-    """Tasks -> degradations -> observations -> scores. Images are (B, C, H, W).
+    """How observations are made from images (B, C, H, W), and how restorations are scored.
 
-    A task is the name of a registered one, and perhaps options: NAME, or NAME:OPTION=VALUE:... Files have
-    `bits` bits a channel, 8 or 16.
+    A task is a registered name with optional settings: NAME, or NAME:OPTION=VALUE:... `bits` is the number of
+    bits per channel of the files, 8 or 16.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Protocol:
 
 
 class Clean(Protocol):
-    """Observations are clipped and rounded to the bits of the files, as are restorations for PSNR and SSIM;
+    """Observations, and restorations before PSNR and SSIM, are clipped and rounded to the bits of the files;
     data range 1."""
 
     name = "clean"
@@ -82,13 +82,15 @@ class Clean(Protocol):
 
 
 class Deck(Protocol):
-    """Yeh et al.'s table: a quantiser that rounds down, and images scaled by their own range before scoring.
+    """The protocol of the table of Yeh et al.: the quantiser rounds down, and images are scaled by their own
+    range.
 
-    Noise is neither clipped nor rounded, x4 is the box average, the quantiser is floor(255 x / 55) 55 / 255,
-    half a step too dark. Restored and true image are each scaled to (x - min) / (max - min), over all pixels
-    and channels, which is what image writers of that time, such as scipy.misc.imsave, did; for an image whose
-    minimum is 0 it is the division by its maximum. On 128 CelebA faces the unrestored inputs then have 18.57
-    (noise), 20.63 (quantiser) and 21.79 dB (x4, pixels repeated); published are 18.81, 20.64, 21.33 to 21.77.
+    Noise is neither clipped nor rounded, x4 is the box average, and the quantiser is floor(255 x / 55) 55 /
+    255, half a step too dark. The restored and the true image are each scaled to (x - min) / (max - min),
+    over all pixels and channels, as image writers of that time did, such as scipy.misc.imsave. For an image
+    whose minimum is 0, this is the division by its maximum. On 128 CelebA faces, the unrestored inputs then
+    score 18.57 (noise), 20.63 (quantiser) and 21.79 dB (x4, pixels repeated); the published values are 18.81,
+    20.64 and 21.33 to 21.77 dB.
     """
 
     name = "deck"

@@ -53,9 +53,10 @@ class Cell:
 
 
 class Benchmark:
-    """`cells` are all cells, task by task. `run` does what the folder does not hold yet.
+    """All cells (task and method) of a benchmark. `run` computes those that the folder does not contain yet.
 
-    The batches of a cell are always the same images, so that a run that was stopped gives what it would have.
+    The batches of a cell always contain the same images, so an interrupted run gives the same results as a
+    complete one.
     """
 
     def __init__(

@@ -29,7 +29,8 @@ RESULTS = ("results.json", "table.md", "table.csv", "figure.png", "scatter.png")
 
 
 class Store:
-    """One folder, one set of settings: a folder made with others is refused, or with `overwrite` emptied."""
+    """The folder of a benchmark with its settings. Other settings are refused, or replace the results with
+    `overwrite`."""
 
     def __init__(self, folder: Path, settings: dict[str, Any], overwrite: bool = False):
         self.folder, self.settings, self.overwrite = folder, plain(settings), overwrite

@@ -14,7 +14,7 @@ from restora.pictures.remote import place_of
 def a_path(text: str) -> Path:
     """An argument that is a path. An empty one is a shell's variable that is not set, and no folder."""
     if not text.strip():
-        raise OptionError("expected the path of a file or folder, got an empty one")
+        raise OptionError("expected the path of a file or folder, got an empty text")
     return Path(text)
 
 

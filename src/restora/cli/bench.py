@@ -1,9 +1,9 @@
 """Compare methods on your images: quality, time and memory for each task and method.
 
-DATA is clean images of any size. Each task damages them, each method restores them, and the results are
-scored against the originals. The table goes to stdout; DIR gets table.md, table.csv, results.json (every
-value of every image), figure.png (results side by side), scatter.png (quality against time) and the
-restored images. A run that was stopped continues where it was. Tasks and methods can be added later.
+DATA are clean images of any size. Each task damages them, each method restores them, and the results are
+scored against the originals. The table goes to stdout. DIR gets table.md, table.csv, results.json (all scores
+of every image), figure.png (results side by side), scatter.png (quality against time) and the restored
+images. If a run was stopped, the same command continues it. You can add tasks and methods later.
 Defaults are in parentheses.
 """
 
@@ -35,8 +35,8 @@ from restora.solvers import solvers
 
 OPTIONAL = {"channels": 3, "multiple": 1}  # settings that are on record where they are not these
 EXAMPLES = """protocols:
-  clean  observations and results are rounded as files are: to 8 bits, or 16 if the images have them
-  deck   as in the table of Yeh et al. (ICASSP 2018), to compare with its numbers
+  clean  observations and results are rounded to 8 bits, or to 16 bits for 16-bit images
+  deck   the protocol of the table of Yeh et al. (ICASSP 2018), to compare with its numbers
 
 examples:
   restora bench photos/ --limit 50 --tasks denoise,superres
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "restora bench DATA... [-o DIR] [options]"
     parser.epilog = EXAMPLES
     add = parser.add_argument
-    all_methods = f"(all but {', '.join(method.LEFT_OUT)}, of {', '.join(solvers.names())})"
+    all_methods = f"(all except {', '.join(method.LEFT_OUT)})"
     shown = ", ".join(perceptual.columns.names())
     add("data", nargs="+", type=a_path, metavar="DATA", help="folders or zips of clean images")
     add(
@@ -60,10 +60,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="output folder (bench)",
     )
-    published = f"({','.join(TASKS)}; but for 3 channels without colorize)"
+    published = f"({','.join(TASKS)}; without colorize unless --channels is 3)"
     tasks = f"TASK or TASK:OPTION=VALUE:..., of {', '.join(degradations.names())} {published}"
     add("--tasks", metavar="T,..", help=tasks)
-    add("--methods", metavar="M,..", help=f"METHOD or METHOD@PRIOR, a name or folder {all_methods}")
+    add(
+        "--methods",
+        metavar="M,..",
+        help=f"METHOD or METHOD@PRIOR, of {', '.join(solvers.names())} {all_methods}",
+    )
     add("--limit", type=int, metavar="N", help="use N files, evenly spaced in name order (all)")
     add(
         "--multiple",
@@ -89,13 +93,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--perceptual",
         metavar="C,..",
-        help=f"extra columns: {shown}, or none (those installed; identity for faces)",
+        help=f"extra columns: {shown}, or none (those that are installed; identity only for faces)",
     )
     add("--seed", type=int, default=0, metavar="N", help="random seed (0)")
     together = "images per batch; fewer if they are large (64)"
     add("--batch-size", type=int, default=64, metavar="N", help=together)
     add("--device", default="auto", metavar="NAME", help="auto, cpu or cuda (auto)")
-    add("--overwrite", action="store_true", help="measure again what was already measured")
+    add("--overwrite", action="store_true", help="repeat measurements that already exist")
     add("--json", action="store_true", help="print results.json instead of the table")
 
 
@@ -151,7 +155,7 @@ def _names(text: str | None, option: str) -> list[str] | None:
         return None
     words = [word.strip() for word in text.split(",") if word.strip()]
     if not words:
-        raise OptionError(f"{option}: expected names with commas between them, got {text!r}")
+        raise OptionError(f"{option}: expected names separated by commas, got {text!r}")
     return words
 
 

@@ -29,8 +29,8 @@ COMMANDS = (
     "priors",
 )
 EXIT_CODES = """
-exit codes: 0 success, perhaps with warnings; 1 some files failed; 2 wrong usage, or nothing could be started;
-130 stopped by Ctrl-C; 141 the reader of the output closed it. Errors are one line on stderr.
+exit codes: 0 success, perhaps with warnings; 1 some files failed; 2 wrong usage, or the run could not start;
+130 stopped by Ctrl-C; 141 the program that read the output was closed. Errors are one line on stderr.
 """
 
 

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_input(parser, "clean images: files, folders, globs, zips or URLs")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="random seed of the noise (0)")
     add_writing(parser)
-    parser.add_argument("--overwrite", action="store_true", help="make again what was already made")
+    parser.add_argument("--overwrite", action="store_true", help="make files again that were already made")
     parser.add_argument("--json", action="store_true", help="print the manifest to stdout")
     add_task(parser)
 
@@ -43,7 +43,9 @@ def run(args: argparse.Namespace) -> int:
     task = make_task(args)
     if task.auto:
         name = next(name for name, value in task.options.items() if value == AUTO)
-        raise OptionError(f"--{name} auto is for restore, which finds it in a picture; expected a number")
+        raise OptionError(
+            f"--{name} auto only works with restore, which estimates it from an image; give a number here"
+        )
     notes: list[str] = []
     writing, format = make_writing(args, task)
     found = {"recursive": args.recursive, "partners": task.partners, "note": notes.append}

@@ -13,7 +13,7 @@ from restora.runs.engines import Engine, engines
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
     """--engine, and the options of all engines."""
-    known = f"where the run is done: {' or '.join(engines.names())}, the machines of a Ray cluster (local)"
+    known = f"where images are restored: {' or '.join(engines.names())}, a Ray cluster (local)"
     parser.add_argument("--engine", default="local", metavar="NAME", help=known)
     for name, engine in engines:
         for entry, hint in options(engine):
@@ -32,5 +32,7 @@ def make_engine(args: argparse.Namespace) -> Engine:
             if getattr(args, entry.name) is not None and engine is not chosen:
                 raise OptionError(f"{flag(entry.name)} is an option of --engine {name}")
     if args.trace and not chosen.steps:
-        raise OptionError(f"--trace needs to see every step, which --engine {args.engine} does not show")
+        raise OptionError(
+            f"--trace does not work with --engine {args.engine}, which does not report single steps"
+        )
     return chosen(**{entry.name: getattr(args, entry.name) for entry in fields(chosen)})

@@ -1,9 +1,10 @@
-"""Make a prior of a network that others trained: a denoiser, a diffusion model, a flow or a generator.
+"""Import a trained network as a prior: a denoiser, a diffusion model, a flow or a generator.
 
-SOURCE is a file (.safetensors, .pth of tensors alone, TorchScript, .onnx), a folder of diffusers, or
-OWNER/NAME on the Hugging Face hub, which is then downloaded. DRUNet, FFDNet, the U-Net of guided diffusion
-and UNet2DModel are recognised by their tensors; of any other network save a TorchScript or ONNX file, and say
-what it computes. With --latent it is a generator. 'restora restore ... --prior DIR' uses the result.
+SOURCE is a file (.safetensors, .pth with tensors only, TorchScript, .onnx), a folder of diffusers, or
+OWNER/NAME on the Hugging Face Hub, which is then downloaded. DRUNet, FFDNet, the U-Nets of guided diffusion
+and EDM, and UNet2DModel are recognised by their tensors. Save any other network as TorchScript or ONNX, and
+give its --convention. With --latent, the network is a generator. Use the result with 'restora restore ...
+--prior DIR'.
 """
 
 from __future__ import annotations
@@ -22,33 +23,34 @@ from restora.priors import Prior, importing, store
 from restora.priors.conventions import conventions
 from restora.runs.items import make_folder
 
-SUMMARY = "make a prior of a network that others trained"
+SUMMARY = "import a trained network as a prior"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("source", metavar="SOURCE", help="a file, a folder of diffusers, or OWNER/NAME on the hub")
-    add("-o", "--output", type=a_path, required=True, metavar="DIR", help="folder for the prior")
-    add("--convention", choices=conventions.names(), metavar="NAME", help="what it computes (as recognised)")
+    add("source", metavar="SOURCE", help="a file, a folder of diffusers, or OWNER/NAME on the Hub")
+    add("-o", "--output", type=a_path, required=True, metavar="DIR", help="output folder for the prior")
+    text = f"input and output of the network: {', '.join(conventions.names())} (as recognised)"
+    add("--convention", choices=conventions.names(), metavar="NAME", help=text)
     text = "a setting of the convention, such as answer=noise; 'restora priors conventions NAME' lists them"
     add("--set", action="append", default=[], metavar="NAME=VALUE", dest="settings", help=text)
-    text = "black and white in the network's range, such as --range=-1,1"
+    text = "values of black and white for the network, such as --range=-1,1"
     add("--range", type=_pair, metavar="LOW,HIGH", help=text)
-    text = "least and most noise that it was trained for, white = 1, such as 0,50/255"
+    text = "lowest and highest noise level in training, full scale = 1, such as 0,50/255"
     add("--levels", type=_pair, metavar="LOW,HIGH", help=text)
-    add("--channels", type=int, metavar="N", help="of its images (as recognised, else 3)")
-    add("--size", type=int, metavar="N", help="side of its images, where it takes no other (as recognised)")
-    text = "a Gaussian of such images, as 'restora train gaussian' makes, or none (that of photographs)"
+    add("--channels", type=int, metavar="N", help="channels of its images (as recognised, otherwise 3)")
+    add("--size", type=int, metavar="N", help="side of its images in pixels, if it is fixed (as recognised)")
+    text = "a Gaussian model of such images, by 'restora train gaussian', or none (natural-gaussian)"
     add("--gaussian", metavar="NAME|DIR|none", help=text)
-    text = "2 for images that may be mirrored, 8 for those that may be turned too (as recognised, else 1)"
+    text = "2 if images may be mirrored, 8 if they may also be rotated (as recognised, otherwise 1)"
     add("--symmetries", type=int, choices=(1, 2, 8), metavar="1|2|8", help=text)
-    add("--latent", type=int, metavar="N", help="it is a generator, of latents of this length")
-    text = "of a generator: the network that makes its latents, as TorchScript"
+    add("--latent", type=int, metavar="N", help="the network is a generator, for latents of this length")
+    text = "generators: the network that maps latents to styles, as TorchScript"
     add("--mapping", type=a_path, metavar="FILE", help=text)
-    text = "of a generator on the hub: its class, which has from_pretrained"
+    text = "generators on the Hub: the class of the network, which must have from_pretrained"
     add("--class", dest="of", metavar="PACKAGE.MODULE:CLASS", help=text)
-    add("--license", metavar="TEXT", help="under which it is given, for the card")
-    text = "import a network whose answer to a smooth picture contradicts the convention"
+    add("--license", metavar="TEXT", help="licence of the network, for the card")
+    text = "skip the test that the network denoises a smooth image"
     add("--unchecked", action="store_true", help=text)
 
 
@@ -132,7 +134,7 @@ def _number(text: str) -> float:
 
 
 def _summary(facts: dict[str, Any]) -> str:
-    return f"{facts.get('architecture', 'A network')} of others, imported from {facts['source']}."
+    return f"{facts.get('architecture', 'A network')} imported from {facts['source']}."
 
 
 def _told(prior: Prior, facts: dict[str, Any]) -> str:

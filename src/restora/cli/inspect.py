@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     add = parser.add_argument
     add("inputs", nargs="+", type=a_path, metavar="PHOTO", help="files, folders or globs")
-    add("--recursive", action="store_true", help="also take the images in subfolders")
+    add("--recursive", action="store_true", help="include images in subfolders")
     add_limit(parser)
     mask = "write suspected scratches and dead pixels of one photo as a mask, white on black"
     add("--mask", type=a_path, metavar="FILE", help=mask)

@@ -39,7 +39,7 @@ def _page(name: str, cls: type[Solver]) -> str:
     """What a method is, what it needs, and its settings, with their defaults in parentheses."""
     lines = [textwrap.fill(f"{name}: {summary(cls)}", WIDTH)]
     if cls.needs is not None:
-        lines.append(f"It needs a {cls.needs.__name__}.")
+        lines.append(f"Kind of prior: {cls.needs.__name__}.")
     if cls.packages:
         lines.append(f"It needs the package {', '.join(cls.packages)}: pip install 'restora[{cls.extra}]'.")
     settings = [_setting(field, hint) for field, hint in options(cls)]

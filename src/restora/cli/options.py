@@ -24,7 +24,7 @@ MASK_HELP = (
 )
 HOLE_HELP = "a synthetic mask: center, half of each side (degrade and bench have more)"
 QUALITY_HELP = (
-    f"quality of jpg, webp and avif results ({QUALITY}; webp lossless); with --task jpeg, of the input"
+    f"quality of jpg, webp and avif results ({QUALITY}; webp lossless); with --task jpeg, that of the input"
 )
 READING = tuple(entry.name for entry, _ in options(Reading))
 Owners = dict[str, tuple[Field[Any], Any]]
@@ -34,7 +34,7 @@ def add_input(parser: argparse.ArgumentParser, text: str, needs_task: bool = Tru
     parser.add_argument("inputs", nargs="+", type=a_place, metavar="INPUT", help=text)
     output = "output folder; or, for a single input, the output file, such as result.png"
     parser.add_argument("-o", "--output", type=a_place, required=True, metavar="DIR|FILE", help=output)
-    recursive = "also take the images in subfolders; results and masks keep the same structure"
+    recursive = "include images in subfolders; results and masks keep the same structure"
     parser.add_argument("--recursive", action="store_true", help=recursive)
     known = (
         f"{', '.join(degradations.names())}. Join several with +, in the order in which the damage happened, "
@@ -104,7 +104,7 @@ def _central(text: str) -> str:
     """The one hole that is not for experiments alone."""
     if text != "center":
         raise OptionError(
-            f"--hole {text}: expected center; other holes are for experiments, in degrade and bench. Paint "
+            f"--hole {text}: expected center; the other holes only work with degrade and bench. Paint "
             "what is missing white on a black picture of the same size, and give it as --mask"
         )
     return text
@@ -158,7 +158,7 @@ def make_task(args: argparse.Namespace, restoring: bool = False) -> Task:
         if name not in own:
             raise OptionError(_not_its(name, task, list(own), ", ".join(table[name])))
         if name in given:
-            raise OptionError(f"{flag(name)} is given twice: in --task, and by itself")
+            raise OptionError(f"{flag(name)} is given twice: in --task and as an option")
         is_alpha = (name, text) == ("mask", ALPHA)
         is_text = isinstance(text, str) and not is_alpha
         given[name] = named.value_of(text, *own[name], flag(name)) if is_text else text

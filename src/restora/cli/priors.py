@@ -1,4 +1,4 @@
-"""List the installed priors, show a card, download a prior, or import a network of others."""
+"""List the installed priors, show a card, download a prior, or import a network."""
 
 from __future__ import annotations
 
@@ -11,23 +11,26 @@ from restora.priors import Prior, load_prior, store
 from restora.priors.hub import pull
 
 JSON_HELP = "print as JSON"
-PULL = """Download a prior from the Hugging Face Hub into its cache, and check it. A broken connection is
-resumed, and files that arrived whole are kept. HF_ENDPOINT, HF_TOKEN and HF_HOME mean what they mean to
-huggingface_hub."""
+PULL = """Download a prior from the Hugging Face Hub into its local cache, and verify its checksums. An
+interrupted download is resumed; complete files are kept. The variables HF_ENDPOINT, HF_TOKEN and HF_HOME have
+the same meaning as for huggingface_hub."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help=JSON_HELP)
     actions = parser.add_subparsers(dest="action", metavar="list|show|pull|import|conventions")
     listed = actions.add_parser("list", help="list the installed priors (the default)")
-    show = actions.add_parser("show", help="show a prior's card", description="Print the card of a prior.")
-    show.add_argument("name", metavar="NAME|DIR", help="an installed prior, or a folder with one")
+    show = actions.add_parser(
+        "show", help="show the card of a prior", description="Print the card of a prior."
+    )
+    show.add_argument("name", metavar="NAME|DIR", help="an installed prior, or the folder of a prior")
     download = actions.add_parser("pull", help="download a prior from the Hub", description=PULL)
-    download.add_argument("name", metavar="OWNER/NAME", help="a repository on the Hub that has a prior")
+    download.add_argument("name", metavar="OWNER/NAME", help="a repository on the Hub that contains a prior")
     foreign = actions.add_parser("import", help=importing.SUMMARY, description=importing.__doc__)
     importing.add_arguments(foreign)
-    known = actions.add_parser("conventions", help="list what networks compute, for import")
-    known.add_argument("name", nargs="?", metavar="NAME", help="a convention, to show its settings")
+    text = "list the conventions for inputs and outputs of networks, for import"
+    known = actions.add_parser("conventions", help=text, description=f"{text.capitalize()}.")
+    known.add_argument("name", nargs="?", metavar="NAME", help="show the settings of this convention")
     every = (listed, show, download, foreign, known)
     for action in every:  # SUPPRESS: or its default would undo a --json before the action
         action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=JSON_HELP)

@@ -5,14 +5,14 @@ samples are DIR/STEM-2 and so on. All frames of an animation and all planes of a
 become PNGs; so do JPEGs with --task jpeg. Inputs of the same name in several folders keep their folders
 (DIR/FOLDER/STEM); a.png and a.gif in one folder become a-png.png and a-gif.png.
 
-Without --task, each image is inspected and repaired as 'restora inspect' suggests. An image in which
-nothing is wrong is copied.
+Without --task, each image is inspected and repaired as 'restora inspect' suggests. An image without damage is
+copied.
 
-With --uncertainty, DIR/STEM-std.png shows how far off each pixel of the first plane may be.
-DIR/STEM-std.tiff has the numbers for all planes: 16 bits per channel, where 65535 means the full intensity
-range.
+With --uncertainty, DIR/STEM-std.png is a colour map of the standard deviation of each pixel of the first
+plane. DIR/STEM-std.tiff has the values of all planes: 16 bits per channel, where 65535 means the full
+intensity range.
 
-A prior of one size, such as 64x64 faces, needs inputs of that size (16x16 for superres by 4).
+A prior of a fixed size, such as 64x64 faces, needs inputs of that size (16x16 for superres by 4).
 
 Rerunning a command skips files that were already restored. Defaults are in parentheses.
 """
@@ -71,12 +71,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--uncertainty", action="store_true", help=uncertainty)
     add("--seed", type=int, default=0, metavar="N", help="random seed (0)")
     add("--device", default="auto", metavar="NAME", help="auto, cpu or cuda (auto)")
-    together = "images per batch, fewer if they are large; auto finds how many fit in memory (64)"
+    together = "images per batch, fewer if they are large; auto: as many as are fast and fit in memory (64)"
     add("--batch-size", type=a_batch_size, default=64, metavar="N|auto", help=together)
     tile = f"restore larger images in tiles of N pixels per side ({TILE})"
     add("--tile", type=int, default=TILE, metavar="N", help=tile)
     add_engine(parser)
-    add("--overwrite", action="store_true", help="restore again what was already restored")
+    add("--overwrite", action="store_true", help="restore images again that were already restored")
     add("--trace", action="store_true", help="also write STEM-trace.webp, an animation of the progress")
     add("--json", action="store_true", help="print the manifest to stdout")
     add_task(parser, experiments=False)

@@ -19,12 +19,12 @@ def add_settings(parser: argparse.ArgumentParser, config: type) -> None:
     """One option for each setting of a training."""
     group = parser.add_argument_group("settings")
     for entry, hint in options(config):
-        default = entry.default
-        text = meaning(entry, hint) + (f" ({show(default)})" if default != "" else "")
+        default, text = entry.default, meaning(entry, hint)
         if hint is bool:
-            switch = argparse.BooleanOptionalAction
+            switch, text = argparse.BooleanOptionalAction, f"{text} ({'on' if default else 'off'})"
             group.add_argument(flag(entry.name), action=switch, default=default, help=text)
         else:
+            text += f" ({show(default)})" if default != "" else ""
             group.add_argument(flag(entry.name), metavar=metavar(hint), default=default, help=text)
 
 

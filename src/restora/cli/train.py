@@ -1,7 +1,7 @@
 """Train a prior on your own clean images.
 
-DIR gets samples.png, log.jsonl and, every few minutes, a checkpoint from which --resume continues exactly. At
-the end it gets the prior: use it with 'restora restore ... --prior DIR'.
+DIR gets samples.png, log.jsonl and, every few minutes, a checkpoint, from which --resume continues exactly.
+After training, DIR contains the prior: use it with 'restora restore ... --prior DIR'.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         summary = (training.__doc__ or "").partition("\n")[0]
         kind = kinds.add_parser(name, help=summary.rstrip("."), description=summary)
         many = "+" if training.needs_data else "*"
-        text = "images, folders or zips; each plane of a stack is one image"
+        text = "images, folders or zips; each plane of a stack counts as one image"
         kind.add_argument("data", nargs=many, type=a_path, metavar="DATA", help=text)
         kind.add_argument(
             "-o",

@@ -15,9 +15,9 @@ from restora.runs.task import Task
 def add_writing(parser: argparse.ArgumentParser) -> None:
     """--format and --axes; --quality is an option of a task too, and added with those."""
     known = ", ".join(known.suffix[1:] for known in FORMATS if known.written)
-    text = f"file format of the results: {known} (that of the input, if it can hold the result)"
+    text = f"file format of the results: {known} (the format of the input, if it can hold the result)"
     parser.add_argument("--format", metavar="NAME", help=text)
-    text = "axes of TIFFs that do not name them, such as ZYX; C stands for channels"
+    text = "axes of TIFFs that do not define them, such as ZYX; C stands for channels"
     parser.add_argument("--axes", metavar="AXES", help=text)
 
 

@@ -1,4 +1,4 @@
-"""Degradations: an operator and noise. A task with a name: one class in a file here, and one line below."""
+"""Degradations: pairs of an operator and a noise model. CONTRIBUTING.md shows how to add one."""
 
 from restora.degradations.base import Degradation, system_of
 from restora.degradations.blur import Blur

@@ -32,12 +32,12 @@ ROUNDS = 100  # projections on the cells, at most, of a prox that has no formula
 class Degradation(ForwardModel):
     """A degradation: y ~ p(y | A x).
 
-    Images are (B, C, H, W), nominally in [0, 1]; nothing is clipped. The methods are final: anything
-    special is in the operator or in the noise.
+    Images are (B, C, H, W), nominally in [0, 1]; nothing is clipped. The methods are final: special cases
+    belong in the operator or the noise.
 
     Args:
         operator: A, in u = A x.
-        noise: p(y | u); by default none.
+        noise: p(y | u); none by default.
     """
 
     @property
@@ -49,7 +49,7 @@ class Degradation(ForwardModel):
 
     @property
     def valuewise(self) -> bool:
-        """Whether `condition` takes the noise's own posterior, value by value."""
+        """Whether `condition` uses the exact posterior of the noise for each value."""
         special = not self.noise.linear and self.operator.linear
         return special and self.operator.gram is not None and self.noise.separable
 
@@ -80,9 +80,13 @@ class Degradation(ForwardModel):
     ) -> Tensor:
         """E[x | y] for x ~ N(x_hat, C), (B, C, H, W).
 
-        covariance: a number of at least 0, for C = v I; a tensor, one number an image; or a Covariance.
-        tolerance: part of y - A x_hat that a linear solve may leave unexplained.
-        system: what an earlier call used, for the same `gaussian` model; it saves looking at A again.
+        Args:
+            x_hat: mean of x, (B, C, H, W).
+            covariance: C: a number v of at least 0, for C = v I; a tensor with one number per image; or a
+                Covariance.
+            y: observations (B, ...).
+            tolerance: relative residual of y - A x_hat at which a linear solve stops.
+            system: the `system_of` the same `gaussian` model, to reuse its computations.
         """
         C = as_covariance(covariance)
         if self._by_values(C):
@@ -101,11 +105,12 @@ class Degradation(ForwardModel):
         tolerance: float | None = None,
         system: System | None = None,
     ) -> Tensor:
-        """A draw of x given y for x ~ N(x_hat, C); arguments as in `condition`, generators as in `randn`.
+        """A sample of x given y, for x ~ N(x_hat, C). Arguments as for `condition`, and `generator` as for
+        `randn`.
 
-        Where the noise has a posterior of its own, what C has along its directions is drawn first, whatever y
-        is, and the rest, taken for white, given y: were all of C white, draws would have no errors in common
-        with their neighbours.
+        If the noise has its own posterior, the part of x along the directions of C is drawn without y. The
+        rest of C is treated as white, and drawn given y. If all of C were treated as white, the errors of
+        neighbouring pixels in a sample would be independent.
         """
         C = as_covariance(covariance)
         if not self.noise.linear and self.operator.linear and self.operator.gram is not None:
@@ -119,7 +124,7 @@ class Degradation(ForwardModel):
 
     @final
     def gaussian(self, x: Tensor, y: Tensor) -> tuple[Degradation, Tensor]:
-        """The linear Gaussian degradation that stands for this one about x, and its observation."""
+        """The linear Gaussian approximation of this degradation around x, and its observation."""
         y = self.operator.restrict(y)
         if self.linear:
             return self, y
@@ -129,7 +134,7 @@ class Degradation(ForwardModel):
 
     @final
     def project(self, x: Tensor, y: Tensor) -> Tensor:
-        """x moved to where it explains y, where the noise leaves no doubt about what does."""
+        """Move x to the nearest image that is consistent with y, if the noise bounds the values exactly."""
         if self.noise.linear:
             exact = not self.operator.linear and self.noise.level == 0
             return self.operator.prox(x, self.operator.restrict(y), torch.inf) if exact else x
@@ -143,9 +148,11 @@ class Degradation(ForwardModel):
 
     @final
     def given(self, y: Tensor) -> Degradation:
-        """What it is once the observations y (B, ...) are known: this very one, unless it is `blind`.
+        """This degradation with all parameters that were estimated from y (B, ...); unchanged unless it is
+        `blind`.
 
-        A RestoraError where y does not tell.
+        Raises:
+            RestoraError: if the parameters cannot be estimated from y.
         """
         if not self.blind:
             return self
@@ -155,7 +162,7 @@ class Degradation(ForwardModel):
 
     @final
     def take(self, index: Tensor) -> Degradation:
-        """This degradation for the images `index` (N,) of the batch; an index may come several times."""
+        """The degradation of the images `index` (N,) of the batch; indices may be repeated."""
         operator, noise = self.operator.take(index), self.noise.take(index)
         return self if operator is self.operator and noise is self.noise else Degradation(operator, noise)
 

@@ -18,11 +18,11 @@ from restora.pictures.kernel import read_kernel
 
 @dataclass(eq=False)
 class Blur(NamedDegradation):
-    """Convolution of every channel with a kernel of sum 1, or with the kernel in a file.
+    """Convolution of every channel with a kernel of sum 1, or with a kernel from a file.
 
     Raises:
         ShapeError: for a kernel larger than the image.
-        OptionError: for a file that holds no kernel.
+        OptionError: for a file that is not a kernel.
     """
 
     purpose: ClassVar = "sharpen images that are out of focus or blurred by motion"

@@ -26,8 +26,7 @@ class Chain(Degradation):
         parts: the degradations.
 
     Raises:
-        OptionError: for noise before an operator, which would colour it, and for noise that cannot follow
-            other noise.
+        OptionError: for noise before an operator, and for noise that cannot follow other noise.
     """
 
     def __init__(self, *parts: Degradation):
@@ -52,7 +51,9 @@ def _joined(noise: Noise, before: tuple[Degradation, ...], part: Degradation) ->
         )
     if part.noise.linear and part.noise.level == 0:
         if part.operator.mask is not None and not noise.separable:
-            raise OptionError(f"{_name(part)} cannot come after {_name(source)}, whose blocks it would break")
+            raise OptionError(
+                f"{_name(part)} cannot come after {_name(source)}, because it would break the JPEG blocks"
+            )
         return noise
     if noise.linear and noise.follows and part.noise.follows:
         return _with(part.noise, noise.level)
@@ -82,7 +83,7 @@ def _incompatible(noise: Noise, source: Degradation, part: Degradation) -> str:
     text = f"{_name(part)} cannot follow {_name(source)}"
     if (_rounds(noise) and not _rounds(part.noise)) or gaussian:
         return f"{text}; put {_name(part)} first"
-    return f"{text}; take the one that did more"
+    return f"{text}; use only the stronger of the two"
 
 
 def _rounds(noise: Noise) -> bool:

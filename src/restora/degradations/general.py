@@ -17,11 +17,11 @@ from restora.operators.base import Map, Shape
 
 
 class LinearDegradation(Degradation):
-    """y = A x + sigma e, for a linear A of your own: images (B, C, H, W) to observations (B, ...).
+    """y = A x + sigma e, for your own linear A: images (B, C, H, W) to observations (B, ...).
 
     Args:
-        A: the map, made of differentiable operations unless `adjoint` is given.
-        adjoint: its adjoint, with <A x, y> = <x, adjoint y>. By default the vector-Jacobian product of A.
+        A: the map; it must consist of differentiable operations unless `adjoint` is given.
+        adjoint: its adjoint, with <A x, y> = <x, adjoint y>. By default, automatic differentiation of A.
         sigma: standard deviation of the noise, in the units of y.
         shape: the (C, H, W) of images, if neither the adjoint nor the prior implies it.
     """
@@ -51,17 +51,17 @@ class Decomposed(Function):
 
 
 def from_physics(physics: Any, shape: Shape | None = None, noise: Noise | None = None) -> Degradation:
-    """The degradation of a physics object as deepinv defines it.
+    """Convert a physics object of deepinv to a degradation.
 
     Args:
-        physics: an object with `A`, and with `A_adjoint` if it is linear. The inverse and the prox are used
-            if they have formulas, and the noise model is recognised. An object that
-            `restora.interop.to_physics` made gives its degradation back.
-        shape: the (C, H, W) of images; needed if there is no adjoint and the prior suits any size.
+        physics: an object with a method `A`, and with `A_adjoint` if it is linear. If it has formulas for the
+            inverse and the prox, they are used. A physics made by `restora.interop.to_physics` returns its
+            original degradation.
+        shape: the (C, H, W) of images; needed if there is no adjoint and the prior accepts any size.
         noise: replaces the noise model.
 
     Raises:
-        OptionError: for an object that is no physics, and for an unknown noise model or sensor.
+        OptionError: for other objects, and for an unknown noise model or sensor.
     """
     own = getattr(physics, "degradation", None)
     if isinstance(own, Degradation) and noise is None:
@@ -109,6 +109,6 @@ def _check_sensor(physics: Any) -> None:
     sensor, probe = getattr(physics, "sensor_model", None), torch.linspace(-2, 2, 101)
     if callable(sensor) and not torch.equal(torch.as_tensor(sensor(probe)), probe):
         raise OptionError(
-            "physics: its sensor model changes values, of which A knows nothing; expected none. Put it into "
+            "physics: its sensor model changes values after A; expected none. Include it in "
             "A, or use a noise of restora, such as Rounding"
         )

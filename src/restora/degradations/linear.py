@@ -24,12 +24,12 @@ def lmmse(
     system: System | None = None,
     rounds: int = NEWTON,
 ) -> Tensor:
-    """The linear estimate of least mean square error: E[x | y] for x ~ N(mean, C), then `project`.
+    """The linear minimum mean square error estimate: E[x | y] for x ~ N(mean, C), then `project`.
 
-    A Gaussian stands for noise that is not Gaussian. Arguments are those of `Degradation.condition`.
+    Noise that is not Gaussian is approximated by a Gaussian. Arguments as for `Degradation.condition`, and:
 
     Args:
-        rounds: if A is not linear, how often its tangent is taken anew about the estimate (Gauss-Newton).
+        rounds: number of Gauss-Newton steps, if A is not linear.
     """
     x = mean
     for _ in range(1 if degradation.operator.linear else rounds):
@@ -39,7 +39,7 @@ def lmmse(
 
 
 def whitened(model: Degradation, y: Tensor) -> tuple[Degradation, Tensor]:
-    """A `linear` degradation whose noise differs from value to value, and its observation, as white noise."""
+    """A `linear` degradation and its observation, rescaled so that the noise of all values is equal."""
     assert isinstance(model.noise, GaussianNoise)
     N = model.noise.N
     if not isinstance(N, Diagonal):

@@ -20,11 +20,11 @@ from restora.operators.masking import as_mask
 
 @dataclass(eq=False)
 class Mask(NamedDegradation):
-    """Only the pixels of a mask are observed; all others are 0 in y and have no noise.
+    """Only the pixels of a mask are observed; all other pixels of y are 0 and have no noise.
 
     Args:
         mask: 1 where observed, (B, 1, H, W), or (1, 1, H, W) for the whole batch; also (B, H, W) or (H, W).
-        hole: the name that the mask was made from, or None.
+        hole: the name of a synthetic mask, or None.
     """
 
     purpose: ClassVar = "fill what a mask says is missing: holes, scratches, objects to remove"
@@ -48,7 +48,7 @@ class Mask(NamedDegradation):
 
     @classmethod
     def named(cls, hole: Hole, size: tuple[int, int], sigma: float = 0.0) -> Mask:
-        """What `hole` leaves of images of (H, W) `size`."""
+        """The synthetic mask `hole` for images of (H, W) `size`."""
         made = cls(hole.mask(size), sigma=sigma)
         made.hole = hole
         return made

@@ -64,12 +64,12 @@ def _check_mask(names: Sequence[str]) -> None:
     later = next((name for name in names[names.index("inpaint") :] if name in OPERATORS), None)
     if later:
         raise OptionError(
-            f"{later} cannot come after inpaint: the mask is of the picture as it is now. Put {later} first"
+            f"{later} cannot come after inpaint: the mask belongs to the damaged image. Put {later} first"
         )
     if "jpeg" in names:
         raise OptionError(
-            "inpaint and jpeg cannot be one task: a block is known as a whole, or not at all. Remove the "
-            "traces of JPEG first, then fill what is missing"
+            "inpaint and jpeg cannot be one task: JPEG blocks must be complete. Remove the "
+            "JPEG artefacts first, then fill what is missing"
         )
 
 
@@ -116,7 +116,7 @@ def shares(names: Sequence[str], given: Mapping[str, Any]) -> list[Options]:
             raise OptionError(f"task {'+'.join(names)!r} has no such option", key)
         if len(having) > 1:
             several = " and ".join(names[i] for i in having)
-            raise OptionError(f"an option of {several}; say whose it is: {names[having[0]]}:{option}", option)
+            raise OptionError(f"an option of {several}; name the task: {names[having[0]]}:{option}", option)
         found[having[0]][option] = value
     return found
 

@@ -15,9 +15,14 @@ from restora.operators.base import Shape
 
 
 class Stacked(Degradation):
-    """What several degradations make of the same images of `shape` (C, H, W), in a row; `join` makes y.
+    """Several degradations of the same images, whose observations are concatenated by `join`.
 
-    OptionError unless all are linear, with Gaussian noise whose deviation is known.
+    Args:
+        parts: linear degradations with Gaussian noise of known standard deviation.
+        shape: the (C, H, W) of the images.
+
+    Raises:
+        OptionError: for other degradations.
     """
 
     def __init__(self, *parts: Degradation, shape: Shape):
@@ -28,7 +33,7 @@ class Stacked(Degradation):
         self.parts = parts
 
     def join(self, *observations: Tensor) -> Tensor:
-        """The observations y_1, y_2, ... (B, ...) in a row, (B, m). ShapeError for one of another shape."""
+        """Concatenate observations y_1, y_2, ... (B, ...) to (B, m). ShapeError for an unexpected shape."""
         assert isinstance(self.operator, Stack)
         expected = [part.operator.observed_shape(self.operator.shape) for part in self.parts]
         found = [tuple(y.shape[1:]) for y in observations]

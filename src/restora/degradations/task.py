@@ -62,18 +62,18 @@ class NamedDegradation(Degradation):
             setattr(self, "sigma", self.noise.level)  # noqa: B010  # a field here, a property of the base
 
     def parts(self) -> tuple[Operator, Noise]:
-        """The operator and the noise that the options stand for."""
+        """The operator and the noise of these options."""
         raise NotImplementedError
 
     @classmethod
     def random(cls, image_shape: Shape, count: int, generator: torch.Generator) -> NamedDegradation:
-        """One for `count` images (C, H, W) with options drawn at random, as the training of a network that
-        serves all of them takes them; by default one with the default options."""
+        """A degradation of `count` images (C, H, W) with random options, for training; by default with the
+        default options."""
         return cls()
 
     @classmethod
     def of_file(cls, path: Path | File) -> dict[str, Any]:
-        """The options that the file of an observation itself tells, in place of what is set; usually none."""
+        """Options that are read from the file of an observation; they override the user's. Usually empty."""
         return {}
 
 

@@ -23,10 +23,14 @@ from restora.pictures.jpeg import jpeg_header
 
 @dataclass(eq=False)
 class Grayscale(NamedDegradation):
-    """RGB (B, 3, H, W) -> grey (B, 1, H, W). ShapeError for an image without three channels.
+    """RGB (B, 3, H, W) to grey (B, 1, H, W).
 
-    Colours come back where a prior knows what it sees: faces of 64x64. `natural` sees squares of 64x64 of any
-    photograph: its colours are faint and brownish, 22.2 dB on seven photographs, where grey itself has 22.2.
+    Colours can only be restored by a prior that knows the objects in the image, such as faces of 64x64.
+    `natural` was trained on 64x64 crops of photographs, and its colours are faint and brownish: 22.2 dB on
+    seven photographs, as much as the grey image itself.
+
+    Raises:
+        ShapeError: for images without three channels.
     """
 
     purpose: ClassVar = "add colour to grey images (faces only)"
@@ -49,7 +53,11 @@ class Grayscale(NamedDegradation):
 
 @dataclass(eq=False)
 class Downsample(NamedDegradation):
-    """Reduced by `scale`: (B, C, H, W) -> (B, C, H/scale, W/scale). ShapeError unless both divide."""
+    """Reduction by `scale`: (B, C, H, W) to (B, C, H/scale, W/scale).
+
+    Raises:
+        ShapeError: unless `scale` divides both sides.
+    """
 
     purpose: ClassVar = "enlarge images that are too small"
     synonyms: ClassVar = (
@@ -74,10 +82,11 @@ class Downsample(NamedDegradation):
 
 @dataclass(eq=False)
 class AdditiveNoise(NamedDegradation):
-    """White Gaussian noise of standard deviation `sigma` on every value.
+    """White Gaussian noise with standard deviation `sigma`.
 
-    "auto" finds the noise in each image; in an image alone of some size also how it grows with brightness and
-    what its channels share (`restora.noise.level`), of several images the level.
+    "auto" estimates the noise of each image. For a single image that is large enough, it also estimates how
+    the noise depends on brightness and how it is correlated between channels (`restora.noise.level`). For a
+    batch of several images, it estimates the level only.
     """
 
     purpose: ClassVar = "remove noise or grain"
@@ -99,7 +108,8 @@ class AdditiveNoise(NamedDegradation):
 
 @dataclass(eq=False)
 class Quantize(NamedDegradation):
-    """Nearest of `levels` equal steps in [0, 1], per channel; `sigma` is noise before the rounding."""
+    """Rounding to the nearest of `levels` equal steps in [0, 1], per channel; `sigma`: noise before the
+    rounding."""
 
     purpose: ClassVar = "smooth the banding of images with too few levels"
     synonyms: ClassVar = "quantise, quantized, banding, bands, posterised, bit depth, few levels"
@@ -120,7 +130,7 @@ class Quantize(NamedDegradation):
 
 @dataclass(eq=False)
 class Demosaic(NamedDegradation):
-    """RGB (B, 3, H, W) -> the raw values of a Bayer sensor (B, 1, H, W), linear or not as the image is."""
+    """RGB (B, 3, H, W) to the raw values of a Bayer sensor (B, 1, H, W); no tone curve is applied."""
 
     purpose: ClassVar = "turn a camera's raw mosaic into a colour picture"
     synonyms: ClassVar = "demosaicing, debayer, bayer, raw, colour filter array, cfa, mosaic, sensor"
@@ -138,7 +148,7 @@ class Demosaic(NamedDegradation):
 
 @dataclass(eq=False)
 class Poisson(NamedDegradation):
-    """Photon noise, and Gaussian noise of standard deviation `sigma` from reading the sensor out."""
+    """Photon noise, plus Gaussian read-out noise with standard deviation `sigma`."""
 
     purpose: ClassVar = "remove photon noise (low light)"
     synonyms: ClassVar = "photons, shot noise, low light, dark, dim"
@@ -156,7 +166,10 @@ class Poisson(NamedDegradation):
 
 @dataclass(eq=False)
 class Impulse(NamedDegradation):
-    """A `share` of the pixels becomes 0 or 1 in all channels; where the image itself is, it counts as hit."""
+    """Salt and pepper: a fraction `share` of the pixels becomes 0 or 1 in all channels.
+
+    Pixels that are 0 or 1 in the clean image also count as hit.
+    """
 
     purpose: ClassVar = "remove salt and pepper, and dead pixels"
     synonyms: ClassVar = "salt and pepper, dead pixels, hot pixels, outliers, specks, dust"
@@ -170,8 +183,11 @@ class Impulse(NamedDegradation):
 
 @dataclass(eq=False)
 class JPEG(NamedDegradation):
-    """Compressed by JPEG and decoded. `tables`: those of a file, (1 or B, 2, 8, 8) of luma and chroma, whole
-    numbers; none for those of `quality`. See `restora.noise.BlockRounding`."""
+    """JPEG compression and decoding; see `restora.noise.BlockRounding`.
+
+    `tables` are the quantisation tables of a file, (1 or B, 2, 8, 8) for luma and chroma, whole numbers.
+    Without them, `quality` determines the tables.
+    """
 
     purpose: ClassVar = "remove JPEG blocks and ringing"
     synonyms: ClassVar = "jpg, artefacts, artifact, compression, compressed, blocks, blocky, deblock"

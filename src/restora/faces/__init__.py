@@ -1,4 +1,4 @@
-"""Faces in photos: found, aligned, restored by a prior of faces from the same observation, and put back."""
+"""Faces in photos: detect them, restore them with a prior of faces, and blend them into the photo."""
 
 from restora.faces.detection import find
 from restora.faces.face import Face

@@ -22,8 +22,9 @@ FRONTAL = 4.5  # misfit, in pixels of the aligned face
 def find(picture: Tensor | np.ndarray) -> list[Face]:
     """Find the faces in one image, largest first.
 
-    Faces from about 14 pixels in height are found; in images of more than a megapixel the large ones in a
-    reduced copy, and the small ones piece by piece. Faces in profile are left out.
+    The detector finds faces of at least about 14 pixels in height. In images of more than a megapixel, it
+    searches for large faces in a reduced copy, and for small faces tile by tile. It does not find faces in
+    profile.
 
     Args:
         picture: (C, H, W) or (1, C, H, W) in [0, 1], a tensor or a NumPy array, or uint8 (H, W, 3); 1 or 3
@@ -31,7 +32,7 @@ def find(picture: Tensor | np.ndarray) -> list[Face]:
 
     Raises:
         PackageError: without the extra `faces`.
-        ShapeError: for anything but an image.
+        ShapeError: for anything that is not an image.
     """
     pixels = _bytes(picture)
     whole = _shrunk(pixels)

@@ -29,7 +29,7 @@ FADE = 8.0  # pixels of the aligned face over which it fades out at its border
 
 @dataclass(frozen=True)
 class Face:
-    """A face that was found.
+    """A detected face.
 
     Attributes:
         box: left, top, right and bottom, in pixels.
@@ -53,37 +53,37 @@ class Face:
 
     @property
     def scale(self) -> float:
-        """Pixels of the picture to one of the aligned face."""
+        """Size of a pixel of the aligned face, in pixels of the photo."""
         return abs(self.similarity[0])
 
     @property
     def size(self) -> float:
-        """Pixels a side of the square in the picture that the aligned face covers."""
+        """Side of the square that the aligned face covers, in pixels of the photo."""
         return SIDE * self.scale
 
     @property
     def angle(self) -> float:
-        """By which the face is turned clockwise, in degrees."""
+        """Clockwise rotation of the face, in degrees."""
         turn = self.similarity[0]
         return math.degrees(math.atan2(turn.imag, turn.real))
 
     @property
     def misfit(self) -> float:
-        """Root mean square distance of the points, the nose too, from where an upright face seen from the
-        front has them, in pixels of the aligned face: large for profiles, and for what is no face."""
+        """Root mean square distance of the points from those of an upright frontal face, in pixels of the
+        aligned face. It is large for profiles, and for detections that are not faces."""
         turn, shift = self.similarity
         q = (np.array([complex(*point) for point in self.points]) - shift) / turn
         return float(np.sqrt((abs(q - np.array([complex(*mark) for mark in MARKS])) ** 2).mean()))
 
     def moved(self, right: float, down: float) -> Face:
-        """The face so many pixels further."""
+        """The face, moved by so many pixels."""
         left, top, *corner = self.box
         box = (left + right, top + down, corner[0] + right, corner[1] + down)
         return Face(box, self.score, tuple((x + right, y + down) for x, y in self.points))
 
     def window(self, size: tuple[int, int], margin: int = 0, grain: int = 1) -> Window:
-        """The part of a picture of (height, width) `size` that holds the face, and `margin` pixels more; it
-        begins and ends at multiples of `grain`, or at the border."""
+        """The window of a photo of (height, width) `size` that contains the face and a margin of `margin`
+        pixels. It begins and ends at multiples of `grain`, or at the border."""
         turn, shift = self.similarity
         corners = [turn * complex(x, y) + shift for x in (-1, SIDE) for y in (-1, SIDE)]
         spans = []
@@ -95,17 +95,17 @@ class Face:
         return Window(top, left, max(bottom - top, 0), max(right - left, 0))
 
     def mask(self, window: Window) -> Tensor:
-        """(h, w) in [0, 1]: how much each pixel is the face's, 0 from its border on."""
+        """Weights (h, w) in [0, 1] of the face in its window; 0 outside its border."""
         place = self._inside(window)
         depth = torch.minimum(place + 0.5, SIDE - 0.5 - place).amin(-1)
         return torch.sin((depth / FADE).clamp(0, 1) * torch.pi / 2).square()
 
     def spread(self, window: Window) -> Warp:
-        """S: from the aligned face (B, C, 64, 64) to the pixels of a window of the picture, times `mask`."""
+        """S: maps the aligned face (B, C, 64, 64) to the pixels of a window of the photo, times `mask`."""
         return Warp(self._inside(window), (SIDE, SIDE), self.mask(window), 1 / self.scale)
 
     def gather(self, window: Window) -> Warp:
-        """P: from the pixels of a window to the aligned face, without aliases."""
+        """P: maps the pixels of a window to the aligned face, with antialiasing."""
         turn, shift = self.similarity
         here = _grid(SIDE, SIDE, lambda p: turn * p + shift - complex(window.left, window.top))
         return Warp(here, (window.height, window.width), reduction=self.scale)

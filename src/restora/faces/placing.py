@@ -35,10 +35,12 @@ WORSE = 4 * ERROR  # by which the misfit to y may grow
 
 @dataclass(frozen=True)
 class Placed:
-    """A face that was found, and the prior that restored it.
+    """A detected face, and the prior that restored it.
 
-    share: of the aligned face in its place, from 0, where the picture is left as its own prior made it, to 1.
-    reason: why it is 0. predicted: the gain by the prior of faces, in dB, that was expected.
+    Attributes:
+        share: weight of the restored face, from 0 (the photo's own prior restored this area) to 1.
+        reason: why the weight is 0.
+        predicted: the expected gain by the prior of faces, in dB.
     """
 
     face: Face

@@ -36,7 +36,8 @@ NONE = "no face was found, so all of it was restored by {}"
 
 @dataclass(frozen=True)
 class Faces:
-    """What comes after the restoration of photos; `plan` is that for aligned faces."""
+    """The step after the restoration of a photo that restores its faces; `plan` is the plan for aligned
+    faces."""
 
     plan: Plan
 
@@ -144,12 +145,13 @@ def decide(
     tile: int = TILE,
     make: Callable[[str], Solver] = lambda name: solvers.get(name)(),
 ) -> Plan:
-    """The plan for photos with faces. Arguments are those of `restora.decide`; `prior` is that of the photo.
+    """Make a plan for photos with faces. Arguments are those of `restora.decide`; `prior` is the prior for
+    the photo.
 
     Raises:
         PackageError: without the extra `faces`.
-        WeightsError: without a prior of faces.
-        PairingError: for a method or prior that cannot do without faces.
+        WeightsError: if no prior of faces is installed.
+        PairingError: for a method or prior that cannot be combined with faces.
     """
     networks()
     shared: dict[str, Any] = {"samples": samples, "uncertainty": uncertainty, "device": device, "make": make}

@@ -1,4 +1,4 @@
-"""What is wrong with a picture: measured, not asked."""
+"""Inspection: measure the damage in an image, and suggest tasks that repair it."""
 
 from restora.inspection.auto import fill
 from restora.inspection.finding import Finding, Inspection, Suggestion

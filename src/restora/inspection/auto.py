@@ -22,20 +22,20 @@ BLURRED, GAIN, LEAST = 0.4, 2.0, 0.003
 
 
 def fill(task: str, given: Mapping[str, Any], sought: Sequence[str], pixels: Tensor) -> dict[str, Any]:
-    """Measure options of a task in an observation.
+    """Estimate options of a task from an observation.
 
     Args:
         task: the name of the task.
         given: the options that are known.
-        sought: the names of the options to measure.
+        sought: the names of the options to estimate.
         pixels: the observation, (C, H, W).
 
     Returns:
-        The options that were sought, and others that come with them.
+        The estimated options, and others that belong to them.
 
     Raises:
-        ObservationError: if an option cannot be measured.
-        ShapeError: for channels that JPEG cannot have.
+        ObservationError: if an option cannot be estimated.
+        ShapeError: for a number of channels that JPEG does not support.
     """
     parts = Sample(Picture(pixels)).tiles
     found: dict[str, Any] = {}
@@ -56,7 +56,7 @@ def _quality(parts: Tensor, pixels: Tensor, known: Mapping[str, Any]) -> dict[st
     lattice = find_lattice(parts[:: max(1, len(parts) // 3)]) if len(parts) else None
     if lattice is None:
         raise ObservationError(
-            "no traces of JPEG were found: it is no JPEG file, and its blocks do not lie on the lattice of "
+            "no JPEG artefacts were found: the file is not a JPEG, and there are no blocks on the lattice of "
             "one (scaled, cropped or changed since?); give its quality, such as quality=30"
         )
     return {"quality": lattice.quality} | (

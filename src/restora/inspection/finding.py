@@ -21,7 +21,7 @@ class Finding:
     """One measurement.
 
     Attributes:
-        name: what was measured, in a word, such as "noise".
+        name: the measured property, such as "noise".
         value: the number or word; None if there is nothing to report.
         text: the finding in plain words.
         confidence: from 0 to 1.
@@ -38,14 +38,14 @@ class Finding:
 
     @property
     def sure(self) -> str:
-        """The confidence in a word."""
+        """The confidence as a word."""
         c = self.confidence
         return "sure" if c >= SURE else "likely" if c >= LIKELY else "unsure" if c >= UNSURE else "a guess"
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A task, or several joined by +, and its options.
+    """A task, or several joined by +, with options.
 
     Attributes:
         task: the task.
@@ -59,12 +59,12 @@ class Suggestion:
 
     @property
     def restoring(self) -> dict[str, Any]:
-        """The options of a restoration: what is not given is found in the picture."""
+        """The options for a restoration; options without a value are estimated from the image."""
         return {**named.unknown(self.task), **self.options}
 
     @property
     def words(self) -> list[str]:
-        """As options of the command line."""
+        """The options as command-line arguments."""
         found = ["--task", self.task]
         for name, value in self.options.items():
             found += [f"--{name.replace('_', '-')}", show(value)]
@@ -80,8 +80,8 @@ class Inspection:
 
     Attributes:
         findings: in the order of the table.
-        suggestion: what to do; None if nothing is wrong.
-        marks: 1 where a scratch or a dead pixel is likely, (1, H, W); None if there is none.
+        suggestion: the suggested tasks; None if there is no damage.
+        marks: 1 where a scratch or a dead pixel is likely, (1, H, W); None if there are none.
     """
 
     findings: tuple[Finding, ...]
@@ -92,14 +92,14 @@ class Inspection:
         return next(finding for finding in self.findings if finding.name == name)
 
     def command(self, path: str | Path, output: str | Path = "restored") -> str | None:
-        """The command that does what is suggested; None where nothing is."""
+        """The command that follows the suggestion; None without a suggestion."""
         if self.suggestion is None:
             return None
         words = ["restora", "restore", str(path), "-o", str(output), *self.suggestion.words]
         return shlex.join(words)
 
     def facts(self) -> dict[str, Any]:
-        """All of it, for JSON."""
+        """All results, for JSON."""
         suggested = self.suggestion
         return {
             "findings": [

@@ -39,7 +39,7 @@ def inspect(
     head: Head | None = None,
     faces: bool = False,
 ) -> Inspection:
-    """Find out what is wrong with an image, or with the first one of a file.
+    """Measure the damage in an image, or in the first image of a file.
 
     Args:
         source: a Picture, or a file.
@@ -48,7 +48,7 @@ def inspect(
         faces: also look for faces; takes seconds.
 
     Raises:
-        ImageError: if it cannot be read.
+        ImageError: if the file cannot be read.
         PackageError: for `faces` without the extra `faces`.
     """
     if isinstance(source, Picture):

@@ -47,7 +47,7 @@ class Program(nn.Module):
                 raise
             except Exception as error:  # of its reader, its compiler
                 raise WeightsError(
-                    f"the file is no network that {self.language} can run ({_first(error)})"
+                    f"the file is not a network that {self.language} can run ({_first(error)})"
                 ) from error
         try:
             return self.run(self._running[1], x, *more)

@@ -37,7 +37,7 @@ def checked(data: bytes) -> bytes:
 def _anew(archive: zipfile.ZipFile, most: int) -> bytes:
     members = archive.infolist()
     if (total := sum(member.file_size for member in members)) > most:
-        raise BoundError(f"it inflates to {amount(total)}, which no network does")
+        raise BoundError(f"it inflates to {amount(total)}, too much for a network")
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as target:
         for member in members:
@@ -45,7 +45,7 @@ def _anew(archive: zipfile.ZipFile, most: int) -> bytes:
             found = FORBIDDEN.search(content) if member.filename.endswith(".py") else None
             if found:
                 raise BoundError(
-                    f"its code has {found.group().decode()}, which can run or write without being asked"
+                    f"its code has {found.group().decode()}, which can run code or write files on loading"
                 )
             target.writestr(zipfile.ZipInfo(member.filename), content)
     return stream.getvalue()

@@ -1,4 +1,4 @@
-"""Noise: p(y | u), what chance does after the operator. A new kind: one file here, one line below."""
+"""Noise models p(y | u): the random part of the damage. CONTRIBUTING.md shows how to add one."""
 
 from restora.noise.base import Noise, StandIn
 from restora.noise.gaussian import GaussianNoise

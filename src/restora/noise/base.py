@@ -34,7 +34,8 @@ Whitens = Literal["no", "level", "map"]
 
 
 class StandIn(NamedTuple):
-    """A Gaussian observation that stands for noise: z = F u + e. It has F, the noise e, and z."""
+    """A Gaussian approximation of noise: z = F u + e, with the features F, the noise e, and the observation
+    z."""
 
     features: Operator
     noise: GaussianNoise
@@ -43,18 +44,19 @@ class StandIn(NamedTuple):
 
 @dataclass(eq=False)
 class Noise(nn.Module):
-    """Base of all noise: a dataclass whose tensors move with it. The defaults suit a squared distance.
+    """Base of all noise models: a dataclass whose tensors move with it. The defaults are for a squared
+    distance.
 
     Attributes:
-        level: the average standard deviation, full scale 1; 0 if nothing is lost as far as is known.
+        level: the average standard deviation, full scale 1; 0 if there is no noise, or if it is unknown.
         linear: whether y is u plus Gaussian noise that does not depend on u.
         blind: whether parameters are estimated from y by `given`.
         quadratic: whether `fidelity` is the squared distance.
         separable: whether `posterior` is exact for independent values of u.
-        steady: whether the noise of `gaussian` is the same about every point.
+        steady: whether the noise of `gaussian` is the same around every point.
         shared: whether all images of a batch have the same noise.
-        grain: side in pixels of the blocks that are rounded together; an observation can only be cut
-            between them.
+        grain: side in pixels of the blocks that are rounded together; an observation can only be cut between
+            them.
     """
 
     def __new__(cls, *args: object, **kwargs: object) -> Noise:
@@ -115,7 +117,7 @@ class Noise(nn.Module):
         return 1
 
     def simulate(self, u: Tensor, generator: Generators = None) -> Tensor:
-        """An observation y of u (B, ...). Generators as in `random.randn`."""
+        """Draw an observation y of u (B, ...). `generator` as for `random.randn`."""
         raise NotImplementedError
 
     def fidelity(self, u: Tensor, y: Tensor, p: float = 2, weight: Tensor | None = None) -> Tensor:
@@ -127,67 +129,74 @@ class Noise(nn.Module):
         return u + (y - u) / (1 + 1 / as_tensor(gamma, u))
 
     def posterior(self, m: Tensor, v: float | Tensor, y: Tensor) -> Tensor:
-        """E[u | y] for u ~ N(m, v), value by value; v >= 0 broadcasts to m, and where it is 0 u is m."""
+        """E[u | y] for u ~ N(m, v), value by value. v >= 0 broadcasts to m; u is m where v is 0."""
         raise NotImplementedError
 
     def draw(self, m: Tensor, v: float | Tensor, y: Tensor, generator: Generators = None) -> Tensor:
-        """A draw of u given y for u ~ N(m, v), value by value."""
+        """A sample of u given y for u ~ N(m, v), value by value."""
         raise NotImplementedError
 
     def gaussian(self, m: Tensor, y: Tensor) -> StandIn:
-        """The linear Gaussian observation of u that stands for y where u is about m."""
+        """A linear Gaussian observation of u that approximates y around the point m."""
         raise NotImplementedError
 
     def project(self, u: Tensor, y: Tensor) -> Tensor:
-        """The value closest to u that explains y without any error; u itself where every value can."""
+        """The value nearest to u that is consistent with y; u itself if every value is."""
         return u
 
     @property
     def stabilizer(self) -> Anscombe | None:
-        """What makes y white where it depends on u; None where nothing has to, or can."""
+        """A transform that makes the noise white if it depends on u; None if not needed or not known."""
         return None
 
     @property
     def whitens(self) -> Whitens:
-        """What `white` gives, as far as that is known without an observation."""
+        """The kind of result of `white`, as far as it is known without an observation."""
         return "no"
 
     def white(self, y: Tensor) -> Tensor | None:
-        """The standard deviation where the noise is about white: (B,), or of each value, (B, 1 or C, H, W);
-        else None."""
+        """Standard deviation if the noise is approximately white: (B,), or of each value, (B, 1 or C, H, W);
+        otherwise None."""
         return None
 
     @property
     def beyond(self) -> GaussianNoise | None:
-        """What y tells that white noise of the deviation `white` would have hidden, as noise of its own; None
-        where that is nothing."""
+        """Information in y that white noise of the deviation `white` would have hidden, as a noise model;
+        None if there is none."""
         return None
 
     def unclipped(self, y: Tensor, u: Tensor) -> Tensor:
-        """y, and where a file cut it at 0 or 1 what it was before, on average, if u is about the truth."""
+        """y with the expected values before clipping, where a file clipped it at 0 or 1; u approximates the
+        clean image."""
         return y
 
     def given(self, y: Tensor) -> tuple[Noise, Tensor | None]:
-        """What the noise is once y (B, ...) is known, and which values of y tell something: 1 or 0,
-        (B, 1, ...), None for all. A RestoraError where y does not tell."""
+        """The noise model with the parameters that were estimated from y (B, ...), and a mask of the values
+        that carry information: 1 or 0, (B, 1, ...); None for all.
+
+        Raises:
+            RestoraError: if the parameters cannot be estimated from y.
+        """
         return self, None
 
     @property
     def follows(self) -> bool:
-        """Whether its `sigma` is that of white Gaussian noise that came before it, so that more adds up."""
+        """Whether `sigma` is white Gaussian noise that precedes the rest, so that earlier noise can be added
+        to it."""
         return False
 
     @property
     def precedes(self) -> bool:
-        """Whether its `sigma` is that of white Gaussian noise that came after it."""
+        """Whether `sigma` is white Gaussian noise that follows the rest, so that later noise can be added to
+        it."""
         return False
 
     def take(self, index: Tensor) -> Noise:
-        """The noise of the images `index` (N,) of the batch; an index may come several times."""
+        """The noise of the images `index` (N,) of the batch; indices may be repeated."""
         return self
 
     def window(self, window: Window, size: tuple[int, int]) -> Noise:
-        """The noise in a window of observations of (H, W) `size`."""
+        """The noise in a window of observations of size (H, W)."""
         return self
 
 

@@ -30,13 +30,13 @@ RANGE = 1e-3  # of the largest variance: where others end, above 0 and below it,
 
 @dataclass(eq=False)
 class GaussianNoise(Noise):
-    """Gaussian noise of standard deviation `sigma`, or of a `covariance`.
+    """Gaussian noise with standard deviation `sigma`, or with a `covariance`.
 
     Args:
-        sigma: a number; "auto" to find it in each observation; a list or a tensor (B,), one per image; or a
-            map, (B or 1, ...) like y, infinite where a value of y tells nothing.
+        sigma: a number; "auto" to estimate it from each observation; a list or a tensor (B,), one per image;
+            or a map with the shape of y, (B or 1, ...), infinite where a value of y carries no information.
         covariance: (C, C) of the channels, or a spectrum (C, C, H, W): the covariance of the channels at each
-            frequency of the cosine transform of y. It takes the place of sigma.
+            frequency of the cosine transform of y. It replaces sigma.
     """
 
     sigma: Sigma | Tensor = option(0.0, "standard deviation of the added Gaussian noise, full scale = 1", 0)
@@ -92,7 +92,7 @@ class GaussianNoise(Noise):
             return Diagonal(self.sigma.clamp(min=LEAST).square()) if many else Isotropic(self.sigma.square())
         if isinstance(self.sigma, str):
             raise OptionError(
-                "sigma: 'auto' is found in an observation; expected a number to make noise with"
+                "sigma: 'auto' is estimated from an observation; expected a number to simulate noise"
             )
         return Isotropic(self.sigma**2)
 
@@ -228,5 +228,5 @@ def _numbers(given: object) -> np.ndarray:
         return np.asarray(given, dtype=np.float32)
     except (TypeError, ValueError):
         raise OptionError(
-            f"expected a number, 'auto', or one number an image; got {given!r}", "sigma"
+            f"expected a number, 'auto', or one number per image; got {given!r}", "sigma"
         ) from None

@@ -25,7 +25,7 @@ from restora.random import Generators, randn
 class ImpulseNoise(Noise):
     """Salt and pepper: a fraction `share` of the pixels becomes 0 or 1 in all channels.
 
-    Pixels of the image that are 0 or 1 themselves count as hit.
+    Pixels that are 0 or 1 in the clean image also count as hit.
     """
 
     share: float = option(0.1, "fraction of the pixels that are hit", 0, 0.99)
@@ -51,8 +51,8 @@ class ImpulseNoise(Noise):
         hit = (y == 0).all(1, keepdim=True) | (y == 1).all(1, keepdim=True)
         if hit.flatten(1).all(1).any():
             raise MaskError(
-                "every pixel is black or white, as if hit by an impulse; expected some that are not. "
-                "Is it a picture of two levels?"
+                "every pixel is black or white, as if hit by an impulse; expected other values too. "
+                "Is it a black-and-white image?"
             )
         return GaussianNoise(self.sigma), (~hit).to(y)
 

@@ -62,9 +62,9 @@ class Estimate(NamedTuple):
 def estimate_sigma(y: Tensor) -> Tensor:
     """Estimate the standard deviation of the noise in each image.
 
-    It is within 10 % on most photos with white noise of 0.02 to 0.2, and within 25 % on most JPEG files of
-    noisy photos. If an image is texture everywhere, part of the texture counts as noise. For noise that is
-    not white it is that of the white noise whose removal removes it best.
+    The estimate is within 10 % on most photos with white noise of 0.02 to 0.2, and within 25 % on most JPEG
+    files of noisy photos. In images with texture everywhere, part of the texture counts as noise. For noise
+    that is not white, it is the level of white noise at which denoising works best.
 
     Args:
         y: images, (B, C, H, W) in [0, 1].

@@ -33,7 +33,7 @@ LEAST = 1e-6  # variance of the noise where there is no light
 
 @dataclass(eq=False)
 class PoissonNoise(Noise):
-    """Photon noise, plus Gaussian read-out noise of standard deviation `sigma`.
+    """Photon noise, plus Gaussian read-out noise with standard deviation `sigma`.
 
     Args:
         peak: a number, or a list or a tensor (B,), one per image.

@@ -1,4 +1,4 @@
-"""Operators: what happens to an image before it is seen. A new one: one file here, one line below."""
+"""Operators: the deterministic part of the damage. CONTRIBUTING.md shows how to add one."""
 
 from restora.operators.base import Operator
 from restora.operators.coefficients import Coefficients

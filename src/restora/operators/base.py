@@ -34,19 +34,19 @@ GREY = 0.5
 
 @dataclass(eq=False)
 class Operator(nn.Module):
-    """Base of all operators: a dataclass whose tensors are buffers. Any float dtype and device.
+    """Base of all operators: a dataclass whose tensors are buffers. Works with any float dtype and device.
 
     Attributes:
-        linear: whether A is linear; if not, solvers see its tangents.
+        linear: whether A is linear; if not, solvers use its Jacobian.
         gram: the diagonal of A A^T, broadcastable to u; None if A A^T is not diagonal, or not known.
-        diagonal: d, if A x = d x value by value, broadcastable to x; otherwise None.
+        diagonal: d, if A x = d x for each value, broadcastable to x; otherwise None.
         identity: whether A = I.
         mask: m of 0 and 1, (B or 1, 1, H, W), if A x = m x; otherwise None.
         kernel: the kernel of a convolution, (h, w) or (B, h, w); otherwise None.
         shared: whether all images of a batch have the same A.
         complex: whether u holds real and imaginary part of each channel, (B, 2C, ...).
         picture: whether A x of an image is an image: values stay in [0, 1], and white stays white.
-        grain: side in pixels of the blocks that are seen together; an image can only be cut between them.
+        grain: side in pixels of the blocks that A processes together; an image can only be cut between them.
     """
 
     def __new__(cls, *args: object, **kwargs: object) -> Operator:
@@ -105,12 +105,12 @@ class Operator(nn.Module):
 
     @property
     def trusted(self) -> bool:
-        """Whether it is one of restora's own, which its tests have checked."""
+        """Whether it is one of restora's own operators, which are tested."""
         return type(self).__module__.startswith("restora.")
 
     @property
     def has_adjoint(self) -> bool:
-        """Whether the adjoint is its own, not the vector-Jacobian product of A."""
+        """Whether it defines its adjoint, instead of automatic differentiation of A."""
         return type(self).adjoint is not Operator.adjoint
 
     def forward(self, x: Tensor) -> Tensor:
@@ -118,7 +118,7 @@ class Operator(nn.Module):
         raise NotImplementedError
 
     def adjoint(self, u: Tensor) -> Tensor:
-        """A^T u, (B, C, H, W); where A is not linear, that of its tangent about grey."""
+        """A^T u, (B, C, H, W). If A is not linear, the adjoint of its Jacobian at a grey image."""
         from restora.operators.jacobian import Jacobian
 
         return Jacobian(self, self._grey(u)).adjoint(u)
@@ -126,7 +126,8 @@ class Operator(nn.Module):
     def pseudo_inverse(self, u: Tensor) -> Tensor:
         """The image of least norm among those that minimise |A x - u|.
 
-        Where it takes conjugate gradients, 300 steps of them: what A all but loses is left at 0.
+        Without a formula, this takes 300 steps of conjugate gradients; components that A almost removes stay
+        0.
         """
         if not self.linear:
             return self.prox(self._grey(u), u, torch.inf)
@@ -137,7 +138,7 @@ class Operator(nn.Module):
     def prox(self, z: Tensor, u: Tensor, gamma: float | Tensor) -> Tensor:
         """argmin_x gamma/2 |A x - u|^2 + 1/2 |x - z|^2. `gamma`: in [0, inf], a number or (B, 1, 1, 1).
 
-        Where A is not linear, by Newton's method on its tangents.
+        If A is not linear, this uses Newton's method with its Jacobians.
         """
         if not self.linear:
             return newton(self, z, u, gamma, shares(gamma, z))
@@ -152,7 +153,7 @@ class Operator(nn.Module):
         return z + conjugate_gradient(normal, data * self.adjoint(residual))
 
     def tangent(self, x: Tensor) -> tuple[Operator, Tensor]:
-        """J, linear, and the offset A x_0 - J x_0, for x_0 = x: A x ~ offset + J x."""
+        """The Jacobian J at x_0 = x, and the offset A x_0 - J x_0: A x ~ offset + J x."""
         if self.linear:
             return self, x.new_zeros(())
         from restora.operators.jacobian import tangent
@@ -160,28 +161,32 @@ class Operator(nn.Module):
         return tangent(self, x)
 
     def take(self, index: Tensor) -> Operator:
-        """A for the images `index` (N,) of the batch; an index may come several times."""
+        """A for the images `index` (N,) of the batch; indices may be repeated."""
         return self
 
     def window(self, window: Window, y: Tensor, size: tuple[int, int]) -> tuple[Operator, Tensor]:
-        """A, and observations y of images of (H, W) `size`, for a window of them.
+        """A, and the observations y of images of size (H, W), restricted to a window of the images.
 
-        By default for an A that sees each pixel by itself, or with those about it, so that a window differs
-        only near its border. PairingError where an image cannot be cut.
+        The default is for an A that sees each pixel alone or with its neighbours, so that a window differs
+        from the whole only near its border.
+
+        Raises:
+            PairingError: if images cannot be cut.
         """
         if tuple(y.shape[-2:]) != size:
             raise uncut(self)
         return self, window.of(y)
 
     def spectrum(self, spectrum: Tensor) -> Tensor | None:
-        """The spectrum (C', C', h, w) of A x, for stationary x of `spectrum` (C, C, H, W); or one for each
-        image, (B, C', C', h, w). It need not be exact: the closer, the faster is the posterior mean. None
-        where it is not known."""
+        """The spectrum (C', C', h, w) of A x for stationary x of `spectrum` (C, C, H, W), or one per image,
+        (B, C', C', h, w). It can be approximate: a better one makes the posterior mean faster. None if
+        unknown.
+        """
         return None
 
     def preconditioner(self, spectrum: Tensor, gain: Tensor | None, noise: float) -> Map | None:
-        """About (G A C A^T G + noise I)^-1, for stationary x of `spectrum` and G = diag(gain); None for the
-        one that follows from `spectrum`."""
+        """An approximation of (G A C A^T G + noise I)^-1, for stationary x of `spectrum` and G = diag(gain);
+        None for the default, which follows from `spectrum`."""
         return None
 
     def _verify(self, image_shape: Shape, dtype: torch.dtype = torch.float32) -> torch.dtype:
@@ -196,15 +201,16 @@ class Operator(nn.Module):
         return dtype
 
     def restrict(self, y: Tensor) -> Tensor:
-        """Observations y without what does not count, such as the values in a hole."""
+        """Observations y without the values that do not count, such as those in a hole."""
         return y
 
     def observed_shape(self, image_shape: Shape) -> Shape:
-        """The shape of u for an image of shape (C, H, W). ShapeError where there is none."""
+        """The shape of u for an image of shape (C, H, W). ShapeError if A does not accept such images."""
         return tuple(image_shape)
 
     def image_shape(self, observed_shape: Shape, channels: int = 3) -> Shape:
-        """The (C, H, W) of the image behind u; `channels` counts where A does not keep them."""
+        """Image shape (C, H, W) implied by the shape of u; `channels` is used if A does not preserve
+        channels."""
         return tuple(observed_shape)
 
     def __matmul__(self, first: Operator) -> Operator:
@@ -224,6 +230,6 @@ def verify(operator: Operator, image_shape: Shape, dtype: torch.dtype = torch.fl
 
 def uncut(operator: Operator) -> PairingError:
     return PairingError(
-        f"{type(operator).__name__} cannot be cut into pieces, as a large image has to be; expected an "
-        "image that fits into one: raise the size of pieces (tile), or crop the image"
+        f"{type(operator).__name__} does not support tiles, which large images need; expected an "
+        "image that fits into one tile: increase the tile size (tile), or crop the image"
     )

@@ -36,7 +36,7 @@ def _check_adjoint(operator: Operator, image_shape: Shape, tolerance: float) -> 
         return
     if not bool(Ax.any()):
         raise OptionError(
-            "A: expected observations that tell something of an image, got 0 for one of random values; is "
+            "A: expected observations that depend on the image, got 0 for random values; is "
             "the map right for images of this size?"
         )
     back = operator.adjoint(u)
@@ -89,8 +89,8 @@ def _check_batch(operator: Operator, image_shape: Shape, tolerance: float) -> No
         if off <= tolerance:
             return
     raise OptionError(
-        "A: expected each image to be seen by itself, got other values of two together than of each alone; "
-        "keep apart what belongs to different images (axis 0)"
+        "A: expected each image to be processed alone, got other values for two images together; "
+        "do not mix the images of a batch (axis 0)"
     )
 
 

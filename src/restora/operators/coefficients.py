@@ -98,8 +98,8 @@ def _to_image(planes: Planes) -> Tensor:
 class Coefficients(Operator):
     """The block cosine coefficients of all planes, each at the place of its block: A x = T x.
 
-    A chroma coefficient that n pixels share appears n times, divided by sqrt(n), which is equivalent. So u is
-    (B, C, H, W), with H and W whole blocks of every plane.
+    A chroma coefficient that is shared by n pixels appears n times, divided by sqrt(n), which is equivalent.
+    So u is (B, C, H, W), where H and W are whole blocks of every plane.
 
     Args:
         size: (H, W) of the images.

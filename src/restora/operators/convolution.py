@@ -34,11 +34,11 @@ class Convolution(Operator):
     """Convolution of every channel with a kernel.
 
     Args:
-        taps: the kernel, (h, w), or one for each image, (B, h, w); a tensor or an array. A sum other than 1
+        taps: the kernel, (h, w), or one per image, (B, h, w); a tensor or an array. A sum other than 1
             changes the brightness.
 
     Raises:
-        OptionError: for taps that are no kernel.
+        OptionError: for taps that are not a kernel.
         ShapeError: for a kernel larger than the image.
     """
 
@@ -114,7 +114,7 @@ class Convolution(Operator):
         if self._is_larger((window.height, window.width)):
             raise ShapeError(
                 f"the blur kernel is {_size(self.taps)} pixels, larger than a {window.height}x"
-                f"{window.width} piece of the image; expected larger pieces (tile)"
+                f"{window.width} tile of the image; expected larger tiles (tile)"
             )
         return super().window(window, y, size)
 

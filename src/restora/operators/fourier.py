@@ -26,10 +26,17 @@ from restora.random import Window
 
 @dataclass(eq=False, init=False)
 class FourierMask(Operator):
-    """Images (B, C, H, W) -> (B, 2C, H, W), real and imaginary part of each channel; 0 where not measured.
+    """Measured frequencies: images (B, C, H, W) to (B, 2C, H, W), real and imaginary part of each channel.
 
-    `mask`: 1 where measured, frequency 0 at (H // 2, W // 2); (B, 1, H, W), (1, 1, H, W) for the whole batch,
-    (B, H, W) or (H, W). Complex observations (B, C, H, W) are taken too. Raises MaskError, ShapeError.
+    Frequencies that were not measured are 0. Observations can also be complex, (B, C, H, W).
+
+    Args:
+        mask: 1 where measured, with frequency 0 at (H // 2, W // 2); (B, 1, H, W), (1, 1, H, W) for the whole
+            batch, (B, H, W) or (H, W).
+
+    Raises:
+        MaskError: for a mask that is not 0/1 or measures nothing.
+        ShapeError: if it does not fit the image.
     """
 
     def __init__(self, mask: Tensor):
@@ -39,8 +46,12 @@ class FourierMask(Operator):
     def lines(
         cls, size: tuple[int, int], acceleration: float = 4, center: float = 0.08, seed: int = 0
     ) -> FourierMask:
-        """Whole columns of frequencies, one of `acceleration`: the share `center` in the middle, the others
-        drawn at random. OptionError where the middle alone would be more."""
+        """Measure whole columns of frequencies, one in `acceleration`: a fraction `center` in the middle, and
+        others at random.
+
+        Raises:
+            OptionError: if the middle alone is more than that.
+        """
         width = size[1]
         low, count = max(1, round(center * width)), round(width / acceleration)
         if not 1 <= low <= count <= width:
@@ -90,8 +101,8 @@ class FourierMask(Operator):
         return torch.where(self._mask.to(y) > 0, y, 0)
 
     def preconditioner(self, spectrum: Tensor, gain: Tensor | None, noise: float) -> Map | None:
-        """(h G + noise)^-1 frequency by frequency, 1 / noise for what no real image has; None for noise that
-        differs between frequencies."""
+        """(h G + noise)^-1 for each frequency, 1 / noise for frequencies that real images do not have; None
+        if the noise differs between frequencies."""
         if gain is not None or noise == 0:
             return None
         power = spectrum.movedim((-4, -3), (-2, -1))[..., _cosines(spectrum, -2), :, :, :]
@@ -111,7 +122,7 @@ class FourierMask(Operator):
         return self if self.shared else FourierMask(self._mask[index.to(self._mask.device)])
 
     def window(self, window: Window, y: Tensor, size: tuple[int, int]) -> tuple[Operator, Tensor]:
-        """PairingError: a frequency sees the whole image."""
+        """Raises PairingError: every frequency depends on the whole image."""
         raise uncut(self)
 
     def observed_shape(self, image_shape: Shape) -> Shape:

@@ -16,13 +16,13 @@ from restora.random import Window
 
 @dataclass(eq=False, init=False)
 class Function(Operator):
-    """`A`: images (B, C, H, W) -> u (B, ...), acting on each image by itself; a function or an nn.Module.
+    """Your own A: images (B, C, H, W) to u (B, ...), for each image separately; a function or an nn.Module.
 
     Args:
-        A: made of differentiable operations, unless it is linear and comes with its adjoint.
-        adjoint: u -> images, with <A x, u> = <x, adjoint u>. Left out: the vector-Jacobian product of A.
-        linear: False where A is not linear.
-        shape: the (C, H, W) of images. Left out, A is tried on images of the shape of u.
+        A: made of differentiable operations, unless it is linear and `adjoint` is given.
+        adjoint: u to images, with <A x, u> = <x, adjoint u>. By default, automatic differentiation of A.
+        linear: False if A is not linear.
+        shape: the (C, H, W) of images. By default, images have the shape of u.
     """
 
     linear: bool = True

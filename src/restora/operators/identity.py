@@ -11,7 +11,7 @@ from restora.operators.base import Operator
 
 @dataclass(eq=False)
 class Identity(Operator):
-    """Every value is seen: A = A^T = A^+ = I."""
+    """All values are observed: A = A^T = A^+ = I."""
 
     @property
     def gram(self) -> float:

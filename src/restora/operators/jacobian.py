@@ -20,7 +20,7 @@ def tangent(operator: Operator, x: Tensor) -> tuple[Operator, Tensor]:
 
 
 class Jacobian(Operator):
-    """The Jacobian of `operator` about images x (B, C, H, W), by automatic differentiation; one per image."""
+    """The Jacobian of `operator` at images x (B, C, H, W), by automatic differentiation; one per image."""
 
     def __init__(self, operator: Operator, x: Tensor):
         self.operator, self.x = operator, x.detach()

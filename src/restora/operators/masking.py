@@ -79,7 +79,7 @@ class Masking(Operator):
         if not mask.flatten(1).any(1).all():
             raise MaskError(
                 f"mask: no pixel is observed in the {window.height}x{window.width} piece at row "
-                f"{window.top}, column {window.left}; expected smaller holes, or larger pieces (tile)"
+                f"{window.top}, column {window.left}; expected smaller holes, or larger tiles (tile)"
             )
         return Masking(mask), window.of(y)
 

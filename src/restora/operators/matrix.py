@@ -17,7 +17,7 @@ from restora.random import Window
 class Matrix(Operator):
     """A matrix: u = M x, (B, m).
 
-    If its rows are orthogonal, this is detected, and pseudo-inverse and prox are formulas.
+    If the rows of M are orthogonal, pseudo-inverse and prox use formulas.
 
     Args:
         matrix: M, (m, C H W), a tensor or an array, also of integers or of booleans.

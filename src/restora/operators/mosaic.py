@@ -42,7 +42,7 @@ class Mosaic(OneChannel):
         return self._filter(u) * u
 
     def spectrum(self, spectrum: Tensor) -> Tensor:
-        """That of the colours' mean, as if each value saw all of them by their share."""
+        """The spectrum of the mean of the colours, as if each value observed all of them by their share."""
         own = spectrum.diagonal(dim1=-4, dim2=-3).movedim(-1, -3)
         shares = torch.tensor(SHARES).to(spectrum).view(3, 1, 1)
         return (shares * own).sum(-3)[..., None, None, :, :]

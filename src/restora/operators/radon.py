@@ -25,11 +25,15 @@ from restora.random import Window
 
 @dataclass(eq=False, init=False)
 class Radon(Operator):
-    """Square images (B, C, n, n) -> sinograms (B, C, detectors, angles). `size`: n.
+    """The Radon transform: square images (B, C, n, n) to sinograms (B, C, detectors, angles).
 
-    angles: degrees, or how many, evenly spaced from 0 to 180. circle: the image ends at its inscribed circle,
-    and there are n detectors; else there are as many as its diagonal asks for. A and A^T are sparse matrices
-    of about 2 n^2 values an angle.
+    A and A^T are sparse matrices of about 2 n^2 values per angle.
+
+    Args:
+        size: n.
+        angles: angles in degrees, or their number, evenly spaced from 0 to 180.
+        circle: the image is 0 outside its inscribed circle, and there are n detectors; otherwise there are
+            enough for its diagonal.
     """
 
     def __init__(self, size: int, angles: int | Sequence[float] | Tensor = 60, circle: bool = True):

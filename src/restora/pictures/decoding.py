@@ -50,7 +50,7 @@ def decode(
             if found:
                 return _of_tiff(found, data, name, max_pixels, axes)
             if axes:
-                raise ImageError(f"{name}: has no axes; they are those of a TIFF. Leave them out")
+                raise ImageError(f"{name}: has no axes; only TIFFs have. Leave them out")
             return _of_pillow(data, name, max_pixels, partial, turn)
     except ImageError:
         raise

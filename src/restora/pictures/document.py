@@ -22,12 +22,12 @@ class Document:
 
     Attributes:
         arrays: each plane or frame, (H, W, C), with the values of the file; upright except for `turn`.
-        turn: an EXIF orientation that is still to be undone.
+        turn: an EXIF orientation that has not been applied yet.
         has_alpha: whether the last channel is transparency.
         full: the value of white; 0 for floats from 0 to 1.
         kind: the file format.
-        layout: that of a TIFF.
-        notes: lines that the user should know.
+        layout: the layout of a TIFF.
+        notes: messages for the user.
     """
 
     name: str
@@ -46,12 +46,12 @@ class Document:
 
     @property
     def channels(self) -> int:
-        """Of a plane, without transparency."""
+        """Number of channels of a plane, without transparency."""
         return self.arrays[0].shape[2] - self.has_alpha
 
     @property
     def bits(self) -> int:
-        """8 or 16, which stands for floats too."""
+        """8 or 16; 16 also for floats."""
         return 8 if self.full == 255 else 16
 
     @property
@@ -59,7 +59,7 @@ class Document:
         return self.arrays[0].dtype
 
     def picture(self, i: int = 0) -> Picture:
-        """Plane i; ImageError for values that are no picture's."""
+        """Plane i as an image. ImageError for values that are not an image."""
         scaled = self._scaled(self.arrays[i])
         if not self.has_alpha:
             return Picture(_planes(scaled), self.bits)
@@ -67,7 +67,7 @@ class Document:
         return Picture(colour, self.bits, alpha if bool((alpha < 1).any()) else None)
 
     def alpha(self, i: int) -> Tensor | None:
-        """(1, H, W), of a document that has it; also where all of this plane is opaque."""
+        """The transparency of a plane, (1, H, W), also if this plane is opaque."""
         return _planes(self._scaled(self.arrays[i][..., -1:])) if self.has_alpha else None
 
     def _scaled(self, array: np.ndarray) -> np.ndarray:

@@ -28,7 +28,7 @@ def check_scans(data: bytes) -> None:
             return
         scans += marker == _SOS
         if scans > SCANS:
-            raise BoundError(f"a progressive JPEG of more than {SCANS} scans; save it anew")
+            raise BoundError(f"a progressive JPEG of more than {SCANS} scans; save it again")
         if marker not in _ALONE:
             place += int.from_bytes(data[place : place + 2], "big")
 

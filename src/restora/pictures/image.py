@@ -39,17 +39,17 @@ def read(
     name: str | None = None,
     max_pixels: float = MAX_PIXELS,
 ) -> Picture:
-    """Decode the first image of a file, or of its bytes.
+    """Decode the first image of a file, or of the bytes of a file.
 
     Args:
         source: a path, or bytes.
-        channels: the number wanted, as `convert` makes it; None keeps that of the file.
-        name: how messages call it.
+        channels: the number of channels of the result, as for `convert`; None keeps those of the file.
+        name: its name in messages.
         max_pixels: refuse larger images, by their header.
 
     Raises:
-        ImageError: for a file that is missing, not an image, truncated, too large, has values that are not
-            finite, or other channels than wanted.
+        ImageError: for a file that is missing, not an image, truncated, too large, contains values that are
+            not finite, or cannot be converted to `channels`.
     """
     name = name or name_of(source, "image")
     picture = load(source, name, max_pixels).picture()
@@ -85,14 +85,14 @@ def size(path: Path | str) -> tuple[int, int] | None:
 
 
 def write(path: Path | str, image: Tensor, bits: int = 8) -> None:
-    """Write an image in the format that the suffix of `path` names.
+    """Write an image in the format of the suffix of `path`.
 
-    The file is written beside its place and then renamed, so that no half-written image is ever left.
+    The image is written to a temporary file and then renamed, so no half-written image remains.
 
     Args:
-        path: where to; the suffix is one of `WRITTEN`.
-        image: (C, H, W) in [0, 1]; it is clipped and rounded. 2 and more than 3 channels are for TIFF only.
-        bits: 8 or 16; formats other than PNG and TIFF have 8.
+        path: the file; its suffix is one of `WRITTEN`.
+        image: (C, H, W) in [0, 1]; it is clipped and rounded. Only TIFF supports 2 or more than 3 channels.
+        bits: 8 or 16; formats other than PNG and TIFF support only 8.
 
     Raises:
         OutputError: if it cannot be written, and for NaN.
@@ -104,12 +104,12 @@ def write(path: Path | str, image: Tensor, bits: int = 8) -> None:
     if suffix not in TIFF_SUFFIXES and result_suffix(len(image)) == TIFF_SUFFIXES[0]:
         raise OutputError(f"{path}: {suffix} has 1 or 3 channels, got {len(image)}; write a .tif")
     if not image.isfinite().all():
-        raise OutputError(f"{path}: the picture has NaN or infinite values, so it was not written")
+        raise OutputError(f"{path}: the image has NaN or infinite values, so it was not written")
     encoding.save(path, lambda: encode(image, suffix, bits))
 
 
 def encode(image: Tensor, suffix: str, bits: int = 8) -> bytes:
-    """The bytes of a file in the format of `suffix`, one of `WRITTEN`; arguments as for `write`."""
+    """The bytes of an image file in the format of `suffix`, one of `WRITTEN`; arguments as for `write`."""
     format = of_suffix(suffix)
     assert format is not None
     deep = 16 if bits == 16 and format.depth > 8 else 8
@@ -125,5 +125,5 @@ def result_suffix(channels: int) -> str:
 
 
 def to_pil(image: Tensor) -> Image.Image:
-    """An 8-bit PIL image of (C, H, W) in [0, 1], clipped and rounded."""
+    """Convert (C, H, W) in [0, 1] to an 8-bit PIL image, clipped and rounded."""
     return encoding.to_pil(to_uint8(image.detach()).permute(1, 2, 0).cpu().numpy())

@@ -154,7 +154,7 @@ def read_mask(
     max_pixels: float = MAX_PIXELS,
     grow: int = 0,
 ) -> Tensor:
-    """Read a mask file: (1, H, W), 1 where observed, in the size of `picture` if that is given."""
+    """Read a mask file: (1, H, W), 1 where observed; scaled to the size of `picture` if it is given."""
     return read_sheet(source, name, max_pixels).find(picture, grow=grow).observed
 
 
@@ -163,7 +163,9 @@ def read_sheet(source: Source, name: str | None = None, max_pixels: float = MAX_
     name = name or name_of(source, "mask")
     document = load(source, name, max_pixels)
     if len(document) > 1:
-        raise MaskError(f"{name}: {len(document)} pages or frames; expected a mask of one, which is for all")
+        raise MaskError(
+            f"{name}: {len(document)} pages or frames; expected a mask with one page, which is used for all"
+        )
     picture = document.picture()
     return Sheet(name, picture.pixels, picture.alpha)
 
@@ -171,7 +173,7 @@ def read_sheet(source: Source, name: str | None = None, max_pixels: float = MAX_
 def of_alpha(picture: Picture, name: str, grow: int = 0) -> Found:
     """The transparent parts of a picture as its mask; MaskError where it has none."""
     if picture.alpha is None:
-        raise MaskError(f"{name}: no transparent parts to take as missing; give a mask file, not alpha")
+        raise MaskError(f"{name}: no transparent areas to fill; give a mask file instead of alpha")
     missing = grown(picture.alpha[0].numpy() < 1, grow)
     _judge(missing, name, "transparency")
     return Found(_observed(missing))

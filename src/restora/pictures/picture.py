@@ -27,5 +27,5 @@ class Picture:
         return self.pixels.shape[-2], self.pixels.shape[-1]
 
     def over_white(self) -> Tensor:
-        """The pixels as they look on white paper."""
+        """The pixels on a white background."""
         return self.pixels if self.alpha is None else self.pixels * self.alpha + (1 - self.alpha)

@@ -44,7 +44,7 @@ class Result:
             raise OutputError(f"{path}: no {path.suffix} holds {document.kind}; choose the format {hint}")
         if self.has_alpha and not format.alpha:
             raise OutputError(
-                f"{path}: no {path.suffix} holds transparency, which the picture has; choose the format png"
+                f"{path}: {path.suffix} cannot store the transparency of this image; choose the format png"
             )
         self.format: Format = format
         self._arrays: dict[int, np.ndarray] = {}
@@ -62,7 +62,7 @@ class Result:
         """Plane i: (C, H, W) in [0, 1], in the place of the one that was read, of any size."""
         document = self.document
         if not image.isfinite().all():
-            raise OutputError(f"{self.path}: the picture has NaN or infinite values, so it was not written")
+            raise OutputError(f"{self.path}: the image has NaN or infinite values, so it was not written")
         array = image.detach().cpu().double().clamp(0, 1).permute(1, 2, 0).numpy()
         array = array if self.numbers else self._coloured(array)
         alpha = document.alpha(i) if self.has_alpha else None

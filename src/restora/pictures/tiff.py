@@ -215,7 +215,7 @@ class _Tags:
                 continue
             self.left -= tag.valuebytecount
             if self.left < 0:
-                raise BoundError("its pages share their tags; save it anew")
+                raise BoundError("its pages share their tags; save it again")
             stream.seek(tag.valueoffset)
             value = stream.read(tag.valuebytecount)
             if tag.code == DESCRIPTION:

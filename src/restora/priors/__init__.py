@@ -1,4 +1,4 @@
-"""Priors: trained models of clean images. A new kind is one file here and one line below."""
+"""Priors: trained models of clean images. CONTRIBUTING.md shows how to add one."""
 
 from restora.priors.amortised import AmortisedPrior
 from restora.priors.base import Prior

@@ -27,8 +27,12 @@ SPREAD = 12.0  # log variances beyond it, each way, are cut
 
 
 class AmortisedPrior(FlowPrior):
-    """A flow prior with a second network, the `estimator`: (posteriors (B, 3 C, H, W), t (B,)) -> means and
-    log variances (B, 2 C, H, W), in units of the linear estimate's error."""
+    """A flow with a second network, the `estimator`, which predicts a restoration and its error in one
+    evaluation.
+
+    The estimator maps posteriors (B, 3 C, H, W) and levels t (B,) to means and log variances (B, 2 C, H, W),
+    in units of the error of the linear estimate.
+    """
 
     kind = "amortised"
     shipped: ClassVar[tuple[str, ...]] = ("natural",)
@@ -46,9 +50,10 @@ class AmortisedPrior(FlowPrior):
         self.eval().requires_grad_(False)
 
     def estimate(self, posterior: Posterior, orientation: int = 0) -> tuple[Tensor, Tensor]:
-        """E[x | y] and the log variance of each value, (B, C, H, W) each.
+        """E[x | y], and the log variance of each value; both (B, C, H, W).
 
-        `orientation`: as the network sees it, modulo its symmetries; of odd ones the draw has the other sign.
+        `orientation`: number of the flip or rotation in which the network sees its input, modulo
+        `symmetries`; odd numbers also change the sign of the sample.
         """
         x = posterior.linear
         most = max(1, AT_ONCE // (x.shape[-2] * x.shape[-1]))
@@ -64,7 +69,7 @@ class AmortisedPrior(FlowPrior):
         return x + c * mean, 2 * c.log() + spread.clamp(-SPREAD, SPREAD)
 
     def grey(self) -> FlowPrior:
-        """By `restora.priors.grey`."""
+        """See `restora.priors.grey`."""
         from restora.priors.grey import GreyAmortised  # made of this class
 
         if self.image_shape[0] == 1:
@@ -73,7 +78,8 @@ class AmortisedPrior(FlowPrior):
         return self._grey
 
     def calibration(self, task: str) -> Calibration | None:
-        """As measured for the task, else for several at once, else for all."""
+        """The calibration measured for the task, otherwise for several tasks in a row, otherwise for all
+        tasks."""
         known = self.card.get("calibration", {})
         found = known.get(task) or known.get("chain" if "+" in task else ALL) or known.get(ALL)
         return Calibration.of(found) if found else None

@@ -13,13 +13,12 @@ from restora.priors.hub import OnHub
 
 
 class Prior(nn.Module, OnHub):
-    """A trained model of clean images. Images enter and leave in [0, 1]; a prior converts to the range of its
-    network by itself.
+    """A trained model of clean images. Inputs and outputs are images in [0, 1].
 
     Attributes:
         image_shape: (C, H, W) of the images that it was trained on.
-        name: the name by which messages call it.
-        card: the facts of its training, as `restora.priors.store` keeps them.
+        name: its name in messages.
+        card: facts about its training, as stored by `restora.priors.store`.
     """
 
     kind: ClassVar[str]  # the name in the registry of `restora.priors`
@@ -32,32 +31,32 @@ class Prior(nn.Module, OnHub):
         self.card: dict[str, Any] = {}
 
     def fits(self, shape: tuple[int, ...]) -> bool:
-        """Whether it makes images of this shape (C, H, W)."""
+        """Whether it can restore images of this shape (C, H, W)."""
         channels, *size = self.image_shape
         known = shape[0] == channels or (shape[0] == 1 and self.grey() is not None)
         return known and (self.any_size or list(shape[1:]) == size)
 
     @property
     def any_size(self) -> bool:
-        """Whether `sized` takes any height and width."""
+        """Whether `sized` accepts any height and width."""
         return False
 
     @property
     def peak(self) -> float | None:
-        """About the brightest value of its images; None where that is not known."""
+        """Approximately the brightest value of its images; None if unknown."""
         return None
 
     def calibration(self, task: str) -> Calibration | None:
-        """How its own statements of how sure it is are to be corrected, for a task; None where it makes none,
-        or nobody has measured it."""
+        """Correction of its predicted uncertainty for a task; None if it predicts none, or was not
+        calibrated."""
         return None
 
     def grey(self) -> Prior | None:
-        """This prior for images of one channel, whose channels are all equal; None if it has none."""
+        """This prior for grey images with one channel; None if that is impossible."""
         return None
 
     def with_channels(self, count: int) -> Prior:
-        """This prior for images of so many channels: its own, or one. ShapeError for other numbers."""
+        """This prior for images with `count` channels: its own or 1. ShapeError for other numbers."""
         own = self.image_shape[0]
         found = self if count == own else self.grey() if count == 1 else None
         if found is None:
@@ -65,25 +64,25 @@ class Prior(nn.Module, OnHub):
         return found
 
     def sized(self, height: int, width: int) -> Prior:
-        """This prior for images of another size; the networks are shared. ShapeError where it has but one."""
+        """This prior for images of another size, with the same networks. ShapeError if its size is fixed."""
         own = self.image_shape[1:]
         if (height, width) == own:
             return self
         raise ShapeError(
-            f"prior {self.name!r} makes {own[1]}x{own[0]} images, and no others; expected these, got "
+            f"prior {self.name!r} makes {own[1]}x{own[0]} images only; got "
             f"{width}x{height}. Crop or scale to that size"
         )
 
     def pack(self) -> dict[str, Tensor]:
-        """The tensors that a file keeps: those of `state_dict`, in half precision."""
+        """The tensors to store: by default those of `state_dict`, in half precision."""
         return packing.halves(self)
 
     def unpack(self, tensors: dict[str, Tensor]) -> None:
-        """Take up what `pack` gave. RuntimeError or KeyError where it does not fit this prior."""
+        """Load the result of `pack`. RuntimeError or KeyError if it does not fit this prior."""
         self.load_state_dict(packing.floats(tensors))
 
     def config(self) -> dict[str, Any]:
-        """All that `from_config` needs, beside the weights, to build this prior again; JSON types only."""
+        """The arguments of `from_config`, which builds this prior without its weights; JSON types only."""
         raise NotImplementedError(f"{type(self).__name__} cannot be stored")
 
     @classmethod

@@ -32,11 +32,11 @@ class Code(NamedTuple):
 
 
 class DictionaryPrior(Prior):
-    """A dictionary: patches are few of its atoms.
+    """A dictionary: patches are combinations of a few of its atoms.
 
     Args:
-        atoms: (K, C, p, p); they are scaled to unit norm here.
-        size: side of the training images. It codes patches of images of any size.
+        atoms: (K, C, p, p); they are scaled to unit norm.
+        size: side of the training images. The dictionary works for images of any size.
 
     Raises:
         ShapeError: if atoms are not square.
@@ -58,7 +58,7 @@ class DictionaryPrior(Prior):
         return self.atoms.shape[-1]
 
     def grey(self) -> DictionaryPrior:
-        """With the mean of the channels of each atom."""
+        """The mean of the channels of each atom."""
         if self.image_shape[0] == 1:
             return self
         prior = DictionaryPrior(self.atoms.mean(1, keepdim=True), self.image_shape[1])
@@ -66,8 +66,12 @@ class DictionaryPrior(Prior):
         return prior
 
     def code(self, patches: Tensor, sparsity: int, tolerance: float = 0.0) -> tuple[Tensor, Tensor]:
-        """The patches (N, C p p) made of at most `sparsity` atoms each, and no more than it takes to leave a
-        root mean square error of `tolerance`; and how many atoms each of them took, (N,)."""
+        """Approximate patches (N, C p p) by at most `sparsity` atoms each, stopping at a root mean square
+        error of `tolerance`.
+
+        Returns:
+            The approximated patches, and the number of atoms that each uses, (N,).
+        """
         centred = centre(patches, self.image_shape[0])
         bound, D = tolerance**2 * patches.shape[1], self._rows(patches)
         codes = [omp(D, part, sparsity, bound) for part in centred.split(CHUNK)]
@@ -79,7 +83,7 @@ class DictionaryPrior(Prior):
         return F.normalize(self.atoms.flatten(1).to(like), dim=1)
 
     def picture(self) -> Tensor:
-        """All atoms, each stretched to the full range, (C, H, W) in [0, 1]."""
+        """A picture of all atoms, each stretched to the full range, (C, H, W) in [0, 1]."""
         stretched = self.atoms / self.atoms.abs().amax((1, 2, 3), keepdim=True) / 2 + 0.5
         return grid(stretched, round(len(stretched) ** 0.5), gap=1)
 

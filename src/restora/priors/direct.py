@@ -38,12 +38,14 @@ class Units(NamedTuple):
 
 
 class DirectPrior(Prior):
-    """A network for one task alone. It is put into evaluation mode and frozen.
+    """A network for one task only. It is put into evaluation mode and frozen.
 
     Args:
-        network: (images (B, 2 C, H, W), t (B,)) to (B, C, H, W).
+        network: images (B, 2 C, H, W) and t (B,) to (B, C, H, W).
+        gaussian: a Gaussian model of the images, for the linear estimate.
         task: the name of the task; inpainting is of the central hole.
         options: the options of the task.
+        units: errors of the linear estimate and of the lift.
     """
 
     kind = "direct"
@@ -75,13 +77,13 @@ class DirectPrior(Prior):
         return mean + back(observed - model.A(mean))
 
     def precondition(self, y: Tensor, L: Tensor) -> tuple[Tensor, Tensor]:
-        """What the network sees, (B, 2 C, H, W) and (B,), for L = L(y)."""
+        """The input of the network, (B, 2 C, H, W) and (B,), for L = L(y)."""
         c, e, t = self.units
         inputs = torch.cat([2 * L - 1, (self.lift(y) - L) / (c * c + e * e) ** 0.5], 1)
         return inputs, y.new_full((len(y),), t)
 
     def estimate(self, y: Tensor, L: Tensor | None = None) -> Tensor:
-        """x_hat, (B, C, H, W). `L`, if it is known, is L(y)."""
+        """x_hat, (B, C, H, W). `L` is L(y), if it was computed before."""
         L = self.linear(y) if L is None else L
         return L + self.units.linear * evaluate(self.network, *self.precondition(y, L))
 

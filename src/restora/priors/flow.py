@@ -1,20 +1,18 @@
-"""A flow as a prior: a network that removes noise of every level carries noise to images.
+"""A flow as a prior: a network that removes noise of any level turns noise into images.
 
     w_t = t x + (1 - t) s e,   e ~ N(0, I),   s = 1/2,   t from 0 (noise) to 1 (images, in [0, 1])
     D_t(w) = E[x | w_t = w],   v_t(w) = (D_t(w) - w) / (1 - t),   dw/dt = v_t(w)
 
 This is flow matching with independent coupling (Lipman et al., ICLR 2023), halved: 2 w - t is its path for
-images in [-1, 1] and noise of variance 1. What a network N is asked for is its `form`, D = skip + scale N:
-any of `restora.priors.conventions`, of which two have names here, or what the project's own networks are
-trained for:
+images in [-1, 1] and noise of variance 1. The `form` of a network N defines D = skip + scale N:
 
     velocity   N(2 w - t, t),  skip = w + (1 - t) / 2,  scale = (1 - t) / 2
     denoiser   N(w, t),  skip = 0,  scale = 1
     residual   N([2 L - 1, (w - t L) / sqrt(t^2 c^2 + (1 - t)^2 s^2)], t),  skip = L_t(w),  scale = c_t
 
-L_t is the linear denoiser of a Gaussian prior and c_t its error (`restora.gaussian.wiener`): a residual
-network starts from the best linear answer at every level, and learns, in units of its error, only what is
-missing. Above the levels that a network knows, D_t = L_t too, where there is a Gaussian.
+or it is a convention of `restora.priors.conventions`. L_t is the linear denoiser of a Gaussian prior and c_t
+its error (`restora.gaussian.wiener`), so a residual network learns only the remaining error, in units of c_t.
+Above the noise levels that a network knows, D_t = L_t if there is a Gaussian prior.
 """
 
 from __future__ import annotations
@@ -56,15 +54,17 @@ def evaluate(
 
 
 class FlowPrior(Prior):
-    """network: (images (B, K, H, W), level (B,)) -> (B, C, H, W) as its `form` says; any `nn.Module`.
+    """A flow: a network that removes noise of any level, and optionally a Gaussian model of the same images.
 
-    A velocity network of the usual convention, trained on images in [-1, 1], is the form "velocity"; any
-    other that removes noise has a convention, and `from_denoiser` is the short way. The form "residual" needs
-    `gaussian`; the others may have it, for solvers that use its covariance. Without it, give `image_shape`
-    (C, H, W). A stationary Gaussian, and a network of `any_size`, suit any size: `sized` gives the prior for
-    it. `symmetries`: in how many of `restora.orientation` images are as likely: 1, 2 if they may be mirrored,
-    or 8. The network is put into evaluation mode and frozen; a U-Net runs in bf16 where the processor has it.
-    `scale` is s. Raises OptionError for parts that do not fit.
+    The network is put into evaluation mode and frozen. Raises OptionError if arguments do not fit each other.
+
+    Args:
+        network: any `nn.Module`: images (B, K, H, W) and levels (B,) to (B, C, H, W), as defined by `form`.
+        gaussian: a Gaussian model of the images, whose covariance solvers use. The form "residual" needs it.
+        form: "residual" (default with `gaussian`), "velocity" (default without), "denoiser" or a convention.
+        image_shape: (C, H, W); needed without `gaussian`.
+        symmetries: 1, 2 if images may be mirrored, or 8 if they may also be rotated.
+        any_size: whether the network accepts any size; by default its attribute `any_size`.
     """
 
     kind = "flow"
@@ -112,19 +112,19 @@ class FlowPrior(Prior):
         levels: tuple[float, float] | None = None,
         **options: Any,
     ) -> FlowPrior:
-        """A prior of a network that removes noise; see `restora.priors.foreign.from_denoiser`."""
+        """Make a prior from a network that removes noise; see `restora.priors.foreign.from_denoiser`."""
         from restora.priors.foreign import from_denoiser  # made of this class
 
         return from_denoiser(network, convention, value_range, levels, **options)
 
     @property
     def first(self) -> float:
-        """The noisiest level t that the network knows: 0, but where its convention says otherwise."""
+        """The noisiest level t that the network knows; 0 unless its convention limits the noise."""
         return 0.0 if self.convention is None else 1 / (1 + self.convention.levels[1] / SCALE)
 
     @property
     def wiener(self) -> Wiener | None:
-        """The linear denoiser of the Gaussian; made when it is first asked for, which takes a while."""
+        """The linear denoiser of the Gaussian model; computed on first use, which takes a while."""
         if self._wiener is None and self.gaussian is not None:
             self._wiener = Wiener(self.gaussian.mean, self.gaussian.covariance, self.scale)
         return self._wiener
@@ -135,11 +135,12 @@ class FlowPrior(Prior):
 
     @property
     def any_size(self) -> bool:
-        """Where nothing is tied to a size: no directions of the Gaussian, no attention in the network."""
+        """Whether it works for images of any size: no directions in the Gaussian model, and no attention in
+        the network."""
         return self._free and (self.gaussian is None or self.gaussian.any_size)
 
     def grey(self) -> FlowPrior:
-        """By `restora.priors.grey`, at as many evaluations of the network."""
+        """See `restora.priors.grey`; takes the same number of evaluations of the network."""
         from restora.priors.grey import GreyFlow  # made of this class
 
         if self.image_shape[0] == 1:
@@ -167,7 +168,7 @@ class FlowPrior(Prior):
         return FlowPrior(self.network, gaussian, self.form, shape, self.symmetries, self._free)
 
     def precondition(self, w: Tensor, t: Tensor) -> Preconditioned:
-        """What the network is given at w (B, C, H, W) and t (B,), and what becomes of its answer."""
+        """The input of the network at w (B, C, H, W) and t (B,), and how its output is scaled."""
         if self.convention is not None:
             return self.convention.precondition(w, t)
         t_ = t.view(-1, 1, 1, 1)
@@ -179,10 +180,10 @@ class FlowPrior(Prior):
         return Preconditioned(torch.cat([2 * L - 1, (w - t_ * L) / deviation], 1), t, L, c)
 
     def denoise(self, w: Tensor, t: Tensor | float, orientation: int = 0) -> Tensor:
-        """D_t(w) = E[x | w_t = w], (B, C, H, W), for w (B, C, H, W) and t in [0, 1]: a number or (B,).
+        """D_t(w) = E[x | w_t = w], (B, C, H, W), for w (B, C, H, W) and t in [0, 1], a number or (B,).
 
-        `orientation`: in which of its symmetries the network sees w, modulo their number. The answers differ
-        by errors of the network alone, so that a mean over several is better than any.
+        `orientation`: the flip or rotation in which the network sees w, modulo `symmetries`; average over
+        several.
         """
         t = torch.as_tensor(t, dtype=w.dtype, device=w.device).expand(len(w))
         most = max(1, AT_ONCE // (w.shape[-2] * w.shape[-1]))
@@ -211,8 +212,7 @@ class FlowPrior(Prior):
 
     @torch.no_grad()
     def sample(self, n: int, generator: Generators = None, steps: int = 20) -> Tensor:
-        """n images drawn from the prior, (n, C, H, W) in [0, 1]: the flow from noise by Heun's method, at
-        1 - t = (1 - i / steps)^2, 2 steps - 1 evaluations of the network; the last step is Euler's."""
+        """Draw n images (n, C, H, W) in [0, 1] by Heun's method, with 2 steps - 1 network evaluations."""
         like = next(self.network.parameters(), self.gaussian.mean if self.gaussian else torch.empty(0))
         w = self.scale * randn((n, *self.image_shape), generator, like=like)
         for i in range(steps):
@@ -224,7 +224,7 @@ class FlowPrior(Prior):
         return w.clamp(0, 1)
 
     def pack(self) -> dict[str, Tensor]:
-        """The network, if it is the project's own in half precision, and the Gaussian as it packs itself."""
+        """The network, in half precision if it is a U-Net of restora, and the packed Gaussian model."""
         own = isinstance(self.network, UNet)
         network = packing.halves(self.network) if own else self.network.state_dict()
         return packing.join(network=network, gaussian=self.gaussian.pack() if self.gaussian else {})

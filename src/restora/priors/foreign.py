@@ -1,4 +1,4 @@
-"""Networks of others as priors: a denoiser and its convention, and a check that the two belong together."""
+"""Other networks as priors: a denoiser and its convention, with a check that the two fit each other."""
 
 from __future__ import annotations
 
@@ -35,20 +35,22 @@ def from_denoiser(
     check: bool = True,
     **options: Any,
 ) -> FlowPrior:
-    """A prior of a network that removes noise.
+    """Make a prior from a network that removes noise.
 
     Args:
-        network: (images (B, C, H, W), level (B,)) -> (B, C, H, W), any `nn.Module`. convention: what it
-        computes, by name (`restora.priors.conventions`), with its `options`; or an object. value_range: black
-        and white in the network's range; by default as the convention has it. levels: least and most noise
-        that it was trained for, as standard deviations of images in [0, 1]. channels: of its images. size:
-        side, or height and width, of its images; None for a network that takes any. gaussian: of the same
-        images. Without it `mmse` takes an isotropic covariance. symmetries: 1, 2 for images that may be
-        mirrored, 8 for those that may be turned too. check: whether to denoise a smooth picture, and to
-        refuse a convention that contradicts the answer.
+        network: any `nn.Module`: images (B, C, H, W) and levels (B,) to (B, C, H, W).
+        convention: input and output of the network, by name (`restora.priors.conventions`), or an object.
+        value_range: values of black and white for the network; by default those of the convention.
+        levels: lowest and highest noise level in training, as standard deviations for images in [0, 1].
+        channels: number of channels of its images.
+        size: side, or height and width, of its images; None if it accepts any size.
+        gaussian: a Gaussian model of the same images. Without it, `mmse` uses an isotropic covariance.
+        symmetries: 1, 2 if images may be mirrored, or 8 if they may also be rotated.
+        check: denoise a smooth image, and raise an error if the result contradicts the convention.
+        options: options of the convention.
 
     Raises:
-        OptionError: for an option that the convention does not have, and for a contradiction.
+        OptionError: for an option that the convention does not have, or if the check fails.
     """
     found = named(convention, value_range, levels, **options)
     sides = (NOMINAL, NOMINAL) if size is None else (size, size) if isinstance(size, int) else size
@@ -92,12 +94,12 @@ def contradict(prior: FlowPrior) -> None:
     hint = (
         f"it fits {_told(prior.convention, other)}"
         if best < sigma / 2
-        else "check what it answers and is told"
+        else "check the output of the network and the level it receives"
     )
     raise OptionError(
         f"convention {conventions.name_of(type(prior.convention))!r} contradicts the network: a smooth "
-        f"picture with noise {sigma:.3g} came out wrong by {error:.3g} rms; {hint}, or leave "
-        "the check out (check=False)"
+        f"image with noise {sigma:.3g} was denoised to an error of {error:.3g} rms; {hint}, or skip "
+        "this check (check=False)"
     )
 
 

@@ -33,22 +33,22 @@ from restora.random import Generators, randn
 
 
 class GANPrior(Prior):
-    """A generator, and optionally its discriminator and an encoder; any `nn.Module` will do.
+    """A generator, and optionally its discriminator and an encoder; each can be any `nn.Module`.
 
-    The networks are put into evaluation mode and frozen: batch norm uses its stored statistics, so that no
-    result depends on its batch.
+    The networks are put into evaluation mode and frozen. Batch norm uses its stored statistics, so no result
+    depends on its batch.
 
     Args:
-        generator: latents (B, *latent_shape) to images (B, C, H, W) in `value_range`, or to a tuple that
-            begins with them.
+        generator: latents (B, *latent_shape) to images (B, C, H, W) in `value_range`, or to a tuple whose
+            first item is the images.
         discriminator: images in `value_range` to logits, one per image: (B,) or (B, 1, ...).
         latent_shape: shape of one latent; latents are standard normal.
         value_range: range of the generator's images.
         encoder: evidence (B, 2 C + 1, H, W) to latents (B, *latent_shape).
         correction: what the generator's image of an encoded latent says about the true image.
-        mapping: latents (B, d) to those that the generator takes, as in StyleGAN; the search is then among
-            these (`restora.networks.styled`).
-        image_shape: (C, H, W), where the generator cannot be asked yet.
+        mapping: latents (B, d) to the styles that the generator takes, as in StyleGAN; the search is then
+            over styles (`restora.networks.styled`).
+        image_shape: (C, H, W), if the generator cannot be evaluated yet.
     """
 
     kind = "gan"
@@ -81,7 +81,7 @@ class GANPrior(Prior):
         self.image_shape = channels, height, width
 
     def grey(self) -> GANPrior:
-        """The generator's images as means of their channels; the other networks see equal channels."""
+        """The means of the channels of the generator's images; the other networks receive equal channels."""
         channels = self.image_shape[0]
         if channels == 1:
             return self
@@ -97,17 +97,17 @@ class GANPrior(Prior):
         return prior
 
     def latents(self, n: int, generator: Generators = None) -> Tensor:
-        """(n, *latent_shape) drawn from p_z = N(0, I), on the prior's device."""
+        """Draw latents (n, *latent_shape) from p_z = N(0, I), on the prior's device."""
         parameter = next(self.parameters(), torch.empty(0))
         return randn((n, *self.latent_shape), generator, like=parameter)
 
     def generate(self, z: Tensor) -> Tensor:
-        """(B, *latent_shape) -> images (B, C, H, W) in [0, 1]."""
+        """Latents (B, *latent_shape) to images (B, C, H, W) in [0, 1]."""
         found = self.generator(z)
         return self.to_image((found[0] if isinstance(found, tuple | list) else found).to(z.dtype))
 
     def to_image(self, generated: Tensor) -> Tensor:
-        """What the generator gives, in `value_range` -> in [0, 1]."""
+        """Convert the generator's output from `value_range` to [0, 1]."""
         low, high = self.value_range
         return (generated - low) / (high - low)
 
@@ -119,7 +119,7 @@ class GANPrior(Prior):
         return self.discriminator(x * (high - low) + low).to(x.dtype).reshape(len(x))
 
     def encode(self, y: Tensor, degradation: Degradation) -> Tensor:
-        """The encoder's guess of the latents of observations y (B, ...): (B, *latent_shape)."""
+        """Predict the latents of observations y (B, ...) with the encoder: (B, *latent_shape)."""
         if self.encoder is None:
             raise OptionError(f"prior {self.name!r} has no encoder; train one with 'restora train encoder'")
         seen = evidence(y, degradation, self.image_shape)
@@ -130,11 +130,11 @@ class GANPrior(Prior):
 
     @torch.no_grad()
     def sample(self, n: int, generator: Generators = None) -> Tensor:
-        """n images drawn from the prior, (n, C, H, W) in [0, 1]."""
+        """Draw n images from the prior, (n, C, H, W) in [0, 1]."""
         return self.generate(self.latents(n, generator)).clamp(0, 1)
 
     def pack(self) -> dict[str, Tensor]:
-        """The networks in half precision, and the correction as it packs itself."""
+        """The networks in half precision, and the packed correction."""
         if self.correction is None:
             return super().pack()
         networks = {k: v for k, v in super().pack().items() if not k.startswith("correction.")}

@@ -70,22 +70,24 @@ class GaussianPrior(Prior):
         return float(self.mean.max() + 2 * variance.sqrt())
 
     def deviation(self, n: int, generator: Generators = None) -> Tensor:
-        """n draws from N(0, S), (n, C, H, W)."""
+        """Draw n deviations from N(0, S), (n, C, H, W)."""
         return self.covariance.draw(self.mean.expand(n, -1, -1, -1), generator)
 
     def sample(self, n: int, generator: Generators = None) -> Tensor:
-        """n images drawn from the prior, (n, C, H, W), cut at 0 and 1."""
+        """Draw n images from the prior, (n, C, H, W), clipped to [0, 1]."""
         return (self.mean + self.deviation(n, generator)).clamp(0, 1)
 
     def stationary(self) -> GaussianPrior:
-        """With the same mean for all pixels. ShapeError where there are directions."""
+        """This prior with one mean for all pixels. ShapeError if it has directions."""
         if self.rank:
-            raise ShapeError(f"a Gaussian with {self.rank} directions is of {self.image_shape} alone")
+            raise ShapeError(
+                f"a Gaussian with {self.rank} directions only works for images of {self.image_shape}"
+            )
         mean = self.mean.mean((1, 2), keepdim=True).expand_as(self.mean).contiguous()
         return GaussianPrior(mean, self.factors, self.spread)
 
     def grey(self) -> GaussianPrior:
-        """Of the mean of the channels."""
+        """The Gaussian model of the mean of the channels."""
         if self.image_shape[0] == 1:
             return self
         spread = self.spread.mean(0).square().sum(0).sqrt()
@@ -97,11 +99,12 @@ class GaussianPrior(Prior):
 
     @property
     def any_size(self) -> bool:
-        """Where all places are alike: no directions, and a mean that is the same for all pixels."""
+        """Whether it works for images of any size: no directions, and the same mean for all pixels."""
         return not self.rank and bool((self.mean == self.mean[:, :1, :1]).all())
 
     def sized(self, height: int, width: int) -> GaussianPrior:
-        """For images of another size: the spectrum at their frequencies. ShapeError where it has but one."""
+        """This prior for images of another size, with the spectrum at their frequencies. ShapeError if its
+        size is fixed."""
         if (height, width) == self.image_shape[1:]:
             return self
         if not self.any_size:

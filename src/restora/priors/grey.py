@@ -42,7 +42,7 @@ class OfColour(FlowPrior):
         return self.colour.denoise(w + noise, t, orientation).mean(1, keepdim=True)
 
     def config(self) -> dict[str, Any]:
-        raise WeightsError("a prior of grey images is stored as the one of colours that it was made of")
+        raise WeightsError("a grey version of a prior cannot be stored; store the prior of colour images")
 
 
 class GreyFlow(OfColour):

@@ -127,7 +127,7 @@ def download(name: str, **options: Any) -> Path:
         raise WeightsError(f"{name}: the Hub has no such repository, or it is private (token)") from error
     except Exception as error:  # the Hub's client raises what its HTTP library does
         raise WeightsError(
-            f"{name}: cannot be downloaded ({_reason(error)}). Run it again; files that arrived are kept"
+            f"{name}: cannot be downloaded ({_reason(error)}). Run it again; complete files are kept"
         ) from error
     return folder
 

@@ -1,4 +1,4 @@
-"""Networks that others trained, made into priors that can be stored."""
+"""Import trained networks as priors that can be stored."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _script(source: str | Path, latent: int, of: str | None = None) -> TorchScri
             torch.jit.save(torch.jit.trace(own, torch.randn(1, latent), check_trace=False), buffer)
     except Exception as error:  # whatever the user's class raises
         reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise WeightsError(f"{of}: no generator could be made of {source} ({reason})") from error
+        raise WeightsError(f"{of}: cannot load a generator from {source} ({reason})") from error
     program = TorchScript.of(buffer.getvalue())
     assert isinstance(program, TorchScript)
     return program
@@ -123,7 +123,7 @@ def _gaussian(name: str | None, channels: int) -> GaussianPrior | None:
     found = store.load(name or PHOTOGRAPHS)
     if not isinstance(found, GaussianPrior):
         raise OptionError(
-            f"expected a Gaussian, such as 'restora train gaussian' makes, got {name}", "gaussian"
+            f"expected a Gaussian prior, as trained by 'restora train gaussian', got {name}", "gaussian"
         )
     return found
 

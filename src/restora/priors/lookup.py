@@ -52,7 +52,7 @@ class Lookup:
             with safe_open(path, framework="pt") as file:
                 facts = parse((file.metadata() or {}).get(KEY, "null"))
                 if not isinstance(facts, dict):
-                    raise WeightsError(f"{path}: not a table; expected one that 'restora train lookup' wrote")
+                    raise WeightsError(f"{path}: not a table; expected one written by 'restora train lookup'")
                 mean, directions = (file.get_tensor(name).float() for name in TENSORS[:2])
                 entries = file.get_slice("codes").get_shape()[0]
         except (OSError, SafetensorError, ValueError, IndexError) as error:
@@ -68,7 +68,7 @@ class Lookup:
     def nearest(self, y: Tensor, degradation: Degradation, prior: GANPrior, count: int) -> Tensor:
         """The `count` latents an image that explain y best, best first: (B, count, *latent_shape)."""
         if count > self.entries:
-            raise OptionError(f"{self.path}: {self.entries} entries, and {count} starts were asked for")
+            raise OptionError(f"{self.path}: {self.entries} entries, fewer than the {count} starts requested")
         rows = self._shortlist(y, degradation, min(max(SHORTLIST, count), self.entries))
         z = self._latents(rows.cpu()).to(y)
         owner = torch.arange(len(y), device=y.device).repeat_interleave(rows.shape[1])

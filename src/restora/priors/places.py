@@ -30,7 +30,7 @@ APART = dict.fromkeys(
 
 
 def installed() -> dict[str, Path]:
-    """The folder of each prior of this package and of installed packages of weights, by name."""
+    """The folders of all installed priors by name, those of packages of weights included."""
     found = {path.parent.name: path.parent for path in EMBEDDED.glob(f"*/{WEIGHTS}")}
     for point in packaged():
         folder = _folder(point)

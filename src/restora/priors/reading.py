@@ -100,7 +100,7 @@ def recognise(found: Mapping[str, Tensor], name: str) -> Foreign:
         return Foreign(network, convention, config["channels"], side, symmetries, facts)
     known = ", ".join(cls.__name__ for _, cls in networks if hasattr(cls, "recognise"))
     raise WeightsError(
-        f"{name}: {len(found)} tensors of no network that is known ({_some(found)}); known are {known}, and "
+        f"{name}: {len(found)} tensors of an unknown network ({_some(found)}); known are {known}, and "
         "UNet2DModel in a folder of diffusers. Save another as TorchScript (torch.jit.trace) or ONNX"
     )
 
@@ -151,7 +151,7 @@ def _diffusers(place: Path, config: dict[str, Any], whole: Path) -> Foreign:
     if file is None:
         raise WeightsError(f"{place}: no {files[0].name} beside config.json")
     if config.get("num_class_embeds") or config.get("in_channels") != config.get("out_channels"):
-        raise WeightsError(f"{place}: a UNet2DModel that is told more than the level; expected one without")
+        raise WeightsError(f"{place}: a conditional UNet2DModel; expected an unconditional one")
     found = tensors(file)
     try:
         with Budget(found):
@@ -202,7 +202,7 @@ def _hub(name: str) -> Foreign:
     except Exception as error:  # of the hub, of the network, of the disk
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise WeightsError(
-            f"{name}: neither a file or folder, nor an OWNER/NAME that the Hugging Face hub gave ({reason})"
+            f"{name}: neither a file, nor a folder, nor an OWNER/NAME on the Hugging Face Hub ({reason})"
         ) from error
     return _folder(Path(folder))
 

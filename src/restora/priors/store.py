@@ -28,14 +28,16 @@ from restora.priors.places import WEIGHTS
 
 
 def names() -> list[str]:
-    """The priors that are installed: those of this package and of packages of weights."""
+    """The names of all installed priors, those of packages of weights included."""
     return [*places.installed()]
 
 
 def folder(name: str | Path) -> Path:
-    """The folder of the prior called `name`.
+    """The folder of a prior.
 
-    name: an installed prior, a folder that `restora train` wrote, or OWNER/NAME after `restora priors pull`.
+    Args:
+        name: an installed prior, a folder written by `restora train`, or OWNER/NAME after
+            `restora priors pull`.
     """
     own = places.installed().get(str(name))
     if own is not None:
@@ -62,11 +64,16 @@ def facts(prior: Prior | None, source: str | Path | None = None) -> dict[str, st
 
 
 def load(name: str | Path) -> Prior:
-    """Build the prior and read its weights. Nothing is unpickled and nothing is downloaded.
+    """Load a prior. Nothing is unpickled and nothing is downloaded.
 
-    Raises UnknownNameError for a name that is not installed and is no folder, and WeightsError for a prior of
-    a package that is not installed, or a file that is damaged, was not written by restora, or does not match
-    its own header.
+    Args:
+        name: an installed prior, a folder written by `restora train`, or OWNER/NAME after
+            `restora priors pull`.
+
+    Raises:
+        UnknownNameError: if there is no such prior.
+        WeightsError: if the package of the prior is not installed, or if the file is damaged, was not written
+            by restora, or does not match its own header.
     """
     from restora.priors import priors
 
@@ -75,7 +82,7 @@ def load(name: str | Path) -> Prior:
     header, tensors = _read(path)
     try:
         if max(_counts(header["config"]), default=0) > 2**16 + sum(map(torch.Tensor.numel, tensors.values())):
-            raise ValueError("it asks for a far larger network than it has weights for")
+            raise ValueError("it describes a network that is much larger than its weights")
         with untouched(), Budget(tensors):
             prior = priors.get(header["kind"]).from_config(header["config"])
             prior.unpack(tensors)
@@ -106,10 +113,17 @@ def _check(prior: Prior) -> None:
 
 
 def save(path: Path, prior: Prior, facts: dict[str, Any], pictured: bool = True) -> None:
-    """Write `path`/prior.safetensors, as the prior packs itself, and its card of `facts` (JSON types).
+    """Write a prior and its card into a folder.
 
-    pictured: whether the card shows samples.png, which the caller writes.
-    Raises WeightsError for weights that are not finite in half precision, OutputError where it cannot write.
+    Args:
+        path: the folder.
+        prior: the prior, stored as `prior.pack` returns it.
+        facts: entries of the card (JSON types).
+        pictured: whether the card shows samples.png, which the caller writes.
+
+    Raises:
+        WeightsError: for weights that are not finite in half precision.
+        OutputError: if the folder cannot be written.
     """
     from restora.priors import card
 

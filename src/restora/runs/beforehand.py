@@ -9,8 +9,8 @@ from restora.runs.task import Task
 
 NOTICED = 1.5
 FAINT = (
-    "the colours of photographs are guessed from squares of {0}x{0}: expect faint, brownish ones, no nearer "
-    "to the truth than grey; faces of 64x64 fare better (--prior faces64)"
+    "the colours of photographs are guessed from crops of {0}x{0}: expect faint, brownish ones, no more "
+    "accurate than grey; faces of 64x64 give better results (--prior faces64)"
 )
 
 
@@ -45,5 +45,5 @@ def cost(plan: Plan, example: Degradation) -> str | None:
     what = "solves" if getattr(plan.prior, "network", None) is None else "evaluations of the network"
     return (
         f"samples and uncertainty take about {many / one:.0f} times as long as one restoration "
-        f"({many} {what} a picture, not {one})"
+        f"({many} {what} per image instead of {one})"
     )

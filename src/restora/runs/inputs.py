@@ -62,7 +62,7 @@ def find(inputs: Sequence[Path], output: Path, recursive: bool, note: Note) -> l
                 found.append(source)
     search.tell(note)
     if not found:
-        raise ImageError(f"no picture among the inputs; expected {', '.join(SUFFIXES)}")
+        raise ImageError(f"no image among the inputs; expected {', '.join(SUFFIXES)}")
     return found
 
 
@@ -107,9 +107,9 @@ class _Search:
         except OSError as error:
             raise ImageError(f"{given}: cannot be read ({error.strerror})") from error
         if not matches:
-            raise ImageError(f"{given}: no such file or folder, and no picture matches it as a pattern")
+            raise ImageError(f"{given}: no such file or folder, and no image matches it as a pattern")
         if not found:
-            raise ImageError(f"{given}: no picture matches; expected {', '.join(SUFFIXES)}")
+            raise ImageError(f"{given}: no image matches; expected {', '.join(SUFFIXES)}")
         return found
 
     def _folder(self, folder: Path) -> list[Source]:
@@ -118,7 +118,7 @@ class _Search:
             below = " or below it" if self.recursive else ""
             more = "; add recursive=True for those in its folders" if self.passed.folders.count else ""
             raise ImageError(
-                f"{folder}: no picture in this folder{below}; expected {', '.join(SUFFIXES)}{more}"
+                f"{folder}: no image in this folder{below}; expected {', '.join(SUFFIXES)}{more}"
             )
         return found
 
@@ -129,7 +129,7 @@ class _Search:
         for _ in range(zips.left_out(top)):
             self.passed.outside.add(path)
         if not found:
-            raise ImageError(f"{path}: no picture in this zip; expected {', '.join(SUFFIXES)}")
+            raise ImageError(f"{path}: no image in this zip; expected {', '.join(SUFFIXES)}")
         return found
 
     def _files(self, paths: Iterator[Path] | Sequence[Path]) -> list[Source]:
@@ -210,13 +210,13 @@ class _Passed:
 
     def tell(self, note: Note) -> None:
         if self.others.count:
-            note(f"passed over {self.others.told('file', 'of another kind', 'of other kinds')}")
+            note(f"skipped {self.others.told('file', 'of another kind', 'of other kinds')}")
         if self.folders.count:
-            note(f"passed over {self.folders.told('folder')}; add recursive=True for the pictures in them")
+            note(f"skipped {self.folders.told('folder')}; add recursive=True for the images in them")
         if self.outside.count:
-            note(f"passed over {self.outside.told('link or name that leads', 'out of a zip')}")
+            note(f"skipped {self.outside.told('link or name that leads', 'out of a zip')}")
         if self.results.count:
-            note(f"passed over {self.results.told('result', 'of an earlier run', 'of an earlier run')}")
+            note(f"skipped {self.results.told('result', 'of an earlier run', 'of an earlier run')}")
 
 
 def _outputs(output: Path) -> Iterator[str]:

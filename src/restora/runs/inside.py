@@ -15,6 +15,6 @@ def check_inside(folder: Path, places: Iterable[Path]) -> None:
     for place in places:
         if not real(place).is_relative_to(root):
             raise OutputError(
-                f"{place} is a link that leads out of {folder}, and results stay in it; remove the link, or "
+                f"{place} is a link that leads out of the output folder {folder}; remove the link, or "
                 "choose another folder"
             )

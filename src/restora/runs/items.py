@@ -113,7 +113,7 @@ class Inputs:
         self.folder, suffix = self.maker.folder, self.maker.suffix
         if suffix and len(self.sources) > 1:
             raise OutputError(
-                f"{output} is one file, but the inputs are {len(self.sources)} pictures; expected a folder"
+                f"{output} is one file, but there are {len(self.sources)} inputs; expected a folder"
             )
         fixed, make = Path(output.stem) if suffix else None, self.maker
         outputs = lambda i, name: make.bare(self.sources[i], name).outputs  # noqa: E731
@@ -178,7 +178,7 @@ def names_file(output: Path) -> bool:
         return False
     if suffix not in WRITTEN and suffix in {*SUFFIXES, *Image.registered_extensions()}:
         known = ", ".join(WRITTEN)
-        raise OutputError(f"{output}: {suffix} is not written; expected one of {known}, or a folder")
+        raise OutputError(f"{output}: {suffix} cannot be written; expected one of {known}, or a folder")
     return suffix in WRITTEN
 
 

@@ -53,11 +53,10 @@ class Task:
         if self.takes_mask and (self.hole is None) == ("mask" not in self.options):
             came = "neither" if self.hole is None else "both"
             raise OptionError(
-                "inpaint needs to know what is missing: either mask=FILE|DIR|alpha or hole=center, "
-                f"got {came}"
+                f"inpaint needs the missing area: either mask=FILE|DIR|alpha or hole=center, got {came}"
             )
         if self.reading.grow and "mask" not in self.options:
-            raise OptionError("it widens a mask; expected mask=FILE|DIR|alpha with it", "grow")
+            raise OptionError("it only works together with mask=FILE|DIR|alpha", "grow")
         if self.takes_mask:
             self._hole()
         self._partners.check()

@@ -1,4 +1,7 @@
-"""Solvers: observation + degradation + prior -> restoration. A new one: one file here, one line below."""
+"""Solvers: methods that restore an image from an observation, a degradation and a prior.
+
+CONTRIBUTING.md shows how to add one.
+"""
 
 from restora.registry import Registry
 from restora.solvers.base import Solver, Step

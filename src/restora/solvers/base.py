@@ -24,18 +24,18 @@ DRAWS = 8
 class Step:
     """The state of a solver after a step.
 
-    The last step has everything that was asked for: all samples, best first; their standard deviation;
-    whether it converged.
+    The last step contains all results: all samples, best first; their standard deviation; whether it
+    converged.
 
     Attributes:
         i: number of the step, from 1.
         total: number of steps.
-        x: the present restoration, (B, C, H, W).
+        x: the current restoration, (B, C, H, W).
         loss: (B,).
-        samples: (B, K, C, H, W), best first; x is samples[:, 0]. Of a solver that draws from the posterior,
-            the first is the mean and the others are draws.
+        samples: (B, K, C, H, W), best first; x is samples[:, 0]. If the solver samples from the posterior,
+            the first is the posterior mean and the others are samples.
         std: standard deviation of the posterior, (B, C, H, W).
-        converged: whether each image reached the minimum, (B,).
+        converged: whether each image converged, (B,).
     """
 
     i: int
@@ -52,9 +52,9 @@ P = TypeVar("P", bound=Prior | None)
 
 @dataclass(frozen=True)
 class Solver(Generic[P]):
-    """Settings of one method; frozen, so that one object can serve any number of images.
+    """The settings of a method. A solver is frozen, so one object can restore any number of images.
 
-    Each setting is a field made by `restora.options.option`, and checked when a solver is made.
+    Each setting is a field made by `restora.options.option`, and is checked when the solver is created.
     """
 
     needs: ClassVar[type[Prior] | None] = None  # None: any, or none at all
@@ -70,11 +70,11 @@ class Solver(Generic[P]):
     def steps(
         self, y: Tensor, degradation: Degradation, prior: P, generator: Sequence[Stream]
     ) -> Iterator[Step]:
-        """Restore the observations y (B, ...). `generator` has one random stream an image."""
+        """Restore the observations y (B, ...). `generator` contains one random stream per image."""
         raise NotImplementedError
 
     def for_samples(self, count: int) -> Solver:
-        """This solver, set to give `count` restorations an image."""
+        """This solver with settings for `count` restorations per image."""
         if count > 1:
             name = type(self).__name__
             raise OptionError(f"{name} returns one restoration per image; expected 1, got {count}", "samples")
@@ -82,34 +82,36 @@ class Solver(Generic[P]):
 
     @property
     def rows(self) -> int:
-        """How many rows of a batch an image takes: its runs or draws, side by side."""
+        """Number of batch rows per image, such as runs or samples that are computed together."""
         return 1
 
     def for_uncertainty(self, count: int = 1) -> Solver:
-        """This solver, set to give `std`, of `count` draws from the posterior an image; 1 leaves it how many.
+        """This solver with settings for `std`, from `count` posterior samples per image; 1 uses its default
+        number.
 
-        Raises PairingError if it draws none.
+        Raises:
+            PairingError: if it cannot sample from the posterior.
         """
         raise PairingError(
-            f"{type(self).__name__} does not draw from the posterior, so its uncertainty is unknown; "
-            "expected a method that draws, such as lmmse or flower: use one, or leave it at uncertainty=False"
+            f"{type(self).__name__} does not sample from the posterior, so its uncertainty is unknown; "
+            "use a method that does, such as lmmse or flower, or leave it at uncertainty=False"
         )
 
     def evaluations(self, degradation: Degradation, prior: Prior | None = None) -> int | None:
-        """How often a restoration evaluates what takes it its time, a network or a linear solve; None where
-        that is not known beforehand."""
+        """Number of evaluations of the network, or of linear solves, per restoration; None if unknown
+        beforehand."""
         return None
 
     def handles(self, degradation: Degradation, prior: Prior | None = None) -> bool:
-        """Whether this solver, with this prior, has an answer to such a degradation at all."""
+        """Whether this solver, with this prior, can restore this degradation."""
         return True
 
     def refusal(self, degradation: Degradation, prior: Prior | None) -> str:
-        """What follows the name of the method where it does not."""
+        """The error message if it cannot; it follows the name of the method."""
         return f"has no answer to task {task_name(degradation)!r}; use method='auto'"
 
     def check(self, name: str, prior: Prior | None) -> None:
-        """Raise PairingError if this solver cannot work with `prior`, PackageError if it lacks a package."""
+        """Raise PairingError if this solver cannot use `prior`, PackageError if a package is missing."""
         for package in self.packages:
             if find_spec(package) is None:
                 raise PackageError(

@@ -49,7 +49,8 @@ class Conditioner:
             covariance = "isotropic" if prior.wiener is None else "prior"
         if covariance == "prior" and prior.wiener is None:
             raise PairingError(
-                f"prior {prior.name!r} has no Gaussian to take a covariance from; use covariance=isotropic"
+                f"prior {prior.name!r} has no Gaussian model, which covariance=prior needs; "
+                "use covariance=isotropic"
             )
         self.prior, self.degradation, self.covariance = prior, degradation, covariance
         self.tolerance, self.runs = tolerance, runs

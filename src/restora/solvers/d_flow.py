@@ -39,7 +39,7 @@ HISTORY = 20
 
 @dataclass(frozen=True)
 class DFlow(Solver[FlowPrior]):
-    """D-Flow: latents of the flow by L-BFGS. Takes minutes per image without a GPU."""
+    """D-Flow: optimises the latents of a flow by L-BFGS. Takes minutes per image without a GPU."""
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
 

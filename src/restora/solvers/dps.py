@@ -50,12 +50,13 @@ class DPS(Solver[FlowPrior]):
     needs: ClassVar[type[Prior] | None] = FlowPrior
 
     iterations: int = option(20, "steps from noise to image", 1)
-    runs: int = option(1, "runs per image: their mean is the result, their spread is its std", 1)
+    runs: int = option(1, "runs per image: the result is their mean, and `std` their standard deviation", 1)
     covariance: Literal["network", "isotropic"] = option(
-        "network", "covariance of the estimate's error: from the network's gradient, or a bound"
+        "network",
+        "covariance of the estimate's error: from the gradient of the network, or an isotropic bound",
     )
     inner: int = option(
-        1, "maximum number of conjugate gradient steps, one network gradient each (network only)", 1
+        1, "maximum number of conjugate gradient steps, one network gradient each (covariance=network)", 1
     )
     tolerance: float = option(
         1e-2, "relative residual of y - A x_hat at which linear solves stop", above=0, below=1

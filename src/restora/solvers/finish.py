@@ -48,7 +48,7 @@ def check(name: str, degradation: Degradation, prior: GANPrior) -> None:
         raise PairingError(f"finish=blend is for inpainting, not {kind}; use finish=auto")
     if name == "gaussian" and prior.correction is None:
         raise PairingError(
-            f"finish=gaussian needs the correction that 'restora train encoder' measures, and prior "
+            f"finish=gaussian needs the correction measured by 'restora train encoder', and prior "
             f"{prior.name!r} has none; use finish=smooth"
         )
 

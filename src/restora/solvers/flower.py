@@ -34,26 +34,26 @@ from restora.solvers.runs import Runs
 
 
 def orientations_field() -> int:
-    """The setting of how many evaluations denoising takes."""
-    text = "of the noisy picture, turned and mirrored as the prior allows, that denoising averages over"
+    """The setting for the number of evaluations of denoising."""
+    text = "denoising: number of flipped and rotated copies to average, as far as the prior allows"
     return option(4, text, 1)
 
 
 @dataclass(frozen=True)
 class Flower(Solver[FlowPrior]):
-    """Posterior samples with a flow, their mean and spread: 20 network evaluations per run."""
+    """Posterior samples with a flow, their mean and standard deviation: 20 network evaluations per run."""
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
     differentiable: ClassVar = True
     explains: ClassVar[bool] = True
 
     iterations: int = option(20, "steps from noise to image", 1)
-    runs: int = option(1, "runs per image: their mean is the result, their spread is its std", 1)
+    runs: int = option(1, "runs per image: the result is their mean, and `std` their standard deviation", 1)
     covariance: Source = option(
         "auto", "covariance of the estimate's error: from the prior's Gaussian, or nu^2 I"
     )
     refine: Literal["mean", "sample"] = option(
-        "mean", "each step takes the mean of p(x | w, y) (sharper), or a draw (correct spread)"
+        "mean", "each step uses the mean of p(x | w, y) (sharper), or a sample (correct standard deviation)"
     )
     orientations: int = orientations_field()
     tolerance: float = option(

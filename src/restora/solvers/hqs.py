@@ -98,25 +98,29 @@ def uneven(degradation: Degradation, prior: Prior | None) -> bool:
 
 @dataclass(frozen=True)
 class HQS(Solver[FlowPrior]):
-    """Plug-and-play by half-quadratic splitting; an evaluation of the network a level, and nothing random."""
+    """Plug-and-play by half-quadratic splitting: one network evaluation per level, deterministic."""
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
     differentiable: ClassVar = True
     explains: ClassVar[bool] = True
 
     schedule: Literal["auto", "covariance", "uneven", "dpir"] = option(
-        "auto", "of the levels; auto: uneven if singular values of A differ much, else covariance"
+        "auto", "noise levels; auto: uneven if the singular values of A differ much, else covariance"
     )
     first: float | Auto = option(
-        "auto", "noise of the first level, white = 1; auto: by the schedule", above=0
+        "auto", "noise of the first level, full scale = 1; auto: by the schedule", above=0
     )
     last: float | Auto = option(
-        "auto", "noise of the last level, in units of that of y; of schedule=uneven of what y tells", above=0
+        "auto",
+        "noise of the last level, in units of the noise of y, or with schedule=uneven of the linear estimate",
+        above=0,
     )
-    iterations: int | Auto = option("auto", "levels from the first to the last", 1)
-    weight: float | Auto = option("auto", "of y against the estimate so far", above=0)
+    iterations: int | Auto = option("auto", "number of levels; auto: by the schedule", 1)
+    weight: float | Auto = option(
+        "auto", "weight of y relative to the current estimate; auto: by the schedule", above=0
+    )
     tolerance: float = option(
-        0.1, "part of y - A x_hat that the linear solve may leave unexplained", above=0, below=1
+        0.1, "relative residual of y - A x_hat at which the linear solve stops", above=0, below=1
     )
 
     def evaluations(self, degradation: Degradation, prior: Prior | None = None) -> int:

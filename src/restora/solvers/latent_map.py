@@ -31,7 +31,7 @@ from restora.solvers.starts import kind, number, starts
 
 @dataclass(frozen=True)
 class LatentMAP(LatentSettings):
-    """Latent MAP with a GAN: search the latent whose image explains the observation."""
+    """Latent MAP with a GAN: find the latent whose image fits the observation best."""
 
     def for_samples(self, count: int) -> LatentMAP:
         return replace(self, survivors=max(self.survivors, count))

@@ -29,11 +29,11 @@ class LatentSettings(Solver[GANPrior]):
         "auto",
         "start of the search; auto: the table if given, otherwise the prior's encoder if it has one",
     )
-    table: str = option("", "folder that 'restora train lookup' wrote")
+    table: str = option("", "folder written by 'restora train lookup'")
     iterations: int | Auto = option(
         "auto",
-        "gradient steps at most; 0: the best start itself; auto: 0 for one answer from an encoder whose "
-        f"images have a measured correction, which a search only makes worse, else {SEARCH}",
+        "maximum number of gradient steps; 0: no search; auto: 0 for a single start from an encoder with a "
+        f"measured correction, which a search would make worse, otherwise {SEARCH}",
         0,
     )
     budget: float = option(0.0, "time limit of the search in seconds per image; 0: none", 0)
@@ -43,15 +43,15 @@ class LatentSettings(Solver[GANPrior]):
     survivors: int = option(1, "starts per image that continue after the trial (the best ones)", 1)
     trial: float = option(0.2, "fraction of the iterations that every start gets", 0, 1)
     rate: float = option(0.2, "largest step size of the optimiser", above=0)
-    optimizer: Literal["adam", "nesterov"] = option("adam", "rule of descent; nesterov clips z to [-1, 1]")
+    optimizer: Literal["adam", "nesterov"] = option("adam", "optimiser; nesterov clips z to [-1, 1]")
     schedule: Literal["cosine", "constant"] = option("cosine", "step size over the iterations")
     window: int = option(
-        0, "inpainting: pixels within this distance of the hole get more weight; 0: equal weights", 0
+        0, "inpainting: side of the window in which missing pixels increase a weight; 0: equal weights", 0
     )
     patience: int = option(30, "stop a latent after this many steps without progress; 0: never", 0)
     tolerance: float = option(1e-3, "relative decrease of the objective that counts as progress", 0)
     precision: Literal["auto", "float32"] = option(
-        "auto", "precision of the search; auto: bfloat16 on processors that multiply it faster"
+        "auto", "precision of the search; auto: bfloat16 on processors where it is faster"
     )
     adapt: int = option(0, "steps that fit a copy of the generator to each image, after the search", 0)
     adapt_rate: float = option(
@@ -59,9 +59,9 @@ class LatentSettings(Solver[GANPrior]):
     )
     finish: Literal["auto", "gaussian", "smooth", "blend", "project", "none"] = option(
         "auto",
-        "how G(z) is made to agree with y: as was measured on photographs with the encoder, by a smooth "
-        "correction, by Poisson blending (inpainting only), by the least correction, or not at all; auto: "
-        "gaussian where the prior has that, else smooth",
+        "how G(z) is corrected by y: gaussian, as measured with the encoder on real images; smooth, by a "
+        "smooth field; blend, by Poisson blending (inpainting only); project, by the smallest correction; or "
+        "none. auto: gaussian if the prior has that measurement, otherwise smooth",
     )
 
     def rate_at(self, done: float) -> float:

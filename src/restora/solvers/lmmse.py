@@ -26,7 +26,7 @@ from restora.solvers.base import DRAWS, Solver, Step
 
 @dataclass(frozen=True)
 class LMMSE(Solver[GaussianPrior]):
-    """The best linear estimate, with a Gaussian prior: deterministic, one step."""
+    """The best linear estimate with a Gaussian prior: deterministic, one linear solve."""
 
     needs: ClassVar[type[Prior] | None] = GaussianPrior
     differentiable: ClassVar = True
@@ -35,7 +35,7 @@ class LMMSE(Solver[GaussianPrior]):
     tolerance: float = option(
         1e-3, "relative residual of y - A mean at which the linear solve stops", above=0, below=1
     )
-    samples: int = option(1, "results per image: the posterior mean, and draws from the posterior", 1)
+    samples: int = option(1, "results per image: the posterior mean, then samples from the posterior", 1)
 
     def for_samples(self, count: int) -> LMMSE:
         return replace(self, samples=max(self.samples, count))

@@ -54,7 +54,7 @@ CELLS = Schedule(0.85, 0.97, 10, 1)
 
 @dataclass(frozen=True)
 class MMSE(Solver[FlowPrior]):
-    """The posterior mean with a flow (least mean square error): 20 network evaluations, 4 for noise."""
+    """Posterior mean with a flow (least mean squared error): 20 network evaluations, 4 for noise."""
 
     needs: ClassVar[type[Prior] | None] = FlowPrior
     differentiable: ClassVar = True
@@ -64,7 +64,7 @@ class MMSE(Solver[FlowPrior]):
     last: float | Auto = option("auto", "the last level t; auto: by the task", 0, below=1)
     iterations: int | Auto = option("auto", "levels from the first to the last; auto: by the task", 1)
     draws: int | Auto = option(
-        "auto", "noise draws per level, two network evaluations each; auto: by the task", 1
+        "auto", "pairs of opposite noise per level, two network evaluations each; auto: by the task", 1
     )
     orientations: int = orientations_field()
     tolerance: float = option(
@@ -84,8 +84,8 @@ class MMSE(Solver[FlowPrior]):
         given = {name: value for name, (value, usual) in values.items() if value != usual}
         for name in sorted(given.keys() - {entry.name for entry in fields(Flower)}):
             raise OptionError(
-                "method 'mmse' leaves samples and their spread to 'flower', which has no such setting; leave "
-                "it out, or ask for one restoration alone",
+                "method 'mmse' uses 'flower' for samples and uncertainty, which has no such setting; omit "
+                "it, or request a single restoration",
                 name,
             )
         return Flower(**given)

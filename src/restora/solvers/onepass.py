@@ -51,15 +51,17 @@ BLURRED = 0.06  # noise of the first of those of `hqs`
 
 @dataclass(frozen=True)
 class OnePass(Solver[AmortisedPrior]):
-    """One evaluation of a network that was trained on all kinds of damage; with uncertainty."""
+    """One evaluation of a network trained on all kinds of damage, then a few levels of the flow."""
 
     needs: ClassVar[type[Prior] | None] = AmortisedPrior
     explains: ClassVar[bool] = True
     predicts: ClassVar[bool] = True
 
-    passes: int = option(1, "evaluations of the network, each sees the picture in another orientation", 1, 8)
+    passes: int = option(
+        1, "evaluations of the network, each with another flip or rotation of the image", 1, 8
+    )
     refinements: int | Auto = option(
-        "auto", "pairs of evaluations of the flow after it; auto: 4 if pixels are missing, else 2", 0
+        "auto", "pairs of evaluations of the flow afterwards; auto: 4 if pixels are missing, otherwise 2", 0
     )
     orientations: int = orientations_field()
     deviation: bool = option(

@@ -73,7 +73,7 @@ class BM3D(Denoiser):
         least = profile.bs_ht
         if min(image.shape[1:]) < least:
             raise ShapeError(
-                f"method 'bm3d' compares blocks of {least}x{least} pixels, and the picture is "
+                f"method 'bm3d' compares blocks of {least}x{least} pixels, and the image is "
                 f"{image.shape[2]}x{image.shape[1]}; expected one at least as large, or use method='nlmeans'"
             )
         profile.num_threads = 1  # with more, the order of sums and so the result would vary

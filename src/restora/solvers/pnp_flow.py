@@ -36,7 +36,7 @@ class PnPFlow(Solver[FlowPrior]):
     needs: ClassVar[type[Prior] | None] = FlowPrior
 
     iterations: int = option(50, "steps from noise to image", 1)
-    draws: int = option(4, "denoised images averaged in each step", 1)
+    draws: int = option(4, "denoised images that are averaged in each step", 1)
     alpha: float | Auto = option("auto", "decay of the data term, (1 - t)^alpha; auto: 2 sqrt(sigma/|A|)", 0)
 
     def steps(

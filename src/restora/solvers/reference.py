@@ -37,7 +37,7 @@ RELEASED: dict[str, tuple[float, float, int]] = {
 
 @dataclass(frozen=True)
 class ReferenceMAP(Solver[GANPrior]):
-    """Latent MAP with the released settings of Yeh et al., as a baseline; use `map` instead."""
+    """Latent MAP with the released settings of Yeh et al., for comparison; `map` is better."""
 
     needs: ClassVar[type[Prior] | None] = GANPrior
 
@@ -53,7 +53,9 @@ class ReferenceMAP(Solver[GANPrior]):
         name = kind(degradation)
         if name not in RELEASED:
             known = ", ".join(RELEASED)
-            raise PairingError(f"'reference' was released for {known}, not for {name}; use the method 'map'")
+            raise PairingError(
+                f"'reference' only has settings for {known}, not for {name}; use the method 'map'"
+            )
         if name == "rounding":
             nearest = replace(degradation.noise, distance="identity")  # type: ignore[call-arg]
             degradation = Degradation(degradation.operator, nearest)

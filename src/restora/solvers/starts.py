@@ -30,7 +30,7 @@ def kind(solver: LatentSettings, prior: GANPrior) -> str:
     if name == "auto":
         name = "lookup" if table else "encoder" if prior.encoder else "random"
     if name == "lookup" and not table:
-        raise OptionError("start=lookup needs table=DIR, a folder that 'restora train lookup' wrote")
+        raise OptionError("start=lookup needs table=DIR, a folder written by 'restora train lookup'")
     if table and name != "lookup":
         raise OptionError(f"table={table} goes with start=lookup, not with start={name}")
     return name

@@ -1,7 +1,7 @@
-"""Checks for operators, noise and solvers of your own: what every one of them has to do.
+"""Checks for your own operators, noise models and solvers; those of restora pass the same checks.
 
-Each check raises AssertionError, in one line that says what was expected and what came. They need no test
-framework:
+Each check raises AssertionError with one line that says what was expected and what was found. The checks need
+no test framework:
 
     from restora.testing import check_operator
 

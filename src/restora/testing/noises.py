@@ -36,27 +36,27 @@ def check_noise(
     tolerance: float = 1e-6,
     seed: int = 0,
 ) -> None:
-    """Check that noise is consistent with itself, in float64 and in float32.
+    """Check that the members of a noise model are consistent, in float64 and in float32.
 
-    These are checked:
+    It checks that
 
-    - `simulate` gives the same y for the same streams, and an image does not depend on its batch.
-    - `given` completes noise that is blind, and leaves other noise alone.
+    - `simulate` gives the same y for the same streams, and the images of a batch do not affect each other.
+    - `given` estimates the parameters of a blind model, and does not change other models.
     - `fidelity` has a gradient, and is 0 after `prox` with gamma=inf; `prox` is a minimum.
-    - `posterior` is the mean of u given y, by Monte Carlo through `simulate` alone; `draw` has that mean.
-    - The noise of `gaussian`, which stands in for it, has the right power, and its errors have mean 0.
-    - `take` selects images; `project` gives values that explain y.
+    - `posterior` is the mean of u given y, by Monte Carlo with `simulate` alone; `draw` has this mean.
+    - The noise of the approximation `gaussian` has the right power, and its errors have mean 0.
+    - `take` selects images; `project` gives values that are consistent with y.
 
     Args:
-        noise: the noise to check. It has to be able to simulate, which noise of an unknown level is not.
+        noise: the noise model to check. It must be able to simulate, so its level must be known.
         shape: the (C, H, W) of observations, such as (3, 12, 12).
-        batch: how many images; that of the noise, if it differs from image to image.
-        draws: of the Monte Carlo.
+        batch: number of images; that of the noise model, if it differs between images.
+        draws: number of Monte Carlo samples.
         tolerance: the largest difference that counts as rounding.
-        seed: of the random images and streams.
+        seed: seed of the random images and streams.
 
     Raises:
-        AssertionError: In one line, where something does not hold.
+        AssertionError: if a check fails; the message is one line.
     """
     u = images(batch, tuple(shape), seed, 0.05, 0.95)
     y = noise.simulate(u, generators(seed, batch))

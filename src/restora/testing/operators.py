@@ -21,25 +21,25 @@ GAMMAS = (0.3, 50.0)
 def check_operator(
     operator: Operator, image_shape: Sequence[int], *, batch: int = 3, tolerance: float = 1e-6, seed: int = 0
 ) -> None:
-    """Check that an operator is consistent with itself, in float64 and in float32.
+    """Check that the members of an operator are consistent, in float64 and in float32.
 
-    Checked are: shapes both ways, the dtype of results, that images do not depend on their batch, `gram`,
-    `diagonal`, `identity` and `mask` where they are given, and:
+    It checks shapes in both directions, the dtype of results, that the images of a batch do not affect each
+    other, `gram`, `diagonal`, `identity` and `mask` if they are defined, and:
 
-    - if it is linear: linearity, <A x, u> = <x, A^T u>, and the pseudo-inverse and the proximal operator
-      against its matrix. So the image has to be tiny: the matrix has a column for each of its values.
-    - if it is not: its tangent is its Jacobian by finite differences, and is itself a sound linear operator;
-      `prox` is a local minimum; and the pseudo-inverse explains what it was given.
+    - if A is linear: linearity, <A x, u> = <x, A^T u>, and the pseudo-inverse and the proximal operator
+      against the matrix of A. The image must be tiny, because the matrix has one column per value.
+    - if it is not: its Jacobian against finite differences, and the Jacobian as a linear operator; `prox`
+      is a local minimum; and the pseudo-inverse is consistent with its input.
 
     Args:
         operator: the operator to check.
-        image_shape: (C, H, W) of the images to try it on, such as (3, 12, 12).
-        batch: how many images; that of the operator, if it has one A for each image.
+        image_shape: (C, H, W) of the test images, such as (3, 12, 12).
+        batch: number of images; that of the operator, if it has one A per image.
         tolerance: the largest difference that counts as rounding.
-        seed: of the random images.
+        seed: seed of the random images.
 
     Raises:
-        AssertionError: In one line, where something does not hold.
+        AssertionError: if a check fails; the message is one line.
     """
     shape = tuple(image_shape)
     x = images(batch, shape, seed)

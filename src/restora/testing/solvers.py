@@ -24,23 +24,23 @@ def check_solver(
     tolerance: float = 1e-4,
     seed: int = 0,
 ) -> None:
-    """Check that a solver restores images, and nothing else: not whether it does so well.
+    """Check that a solver works. It does not check the quality of the results.
 
-    Checked are: it runs, and its steps count up to their total; the shapes of what they hold, and that it is
-    finite; the result depends on the seed of an image alone, not on the rest of the batch; and neither y nor
-    the prior nor the degradation was changed.
+    It checks that the solver runs and counts its steps up to the total; that all results have the right shape
+    and are finite; that a result depends only on the seed of its image, not on the rest of the batch; and
+    that y, the prior and the degradation do not change.
 
     Args:
         solver: the solver to check; few iterations are enough.
-        prior: one that it can use, or None.
-        degradation: one that it handles.
-        image_shape: (C, H, W); left out, that of the prior.
-        batch: how many images; that of the degradation, if it has one mask or so for each.
-        tolerance: the largest difference that counts as rounding, between an image in a batch and alone.
-        seed: of the random images and streams.
+        prior: a prior that it can use, or None.
+        degradation: a degradation that it can restore.
+        image_shape: (C, H, W); by default that of the prior.
+        batch: number of images; that of the degradation, if it has for example one mask per image.
+        tolerance: the largest difference between an image in a batch and alone that counts as rounding.
+        seed: seed of the random images and streams.
 
     Raises:
-        AssertionError: In one line, where something does not hold.
+        AssertionError: if a check fails; the message is one line.
     """
     shape = tuple(image_shape or (prior.image_shape if prior is not None else (3, 16, 16)))
     x = images(batch, shape, seed).float()

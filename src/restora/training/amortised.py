@@ -48,9 +48,9 @@ class AmortisedConfig(StepsConfig):
     )
     group: int = option(4, "images of a batch that share a degradation", 1)
     rate: float = option(
-        5e-4, "learning rate of AdamW; less than a flow's, whose network it starts from", 0, 1
+        5e-4, "learning rate of AdamW; lower than for a flow, because training starts from a flow", 0, 1
     )
-    muon_rate: float = option(5e-3, "learning rate of Muon, likewise", 0, 1)
+    muon_rate: float = option(5e-3, "learning rate of Muon; lower than for a flow", 0, 1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -64,7 +64,7 @@ class AmortisedConfig(StepsConfig):
         prior = store.load(self.prior)
         if not isinstance(prior, FlowPrior) or prior.form != "residual" or prior.gaussian is None:
             raise OptionError(
-                f"expected a flow prior that has a Gaussian, as 'restora train flow' makes it; got "
+                f"expected a flow prior with a Gaussian model, as trained by 'restora train flow'; got "
                 f"{self.prior}, a {type(prior).__name__}",
                 "prior",
             )
@@ -114,9 +114,9 @@ class AmortisedConfig(StepsConfig):
 
 
 class AmortisedTrainer(NetworkTrainer):
-    """A network that answers any degradation in one evaluation, from a flow.
+    """A second network for a flow, which restores any degradation in one evaluation.
 
-    It is written with the flow, so that the folder holds all.
+    The output folder contains the flow too.
     """
 
     Config = AmortisedConfig
@@ -194,8 +194,8 @@ class AmortisedTrainer(NetworkTrainer):
 
     def export(self, folder: Path, facts: dict[str, Any]) -> None:
         told = {
-            "summary": "A flow, and a network that answers any degradation in one evaluation.",
-            "pictures": "Of images that were held out, the linear estimate, the restoration, four times its "
+            "summary": "A flow, and a network that restores any degradation in one evaluation.",
+            "pictures": "Held-out images: the linear estimate, the restoration, four times its standard "
             "deviation, and the truth",
             "calibration": calibrate(self._sized, to_unit(self.validation.to(self.device)), self.config.seed),
         }

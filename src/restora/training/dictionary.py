@@ -56,14 +56,14 @@ class DictionaryConfig(Settings):
             )
         if self.batch * self.patches < self.atoms:
             raise OptionError(
-                f"expected at least as many patches in a batch as there are atoms, {self.atoms}, got "
+                f"a batch needs at least as many patches as there are atoms, {self.atoms}, got "
                 f"{self.batch} images of {self.patches} patches each",
                 "batch",
             )
 
 
 class DictionaryTrainer(Trainer):
-    """A patch dictionary for sparse coding; a minute or two, and no budget."""
+    """A patch dictionary for sparse coding; takes a minute or two."""
 
     Config = DictionaryConfig
     needs_budget = False

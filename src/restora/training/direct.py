@@ -39,9 +39,9 @@ class DirectConfig(NetworkConfig):
     """Settings of `restora train direct`; its network has one size, also where it learns from squares."""
 
     task: str = option(
-        "", f"what it is to undo: {', '.join(degradations.names())}; of a hole, the central one"
+        "", f"task of the network: {', '.join(degradations.names())} (inpaint: the central hole)"
     )
-    options: str = option("", "options of the task, NAME=VALUE,... (its defaults)")
+    options: str = option("", "options of the task: NAME=VALUE,... (default values)")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -54,8 +54,8 @@ class DirectConfig(NetworkConfig):
         degradation.operator.observed_shape(self.shape)
         if degradation.blind:
             raise OptionError(
-                f"a direct network is for one degradation, and {self.task} is another one for each picture; "
-                "expected one of the other tasks. Train a flow for it",
+                f"a direct network is trained for one fixed degradation, and that of {self.task} differs "
+                "between images; choose another task, or train a flow",
                 "task",
             )
 
@@ -65,7 +65,7 @@ class DirectConfig(NetworkConfig):
 
 
 class DirectTrainer(NetworkTrainer):
-    """A network for one task alone: the reference for methods that serve all."""
+    """A network for one task only, to compare with priors that restore all tasks."""
 
     Config = DirectConfig
     kind, starts = "direct", "a preconditioned flow prior, or a direct one,"

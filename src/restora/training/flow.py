@@ -39,7 +39,7 @@ class FlowConfig(NetworkConfig):
     """Settings of `restora train flow`."""
 
     precondition: Literal["gaussian", "none"] = option(
-        "gaussian", "learn the residual of a Gaussian prior, or the velocity itself"
+        "gaussian", "the network learns the residual of a Gaussian prior, or the velocity"
     )
     teacher: str = option(
         "", "denoiser to learn from at the noise levels that it knows (distillation), by name or folder"

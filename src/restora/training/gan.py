@@ -54,9 +54,8 @@ class DCGANConfig(Settings):
 class DCGANTrainer(Trainer):
     """A deep convolutional generative adversarial network (DCGAN).
 
-    Steps the discriminator and the generator together on each batch.
-
-    Everything runs channels_last, and in bf16 where the processor has it.
+    Each step trains the discriminator and the generator on a batch. Computations use channels_last, and bf16
+    if the processor supports it.
     """
 
     Config = DCGANConfig

@@ -56,13 +56,16 @@ class GaussianConfig(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.crop and self.exact:
-            raise OptionError("expected False with crop, whose prior has no directions, got True", "exact")
+            raise OptionError(
+                "expected False with crop=True, whose prior has no directions, got True", "exact"
+            )
 
 
 class GaussianTrainer(Trainer):
-    """A Gaussian: mean, principal directions and a stationary rest; minutes, and no budget.
+    """A Gaussian model: mean, principal directions and a stationary rest. Takes minutes.
 
-    Steps through the images `passes` times. Coefficients are kept as (groups, m): even and odd columns.
+    It goes through the images `passes` times. Coefficients are stored as (groups, m), with even and odd
+    columns separate.
     """
 
     Config = GaussianConfig
@@ -74,7 +77,7 @@ class GaussianTrainer(Trainer):
             images = images[torch.arange(config.images) * len(images) // config.images]
         if len(images) < 2:
             raise DataError(
-                f"a covariance takes at least 2 images, and hundreds to be useful (found {len(images)}); cut "
+                f"a covariance needs at least 2 images, and hundreds to be useful (found {len(images)}); cut "
                 "squares from large images with crop=True"
             )
         self.config, self.images, self.device, self.images_seen = config, images, device, 0

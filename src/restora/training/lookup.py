@@ -37,15 +37,15 @@ class LookupConfig(LatentConfig):
     entries: int = option(
         100_000, "latents in the table; 460 bytes each with 128 directions of 100 numbers", 1
     )
-    rank: int = option(128, "principal directions of what the generator draws", 1)
-    batch: int = option(256, "images drawn at once", 1)
+    rank: int = option(128, "principal directions of the generator's images", 1)
+    batch: int = option(256, "images generated at once", 1)
     seed: int = option(0, "random seed", 0)
 
 
 class LookupTrainer(Trainer):
-    """A table of a GAN's latents, to begin a search from.
+    """A table of a GAN's latents, from which latent searches start.
 
-    Steps draw a batch of images each, until the table is full; no budget.
+    Each step generates a batch of images, until the table is full. The training needs no budget.
     """
 
     Config = LookupConfig

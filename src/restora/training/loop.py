@@ -133,7 +133,7 @@ def check_folder(folder: Path, resume: bool) -> None:
     """OutputError unless there is a checkpoint to resume from, or none that a new run would replace."""
     path = folder / CHECKPOINT
     if path.exists() and not resume:
-        raise OutputError(f"{path} exists: add resume=True to continue that run, or choose another folder")
+        raise OutputError(f"{path} exists; add resume=True to continue that run, or choose another folder")
     if resume and not path.exists():
         raise OutputError(
             f"{path} does not exist, so there is nothing to continue; start without resume=True"

@@ -79,7 +79,7 @@ def uncertainty(job: OfJob, item: int) -> FileResponse:
     """How sure each pixel is, in colours from 0 to `scale` of the item."""
     done, _ = _result(job, item, 0)
     if not done.map:
-        raise LimitError("the uncertainty was not asked for", 404)
+        raise LimitError("the uncertainty was not requested", 404)
     return FileResponse(job.outputs / done.map, media_type="image/png")
 
 

@@ -106,7 +106,7 @@ async def upload(call: Call, visit: Of, service: Own, name: Name = "picture") ->
     """Upload a picture: the bytes of its file, as the body."""
     if len(visit.pictures) >= service.limits.pictures:
         raise LimitError(
-            f"at most {service.limits.pictures} pictures in one visit; reload the page to begin anew"
+            f"at most {service.limits.pictures} images in one visit; reload the page to start again"
         )
     id, folder = visit.new_folder("pictures")
     path = folder / pictures.safe_name(name)

@@ -80,7 +80,7 @@ class Service:
             if busy is not None and busy.request == request:
                 return busy
             if busy is not None:
-                raise LimitError("a restoration of yours is under way; wait for it, or cancel it", 409)
+                raise LimitError("your last restoration is still running; wait for it, or cancel it", 409)
             job = self._job(visit, request)
             visit.jobs[job.id] = job
             try:
@@ -98,7 +98,7 @@ class Service:
         if request.mask not in (None, "alpha"):
             owner = visit.picture(request.mask or "")
             if not owner.mask.exists():
-                raise LimitError("nothing is painted yet; paint over what is to be replaced", 422)
+                raise LimitError("nothing is painted yet; paint over the area to replace", 422)
             mask = owner.mask
         task_of(request, mask, self.limits)
         id, folder = visit.new_folder("jobs")

@@ -17,7 +17,7 @@ async def receive(call: Request, path: Path, visit: Visit, limits: Limits) -> No
         limits.check_bytes(int(said), path.name)
     if visit.bytes > limits.visit_megabytes * 1e6:
         raise LimitError(
-            "the pictures and results of this visit take too much room; reload the page to begin anew"
+            "the images and results of this visit take too much space; reload the page to start again"
         )
     count = 0
     with path.open("wb") as file:

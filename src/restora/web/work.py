@@ -38,7 +38,7 @@ def task_of(request: Request, mask: Path | None, limits: Limits) -> Task:
     name, given = named.words(words.chain(_without_reading(request)))
     for option in named.file_options(name):
         if option in given:
-            raise OptionError("names a file, which the page does not read; expected the command line", option)
+            raise OptionError("names a file, which the page cannot read; use the command line", option)
     for step in reversed(request.steps):
         given = degradations.get(step.task).unknown | given
     if request.mask:

@@ -1,22 +1,22 @@
-"""What a network computes, as the denoiser of the project's path: one change of variables for all
+"""The input and output of a network as a denoiser of restora's path: one change of variables for all
 conventions.
 
-    w_t = t x + n e,  n = (1 - t) s      the project's path, images x in [0, 1]
-    u = a x' + b e                       the network's, images x' = low + (high - low) x
-    b / a = (high - low) n / t           gives a, b and the `level` that the network is told
-    u = c w + a low,  c = b / n          what it sees
-    x' = g u + h N(u, level)             what its answer N stands for
+    w_t = t x + n e,  n = (1 - t) s      the path of restora, images x in [0, 1]
+    u = a x' + b e                       the path of the network, images x' = low + (high - low) x
+    b / a = (high - low) n / t           gives a, b and the `level` for the network
+    u = c w + a low,  c = b / n          input of the network
+    x' = g u + h N(u, level)             estimate from its output N
 
-so that D_t(w) = E[x | w_t = w] = (g u + h N - low) / (high - low), exactly. What a convention has to say:
+so that D_t(w) = E[x | w_t = w] = (g u + h N - low) / (high - low), exactly. A convention defines:
 
-    name   a, b                        answers
+    name   a, b                        outputs
     ve     1, sigma                    image, noise e, residual sigma e, score: DRUNet, FFDNet, deepinv
     vp     sqrt(A_k), sqrt(1 - A_k)    noise, image, v = a e - b x', score: DDPM, guided diffusion
     edm    c_in, c_in sigma            F of D = c_skip u / c_in + c_out F: EDM without its preconditioner
     flow   k, (1 - k) spread           velocity, image, noise: flow matching, SiT, rectified flow
 
-A network that knows only some levels of noise says which, `least` to `most`: beyond them it is asked at the
-nearest that it knows, with w scaled so that its noise has the strength that belongs there.
+If a network was trained for noise levels from `least` to `most` only, other levels use the nearest of these,
+with w rescaled so that its noise fits.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from restora.errors import OptionError, ShapeError
 from restora.options import check, option
 
 SCALE = 0.5  # s of the project's path
-LEAST = "standard deviation of the least noise that the network knows, white = 1"
-MOST = "standard deviation of the most noise that the network knows, white = 1"
+LEAST = "lowest noise level of the network (standard deviation, full scale = 1)"
+MOST = "highest noise level of the network (standard deviation, full scale = 1)"
 Told = Literal["vector", "column", "map", "nothing"]
 
 
@@ -56,30 +56,30 @@ class Path(NamedTuple):
 
 @dataclass(frozen=True)
 class Convention:
-    """Base of the conventions, each a frozen dataclass of options.
+    """Base of the conventions; each is a frozen dataclass of options.
 
-    least, most: in units of images in [0, 1], whatever the range of the network.
+    The noise levels `least` and `most` are for images in [0, 1], whatever the range of the network.
     """
 
-    low: float = option(0.0, "black, in the network's range")
-    high: float = option(1.0, "white, in the network's range")
+    low: float = option(0.0, "value of black for the network")
+    high: float = option(1.0, "value of white for the network")
     least: float = option(0.0, LEAST, 0)
     most: float = option(100.0, MOST, above=0)
     told: Told = option(
-        "vector", "how the network takes the level: (B,), (B, 1, 1, 1), one more channel of its input, or not"
+        "vector", "how the network receives the noise level: (B,), (B, 1, 1, 1), an input channel, or not"
     )
-    unit: float = option(1.0, "factor of the level that the network is told, such as 255", above=0)
-    clip: bool = option(False, "cut the denoised image to black and white, as samplers do near pure noise")
+    unit: float = option(1.0, "factor of the noise level, such as 255", above=0)
+    clip: bool = option(False, "clip the denoised image to [black, white], as samplers do near pure noise")
 
     def __post_init__(self) -> None:
         check(self)
         if self.low == self.high:
-            raise OptionError(f"expected another number than low, got {self.high:g} for both", "high")
+            raise OptionError(f"must differ from low, got {self.high:g} for both", "high")
         if self.least >= self.most:
             raise OptionError(f"expected less than most={self.most:g}, got {self.least:g}", "least")
 
     def path(self, sigma: Tensor) -> Path:
-        """Where noise has the strength b / a = sigma (B,), in the network's range."""
+        """a, b and the level for noise of strength b / a = sigma (B,), in the network's range."""
         raise NotImplementedError
 
     def solve(self, path: Path) -> tuple[Tensor, Tensor]:
@@ -88,11 +88,12 @@ class Convention:
 
     @property
     def levels(self) -> tuple[float, float]:
-        """The least and the most noise that the network knows, in units of images in [0, 1]."""
+        """The lowest and the highest noise level of the network, for images in [0, 1]."""
         return self.least, self.most
 
     def precondition(self, w: Tensor, t: Tensor, scale: float = SCALE) -> Preconditioned:
-        """Of w (B, C, H, W) at t (B,) in [0, 1], whose noise has the deviation (1 - t) `scale`."""
+        """The input of the network for w (B, C, H, W) at t (B,) in [0, 1], with noise of deviation (1 - t)
+        `scale`."""
         least, most = self.levels
         known = t.clamp(1 / (1 + most / scale), 1 / (1 + least / scale))
         width, n = self.high - self.low, (1 - known) * scale
@@ -104,9 +105,10 @@ class Convention:
         return Preconditioned(u, path.level * self.unit, g * u - self.low / width, h)
 
     def evaluate(self, network: nn.Module, u: Tensor, level: Tensor) -> Tensor:
-        """The network's answer N, (B, C, H, W), without the channels of a variance that it learned too.
+        """The output N of the network, (B, C, H, W), without the channels of a learned variance.
 
-        ShapeError for an answer of another size.
+        Raises:
+            ShapeError: for an output of another size.
         """
         arguments = {
             "vector": (u, level),
@@ -118,8 +120,8 @@ class Convention:
         answer = answer[0] if isinstance(answer, tuple | list) else getattr(answer, "sample", answer)
         if answer[:, : u.shape[1]].shape != u.shape:
             raise ShapeError(
-                f"the network answers {tuple(u.shape)} by {tuple(answer.shape)}; expected a denoiser, whose "
-                "answer is as large as what it sees"
+                f"the network returns {tuple(answer.shape)} for {tuple(u.shape)}; expected a denoiser, whose "
+                "output has the shape of its input"
             )
         return answer[:, : u.shape[1]].to(u.dtype)
 

@@ -14,10 +14,10 @@ from restora.priors.conventions.base import Convention, Path, solve
 
 @dataclass(frozen=True)
 class VarianceExploding(Convention):
-    """u = x' + sigma e, told sigma."""
+    """u = x' + sigma e, the network receives sigma."""
 
     answer: Literal["image", "noise", "residual", "score"] = option(
-        "image", "what the network gives: x', e, sigma e, or -e / sigma"
+        "image", "output of the network: x', e, sigma e, or -e / sigma"
     )
 
     def path(self, sigma: Tensor) -> Path:

@@ -19,9 +19,9 @@ from restora.priors.conventions.base import LEAST, MOST, Convention, Path
 
 @dataclass(frozen=True)
 class Karras(Convention):
-    """u = c_in (x' + sigma e), told log(sigma) / 4; with its preconditioner it is `ve`."""
+    """u = c_in (x' + sigma e), the network receives log(sigma) / 4; with its preconditioner it is `ve`."""
 
-    low: float = option(-1.0, "black, in the network's range")
+    low: float = option(-1.0, "value of black for the network")
     least: float = option(0.001, LEAST, above=0)
     most: float = option(40.0, MOST, above=0)
     spread: float = option(0.5, "standard deviation of the images, in the network's range", above=0)

@@ -14,14 +14,14 @@ from restora.priors.conventions.base import MOST, Convention, Path, solve
 
 @dataclass(frozen=True)
 class FlowMatching(Convention):
-    """u = k x' + (1 - k) spread e, told k; or 1 - k, where time runs from images to noise."""
+    """u = k x' + (1 - k) spread e, the network receives k; or 1 - k, if time runs from images to noise."""
 
-    low: float = option(-1.0, "black, in the network's range")
+    low: float = option(-1.0, "value of black for the network")
     most: float = option(1e9, MOST, above=0)
     answer: Literal["velocity", "image", "noise"] = option(
-        "velocity", "what the network gives: the derivative of u in its time, x', or e"
+        "velocity", "output of the network: the derivative of u in time, x', or e"
     )
-    data_at: Literal["1", "0"] = option("1", "the time of images; that of noise is the other")
+    data_at: Literal["1", "0"] = option("1", "time of clean images; noise has the other")
     spread: float = option(1.0, "standard deviation of the noise, in the network's range", above=0)
 
     def path(self, sigma: Tensor) -> Path:

@@ -19,14 +19,14 @@ from restora.priors.conventions.base import Convention, Path, solve
 
 @dataclass(frozen=True)
 class VariancePreserving(Convention):
-    """u = sqrt(A_k) x' + sqrt(1 - A_k) e, told the step k, from 0 to steps - 1."""
+    """u = sqrt(A_k) x' + sqrt(1 - A_k) e, the network receives the step k, from 0 to steps - 1."""
 
-    low: float = option(-1.0, "black, in the network's range")
+    low: float = option(-1.0, "value of black for the network")
     answer: Literal["noise", "image", "v", "score"] = option(
-        "noise", "what the network gives: e, x', a e - b x', or -e / b"
+        "noise", "output of the network: e, x', a e - b x', or -e / b"
     )
     schedule: Literal["linear", "scaled", "cosine"] = option(
-        "linear", "of the betas: from beta_start to beta_end, their roots so, or by a squared cosine"
+        "linear", "betas: linear from beta_start to beta_end, linear square roots, or a squared cosine"
     )
     steps: int = option(1000, "number of betas", 2)
     beta_start: float = option(1e-4, "the first beta", above=0, below=1)

@@ -38,8 +38,10 @@ BLOCK = 64  # inputs that an actor is given at once
 class Ray(Engine):
     """The machines of a Ray cluster; one is started here where there is none."""
 
-    address: str | None = option(None, "that of a running cluster, such as auto or ray://HOST:10001")
-    workers: int | None = option(None, "actors; one for each GPU, or for each core", 1)
+    address: str | None = option(None, "address of a running cluster, such as auto or ray://HOST:10001")
+    workers: int | None = option(
+        None, "number of actors; by default one per GPU, or one per core without GPUs", 1
+    )
 
     steps = False
 
@@ -69,7 +71,7 @@ class Ray(Engine):
         try:
             ray.init(self.address or "local", log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise OptionError(f"no Ray cluster answers there ({error})", "address") from error
+            raise OptionError(f"no Ray cluster found there ({error})", "address") from error
         return ray, True
 
     def _run(self, ray: Any, make: Callable[[], Work], calls: list[str]) -> Iterator[Item]:
