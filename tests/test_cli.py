@@ -201,7 +201,7 @@ def test_uncertainty_that_there_is_not(
     for method in ("map", "tv"):
         error = restora(*words, "--task", "denoise", "--method", method).error()
         assert "does not sample from the posterior, so its uncertainty is unknown" in error
-        assert "use one, or leave --uncertainty out" in error
+        assert "such as lmmse or flower, or leave --uncertainty out" in error
     gaussian = ("--prior", tmp_path / "gaussian")
     assert "not for Quantize" in restora(*words, "--task", "dequantize", *gaussian).error()
     assert (

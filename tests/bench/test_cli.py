@@ -371,7 +371,7 @@ BAD = [
     (["--tasks", "denoize"], "unknown task 'denoize'. Did you mean 'denoise'"),
     (["--tasks", ","], "--tasks: expected names separated by commas"),
     (["--methods", "coppy"], "unknown method 'coppy'. Did you mean 'copy'"),
-    (["--methods", "copy,copy"], "--methods: 'copy' comes twice"),
+    (["--methods", "copy,copy"], "--methods: 'copy' is given twice"),
     (["--methods", "copy@small"], "method 'copy' uses no prior"),
     (["--methods", "map@"], "--methods: expected METHOD@PRIOR, got no prior in 'map@'; write map"),
     (["--methods", "map@nowhere"], "unknown prior 'nowhere'"),

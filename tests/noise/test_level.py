@@ -79,7 +79,7 @@ def test_one_level_an_image() -> None:
 
 
 def test_bad_input() -> None:
-    with pytest.raises(ShapeError, match="at least 4 pixels per side"):
+    with pytest.raises(ShapeError, match="at least 4 pixels a side"):
         restora.estimate_sigma(torch.zeros(1, 3, 3, 9))
     with pytest.raises(OptionError, match="expected a number to simulate noise"):
         AdditiveNoise("auto")(torch.zeros(1, 3, 8, 8))
@@ -103,7 +103,8 @@ def ranges(mean: tuple[float, ...], difference: tuple[float, ...], even: tuple[i
     power = power * deviations.square()[..., None]
     covariance = torch.diag_embed(power[..., 0])
     likeness = torch.where(torch.tensor(even) > 0, 1.0, 1.45)
-    return Flat(torch.tensor([0.3, 0.4, 0.5, 0.6]), power, covariance, likeness, torch.ones(4))
+    limit = torch.full((4, 5), torch.inf)
+    return Flat(torch.tensor([0.3, 0.4, 0.5, 0.6]), power, covariance, likeness, torch.ones(4), limit)
 
 
 def estimate(monkeypatch: pytest.MonkeyPatch, flat: Flat) -> level.Estimate:
@@ -133,3 +134,14 @@ def test_noise_that_grows_still_makes_a_map(monkeypatch: pytest.MonkeyPatch) -> 
     found = estimate(monkeypatch, flat)
     assert found.map is not None
     assert found.map.max() > 1.3 * found.map.min()
+
+
+def test_texture_in_one_range_of_brightness_is_no_noise_of_a_grey_picture() -> None:
+    """Fine texture that looks like noise, in the dark half, and noise of 0.05 everywhere."""
+    generator = torch.Generator().manual_seed(0)
+    rough = 0.25 + 0.25 * (torch.rand(256, 128, generator=generator) - 0.5)
+    x = torch.cat([rough, torch.full((256, 128), 0.75)], 1)
+    x[:, 128:] += 0.02 * torch.randn(256, 128, generator=generator).cumsum(1) / 10
+    y = x + 0.05 * torch.randn(256, 256, generator=generator)
+    sigma = level.estimate_sigma(y[None, None]).item()
+    assert 0.045 < sigma < 0.075

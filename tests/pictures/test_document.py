@@ -355,7 +355,7 @@ class TestTransparency:
 
     def test_a_format_without_it_is_refused(self, tmp_path: Path) -> None:
         document = image.load(encoded(Image.fromarray(smooth(8, 8, 4)), "PNG"), "a.png")
-        with pytest.raises(OutputError, match=r"no \.jpg holds transparency.*png"):
+        with pytest.raises(OutputError, match=r"\.jpg cannot store the transparency.*png"):
             Result(tmp_path / "a.jpg", document)
 
 

@@ -113,7 +113,7 @@ def test_which_channels_a_prior_has() -> None:
     assert Prior.grey(prior) is None
     with pytest.raises(ShapeError, match="with 3 channels, got 2"):
         prior.with_channels(2)
-    with pytest.raises(WeightsError, match="stored as"):
+    with pytest.raises(WeightsError, match="store the prior of colour"):
         prior.grey().config()
 
 

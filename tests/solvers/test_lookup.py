@@ -50,7 +50,7 @@ def test_it_is_read_a_part_at_a_time(prior: GANPrior, table: Path, monkeypatch: 
 
 
 def test_tables_that_do_not_fit(prior: GANPrior, table: Path, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="500 entries, and 501"):
+    with pytest.raises(OptionError, match="500 entries, fewer than the 501"):
         Lookup.load(table, prior).nearest(torch.rand(1, 3, 8, 8), AdditiveNoise(), prior, 501)
     with torch.no_grad():
         prior.generator.weight.mul_(2)

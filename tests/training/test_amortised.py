@@ -95,7 +95,7 @@ def test_training_improves_on_it(start: Path, tmp_path: Path) -> None:
 
 
 def test_larger_images_than_the_flows(start: Path, tmp_path: Path) -> None:
-    own = trainer(start, size=20)
+    own = trainer(start, squares=20)
     assert own._sized.image_shape == (3, 20, 20)
     for _ in loop.run(own, tmp_path / "run", loop.Budget(images=16)):
         pass
@@ -108,8 +108,8 @@ def test_a_flow_of_one_size_refuses_others(start: Path, tmp_path: Path) -> None:
     prior = load_prior(start)
     fixed = FlowPrior(UNet(6, 3, 8, blocks=1, attention=True), prior.gaussian)
     store.save(tmp_path / "fixed", fixed, {})
-    with pytest.raises(OptionError, match="16x16 alone, got 20"):
-        AmortisedConfig(prior=str(tmp_path / "fixed"), size=20)
+    with pytest.raises(OptionError, match="16x16 only, got 20"):
+        AmortisedConfig(prior=str(tmp_path / "fixed"), squares=20)
 
 
 def test_a_run_goes_on_where_it_stopped(start: Path, tmp_path: Path) -> None:

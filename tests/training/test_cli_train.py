@@ -141,7 +141,7 @@ def test_checkpoint_is_not_overwritten(faces: Path, tmp_path: Path, train: Comma
     before = (tmp_path / "run" / "checkpoint.safetensors").read_bytes()
     again = train(faces, "-o", tmp_path / "run", "--images", 8)
     assert (again.code, again.out) == (2, "")
-    assert "checkpoint.safetensors exists: add --resume to continue that run" in again.err
+    assert "checkpoint.safetensors exists; add --resume to continue that run" in again.err
     assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == before
 
 

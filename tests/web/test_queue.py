@@ -95,7 +95,7 @@ def test_two_clicks_are_one_restoration(visitor: Visitor, gate: threading.Event)
     one, two = visitor.submit(picture, **SLOW).json(), visitor.submit(picture, **SLOW).json()
     assert one["id"] == two["id"]
     other = visitor.submit(picture, **{**SLOW, "options": {"sigma": "0.2"}})
-    assert (other.status_code, "under way" in other.json()["error"]) == (409, True)
+    assert (other.status_code, "still running" in other.json()["error"]) == (409, True)
     gate.set()
     assert visitor.wait(one["id"])["state"] == "done"
 

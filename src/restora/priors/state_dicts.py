@@ -26,7 +26,7 @@ def tensors(path: Path) -> dict[str, Tensor]:
         return _unwrapped(torch.load(path, map_location="cpu", weights_only=True))
     except pickle.UnpicklingError as error:
         raise WeightsError(
-            f"{path}: holds more than tensors, and was not run; expected a state dict. Save "
+            f"{path}: contains more than tensors, so it was not loaded; expected a state dict. Save "
             "network.state_dict() as safetensors, where you trust the file"
         ) from error
     except Exception as error:  # readers raise anything on damaged data

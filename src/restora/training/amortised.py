@@ -43,7 +43,7 @@ class AmortisedConfig(StepsConfig):
     """Settings of `restora train amortised`. The shape of the flow's network is the estimator's."""
 
     prior: str = option("natural", "the flow to start from, by name or folder")
-    size: int = option(
+    squares: int = option(
         0, "side of the training images in pixels; 0: the flow's. Larger ones have larger holes", 0
     )
     group: int = option(4, "images of a batch that share a degradation", 1)
@@ -55,9 +55,10 @@ class AmortisedConfig(StepsConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         own = self.flow.image_shape[-1]
-        object.__setattr__(self, "size", self.size or own)
         if self.size != own and not self.flow.any_size:
-            raise OptionError(f"{self.prior} makes images of {own}x{own} alone, got {self.size}", "size")
+            raise OptionError(
+                f"{self.prior} is a prior for images of {own}x{own} only, got {self.squares}", "squares"
+            )
 
     @cached_property
     def flow(self) -> FlowPrior:
@@ -69,6 +70,10 @@ class AmortisedConfig(StepsConfig):
                 "prior",
             )
         return prior
+
+    @property
+    def size(self) -> int:
+        return self.squares or self.flow.image_shape[-1]
 
     @property
     def channels(self) -> int:

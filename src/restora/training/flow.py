@@ -57,8 +57,8 @@ class FlowTrainer(NetworkTrainer):
     Config = FlowConfig
     kind, starts = "flow", "a flow prior of this precondition"
 
-    def __init__(self, config: FlowConfig, *rest: Any):
-        super().__init__(config, *rest)
+    def __init__(self, config: FlowConfig, *rest: Any, **named: Any):
+        super().__init__(config, *rest, **named)
         self.teacher = self._load_teacher(config.teacher) if config.teacher else None
 
     @property
