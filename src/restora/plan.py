@@ -154,8 +154,7 @@ class Plan:
         std, measured = self._finite(last.std), None
         if self.solver.predicts and self.prior is not None:
             measured = self.prior.calibration(task_name(degradation))
-        std = std if measured is None else measured.correct(std)
-        return (std if degradation.known is None else std * (1 - degradation.known.to(std))), measured
+        return degradation.doubt(std if measured is None else measured.correct(std)), measured
 
     def _warnings(
         self, x: Tensor, y: Tensor, degradation: Degradation, last: Step

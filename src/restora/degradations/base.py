@@ -47,6 +47,10 @@ class Degradation(ForwardModel):
         noisy = self.blind or not self.noise.linear or self.noise.level > 0
         return None if noisy else self.operator.mask
 
+    def doubt(self, std: Tensor) -> Tensor:
+        """Standard deviations (B, C, H, W), with 0 where y is x."""
+        return std if self.known is None else std * (1 - self.known.to(std))
+
     @property
     def valuewise(self) -> bool:
         """Whether `condition` uses the exact posterior of the noise for each value."""

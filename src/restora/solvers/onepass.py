@@ -135,7 +135,7 @@ class OnePass(Solver[AmortisedPrior]):
         seen = posterior(y, conditioner.degradation, gaussian, prior.wiener, streams, self.tolerance, system)
         found = [prior.estimate(seen, k) for k in range(self.passes)]
         means, logs = (torch.stack(part).mean(0) for part in zip(*found, strict=True))
-        return means, (logs / 2).exp()
+        return means, conditioner.degradation.doubt((logs / 2).exp())
 
     def _refine(
         self, x: Tensor, y: Tensor, conditioner: Conditioner, streams: Sequence[Stream]
