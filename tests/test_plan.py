@@ -71,7 +71,7 @@ def test_other_methods_keep_their_names(
 
 
 def test_what_was_set_is_kept_where_samples_are_drawn() -> None:
-    assert MMSE(tolerance=0.2, orientations=2).for_samples(3) == Flower(tolerance=0.2, orientations=2, runs=3)
+    assert MMSE(tolerance=0.2, orientations=3).for_samples(3) == Flower(tolerance=0.2, orientations=3, runs=3)
     assert MMSE(iterations=7).for_uncertainty() == Flower(iterations=7).for_uncertainty()
     assert MMSE(first=0.3).for_samples(1) == MMSE(first=0.3)
     with pytest.raises(OptionError, match=r"first: method .mmse. uses .flower. for samples .*, which has"):

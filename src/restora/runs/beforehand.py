@@ -7,7 +7,7 @@ from restora.plan import Plan
 from restora.priors import Prior
 from restora.runs.task import Task
 
-NOTICED = 1.5
+NOTICED = 2
 FAINT = (
     "the colours of photographs are guessed from crops of {0}x{0}: expect faint, brownish ones, no more "
     "accurate than grey; faces of 64x64 give better results (--prior faces64)"

@@ -36,7 +36,7 @@ from restora.solvers.runs import Runs
 def orientations_field() -> int:
     """The setting for the number of evaluations of denoising."""
     text = "denoising: number of flipped and rotated copies to average, as far as the prior allows"
-    return option(4, text, 1)
+    return option(2, text, 1)
 
 
 @dataclass(frozen=True)
