@@ -91,13 +91,12 @@ def test_what_is_killed(what: str, many: Path, tmp_path: Path, restora: Command,
         if what == "a node":
             killed.append(cluster.worker_nodes.copy().pop())
             cluster.remove_node(killed[-1], allow_graceful=False)
-            cluster.add_node(num_cpus=1)
         for pid in set(actors()[:1]) - set(killed) if what == "actors" else ():
             os.kill(pid, signal.SIGKILL)
             killed.append(pid)
 
     def kill() -> None:
-        while not stop.wait(0.02) and len(killed) < 2:
+        while not stop.wait(0.02) and len(killed) < (1 if what == "a node" else 2):
             if out.exists() and len(list(out.glob("*.png"))) > 40 * (len(killed) + 1):
                 strike()
 
