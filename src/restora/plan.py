@@ -1,8 +1,8 @@
 """A plan: method, prior and device, decided once for any number of observations.
 
 plan = decide(method, prior)                    the solver, the prior for the images, and the device
-plan.fit(degradation, observed) -> shape        checks that everything fits each other plan.run(y,
-degradation, seeds)                 yields each Step, and returns the Restoration
+plan.fit(degradation, observed) -> shape        checks that everything fits together
+plan.run(y, degradation, seeds)                 yields each Step, and returns the Restoration
 """
 
 from __future__ import annotations

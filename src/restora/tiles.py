@@ -107,14 +107,8 @@ def hidden(degradation: Degradation, rows: slice = slice(None)) -> Tensor | None
 def whole(degradation: Degradation, shape: Shape, tile: int) -> bool:
     """Whether images of `shape` (C, H, W) are restored in one piece."""
     size = shape[1], shape[2]
-    return max(size) <= tile and all(area == Window(0, 0, *size) for _, area in _areas(degradation, size))
-
-
-def _areas(degradation: Degradation, size: tuple[int, int]) -> Iterator[tuple[slice, Window]]:
-    """The part of images that is to be restored, and of which images of the batch."""
-    count = 1 if degradation.known is None else len(degradation.known)
-    for rows in [slice(i, i + 1) for i in range(count)] if count > 1 else [slice(None)]:
-        yield rows, _around(hidden(degradation, rows), size, grain(degradation))
+    everything = Window(0, 0, *size)
+    return max(size) <= tile and all(p.window == everything for p in pieces(degradation, size, tile))
 
 
 def _around(mask: Tensor | None, size: tuple[int, int], grain: int) -> Window:
@@ -132,18 +126,16 @@ def _around(mask: Tensor | None, size: tuple[int, int], grain: int) -> Window:
 
 
 def pieces(degradation: Degradation, size: tuple[int, int], tile: int) -> Iterator[Piece]:
-    """Those that cover what is to be restored of images of (H, W) `size`."""
-    for rows, area in _areas(degradation, size):
+    """Those that cover what is to be restored of images of (H, W) `size`; each image has its own mask."""
+    count = 1 if degradation.known is None else len(degradation.known)
+    for rows in [slice(i, i + 1) for i in range(count)] if count > 1 else [slice(None)]:
+        mask = hidden(degradation, rows)
+        area = _around(mask, size, grain(degradation))
         parts = windows(area.height, area.width, tile, math.lcm(GRAIN, grain(degradation)))
         for part, weight in zip(parts, fade(parts, area.height, area.width), strict=True):
             window = Window(area.top + part.top, area.left + part.left, part.height, part.width)
-            yield Piece(rows, window, weight)
-
-
-def settled(degradation: Degradation, piece: Piece) -> bool:
-    """Whether y is x there."""
-    mask = hidden(degradation, piece.rows)
-    return mask is not None and not bool(piece.window.of(mask).any())
+            if mask is None or not bool(mask.any()) or bool(window.of(mask).any()):
+                yield Piece(rows, window, weight)
 
 
 def steps(
@@ -161,8 +153,7 @@ def steps(
     PairingError for a degradation that cannot be cut.
     """
     size = shape[1], shape[2]
-    every = list(pieces(degradation, size, tile))
-    parts = [piece for piece in every if not settled(degradation, piece)] or every
+    parts = list(pieces(degradation, size, tile))
     base = y.new_zeros(len(y), *shape) if hidden(degradation) is None else y
     found = {"x": base.clone()}
     sized: dict[tuple[int, int], Prior] = {}

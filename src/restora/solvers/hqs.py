@@ -149,18 +149,21 @@ class HQS(Solver[FlowPrior]):
         """The estimate of each level, from x. settled: x is E[x | y] of some prior already."""
         parts = conditioner.apart(len(y))
         rows = zip(x.chunk(len(parts)), y.chunk(len(parts)), parts, strict=True)
-        runs = [self._refine(*row, settled) for row in rows]
+        schedule = self.settled(conditioner.degradation, conditioner.prior)
+        runs = [_refine(*row, schedule, settled) for row in rows]
         yield from (torch.cat(level) for level in zip(*runs, strict=True))
 
-    def _refine(self, x: Tensor, y: Tensor, conditioner: Conditioner, settled: bool) -> Iterator[Tensor]:
-        schedule = self.settled(conditioner.degradation, conditioner.prior)
-        weight = schedule.weight
-        if schedule.fall:
-            weight = weight * conditioner.told(x, y) ** -schedule.fall
-        for i, t in enumerate(levels(schedule, conditioner, x, y)):
-            z = x if settled and i == 0 else _data(conditioner, x, t, y, weight, schedule.covariance)
-            x = conditioner.prior.denoise(t * z, t, i)
-            yield x
+
+def _refine(
+    x: Tensor, y: Tensor, conditioner: Conditioner, schedule: Schedule, settled: bool
+) -> Iterator[Tensor]:
+    weight = schedule.weight
+    if schedule.fall:
+        weight = weight * conditioner.told(x, y) ** -schedule.fall
+    for i, t in enumerate(levels(schedule, conditioner, x, y)):
+        z = x if settled and i == 0 else _data(conditioner, x, t, y, weight, schedule.covariance)
+        x = conditioner.prior.denoise(t * z, t, i)
+        yield x
 
 
 def levels(schedule: Schedule, conditioner: Conditioner, x: Tensor, y: Tensor) -> list[float]:

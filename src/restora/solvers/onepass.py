@@ -89,10 +89,9 @@ class OnePass(Solver[AmortisedPrior]):
         return replace(self, deviation=True)
 
     def evaluations(self, degradation: Degradation, prior: Prior | None = None) -> int:
-        denoised, more = evaluations(degradation, self.orientations), self.passes * self.deviation
-        if not degradation.operator.picture:
-            return MMSE().evaluations(degradation, prior) + more
-        return denoised + more if denoised else self.passes + 2 * self.schedule(degradation).iterations
+        if not degradation.operator.picture or evaluations(degradation, self.orientations):
+            return self._mmse.evaluations(degradation, prior) + self.passes * self.deviation
+        return self.passes + 2 * self.schedule(degradation).iterations
 
     def schedule(self, degradation: Degradation) -> Schedule:
         """Of missing pixels the flow knows more than one evaluation tells."""
@@ -107,9 +106,8 @@ class OnePass(Solver[AmortisedPrior]):
         generator: Sequence[Stream],
     ) -> Iterator[Step]:
         conditioner = Conditioner(prior, degradation, tolerance=self.tolerance)
-        another = self._another(y, degradation, prior)
-        if another is not None:
-            for step in another.steps(y, degradation, prior, generator):
+        if not degradation.operator.picture or white(y, degradation, prior) is not None:
+            for step in self._mmse.steps(y, degradation, prior, generator):
                 last = self.deviation and step.i == step.total
                 yield replace(step, std=self._look(y, conditioner, generator)[1]) if last else step
             return
@@ -119,13 +117,10 @@ class OnePass(Solver[AmortisedPrior]):
         for i, estimate in enumerate(itertools.chain([x], others)):
             yield Step(i + 1, 1 + count, estimate, degradation.fidelity(estimate, y), None, std)
 
-    def _another(self, y: Tensor, degradation: Degradation, prior: FlowPrior) -> Solver[FlowPrior] | None:
-        """Who makes the mean, where the second network does not."""
-        if not degradation.operator.picture:
-            return MMSE(orientations=self.orientations)
-        if white(y, degradation, prior) is not None:
-            return Flower(orientations=self.orientations)
-        return None
+    @property
+    def _mmse(self) -> MMSE:
+        """It makes the mean where the second network does not."""
+        return MMSE(orientations=self.orientations)
 
     def _look(self, y: Tensor, conditioner: Conditioner, streams: Sequence[Stream]) -> tuple[Tensor, Tensor]:
         """The mean and the standard deviation that the second network predicts, (B, C, H, W) each."""
