@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -22,9 +24,11 @@ from restora.degradations import (
     Quantize,
 )
 from restora.errors import MaskError, OptionError, PairingError
+from restora.networks.unet import UNet
+from restora.priors import AmortisedPrior
 from restora.random import Stream, Window, WindowStream, generators, randn
 from restora.restoration import restore
-from restora.solvers import LMMSE, MMSE, Flower
+from restora.solvers import LMMSE, MMSE, Flower, OnePass
 
 
 @settings(deadline=None)
@@ -57,8 +61,13 @@ def test_the_noise_of_a_window_is_that_of_the_image() -> None:
     assert abs(noise.mean()) < 0.01
     assert abs(noise.std() - 1) < 0.01
     assert abs((noise[:, :, 63] * noise[:, :, 64]).mean()) < 0.1
-    with pytest.raises(ValueError, match="no part"):
-        part.randn((3, 7, 9))
+    padded = WindowStream(3, Window(48, 96, 100, 80)).randn((3, 112, 96))
+    assert torch.equal(padded[:, :100, :80], WindowStream(3, Window(48, 96, 100, 80)).randn((3, 100, 80)))
+    halves = WindowStream(3, Window(48, 96, 100, 80)).randn((3, 56, 48))
+    assert torch.equal(halves[:, :50, :40], WindowStream(3, Window(48, 96, 100, 80)).randn((3, 50, 40)))
+    for height, width in ((7, 9), (100, 120), (99, 80)):
+        with pytest.raises(ValueError, match="no part"):
+            part.randn((3, height, width))
     assert torch.equal(randn((1, 3, 100, 80), [WindowStream(3, Window(48, 96, 100, 80))])[0], part_of(0))
 
 
@@ -166,3 +175,18 @@ def test_what_cannot_be_cut() -> None:
     mask[..., :, :170] = 0
     with pytest.raises(MaskError, match="no pixel is observed in the 144x160 piece at row 0, column 0"):
         restore(torch.rand(shape), Mask(mask), prior=prior, tile=160)
+
+
+@pytest.mark.parametrize("size", [(150, 203), (129, 160)])
+@pytest.mark.parametrize("sampling", ["4:2:0", "4:4:4"])
+def test_sides_that_are_no_whole_blocks(size: tuple[int, int], sampling: Any) -> None:
+    """Of a JPEG file, in pieces, by every method that draws what was observed."""
+    prior = flow()
+    assert prior.gaussian is not None
+    amortised = AmortisedPrior(prior.network, prior.gaussian, UNet(9, 6, 4, (1, 2), 1, False), 8)
+    degradation = JPEG(40, sampling)
+    y = degradation(torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0)), torch.Generator())
+    for method in (OnePass(), Flower(iterations=2, refine="sample")):
+        found = restore(y, degradation, method=method, prior=amortised, tile=128)
+        assert found.image.shape == y.shape
+        assert found.image.isfinite().all()

@@ -10,6 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 BLOCK = 64
+PADDING = 16  # pixels that an observation may continue a window by
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class WindowStream(Stream):
 
     Numbers are drawn in blocks of BLOCK pixels a side. Each block depends on the seed, on how many draws came
     before, and on the block's place. A draw that is smaller than the window by a whole factor is the matching
-    part of the noise of an image that is smaller by this factor.
+    part of the noise of an image that is smaller by this factor. One that is a little larger goes on below
+    and to the right of the window, as JPEG continues an image to whole blocks.
     """
 
     def __init__(self, seed: int, window: Window):
@@ -62,10 +64,12 @@ class WindowStream(Stream):
         self.key, self.window, self.drawn = seed, window, 0
 
     def randn(self, shape: Sequence[int]) -> Tensor:
-        """(C, h, w), h and w those of the window or a whole part of them."""
+        """(C, h, w), h and w those of the window or a whole part of them, or up to PADDING more."""
         channels, height, width = shape
-        part = self.window.coarser(self.window.height // height)
-        if (part.height, part.width) != (height, width):
+        by, across = round(self.window.height / height), round(self.window.width / width)
+        part = self.window.coarser(max(by, 1))
+        more = height - part.height, width - part.width
+        if by != across or min(more) < 0 or max(more) > PADDING:
             raise ValueError(f"noise of shape {tuple(shape)} is no part of a window of {self.window}")
         self.drawn += 1
         first_row, first_column = part.top // BLOCK, part.left // BLOCK
